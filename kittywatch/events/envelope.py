@@ -1,0 +1,138 @@
+"""The envelope: one event as it is queued and sent.
+
+One class an event type; the class is the `event_type` of the JSON, so an unknown type fails loudly. `to_json` and
+`from_json` are the only way out and in. The normative form is the contract's events.schema.json; `schema.py` exports
+what these classes say, and a test holds the two equal in meaning.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from kittywatch.events.fields import (
+    Checked,
+    DateTime,
+    InvalidEventError,
+    NodeId,
+    ProjectUuid,
+    Text,
+    Tick,
+    Ulid,
+    without_content,
+)
+from kittywatch.events.payloads import (
+    Assignment,
+    Completion,
+    Creation,
+    FeatureCreation,
+    HistoryEntry,
+    LoggedError,
+    Resolution,
+    StatusChange,
+)
+
+SCHEMA_VERSION: Literal["1.0.0"] = "1.0.0"
+
+
+class _Envelope(Checked, frozen=True, tag_field="event_type"):
+    """What all events have; `project_uuid` is None only while the event waits for an identity, unsent."""
+
+    event_id: Ulid
+    aggregate_id: Text
+    node_id: NodeId
+    build_id: Text
+    lamport_clock: Tick
+    causation_id: Ulid | None
+    correlation_id: Ulid
+    timestamp: DateTime
+    team_slug: Text
+    project_uuid: ProjectUuid | None
+    project_slug: str | None
+    schema_version: Literal["1.0.0"]
+
+
+class WPStatusChanged(_Envelope, frozen=True, tag=True):
+    aggregate_type: Literal["WorkPackage"]
+    payload: StatusChange
+
+
+class WPCreated(_Envelope, frozen=True, tag=True):
+    aggregate_type: Literal["WorkPackage"]
+    payload: Creation
+
+
+class WPAssigned(_Envelope, frozen=True, tag=True):
+    aggregate_type: Literal["WorkPackage"]
+    payload: Assignment
+
+
+class FeatureCreated(_Envelope, frozen=True, tag=True):
+    aggregate_type: Literal["Feature"]
+    payload: FeatureCreation
+
+
+class FeatureCompleted(_Envelope, frozen=True, tag=True):
+    aggregate_type: Literal["Feature"]
+    payload: Completion
+
+
+class HistoryAdded(_Envelope, frozen=True, tag=True):
+    aggregate_type: Literal["WorkPackage"]
+    payload: HistoryEntry
+
+
+class ErrorLogged(_Envelope, frozen=True, tag=True):
+    aggregate_type: Literal["WorkPackage", "Feature"]
+    payload: LoggedError
+
+
+class DependencyResolved(_Envelope, frozen=True, tag=True):
+    aggregate_type: Literal["WorkPackage"]
+    payload: Resolution
+
+
+Event: TypeAlias = (
+    WPStatusChanged
+    | WPCreated
+    | WPAssigned
+    | FeatureCreated
+    | FeatureCompleted
+    | HistoryAdded
+    | ErrorLogged
+    | DependencyResolved
+)
+
+EVENT_TYPES: dict[type, type[Event]] = {
+    StatusChange: WPStatusChanged,
+    Creation: WPCreated,
+    Assignment: WPAssigned,
+    FeatureCreation: FeatureCreated,
+    Completion: FeatureCompleted,
+    HistoryEntry: HistoryAdded,
+    LoggedError: ErrorLogged,
+    Resolution: DependencyResolved,
+}
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+
+
+def to_json(event: Event) -> str:
+    """One event as one line of JSON."""
+    return _encoder.encode(event).decode()
+
+
+def from_json(data: str | bytes) -> Event:
+    """The event that a JSON text says; raises InvalidEventError where it breaks the contract."""
+    try:
+        return _decoder.decode(data)
+    except msgspec.ValidationError as error:
+        cause = error.__cause__
+        if isinstance(cause, InvalidEventError):
+            raise cause from None
+        rule, _, path = without_content(error).partition(" - at `")
+        raise InvalidEventError("Event", path.strip("`").removeprefix("$.") or "event_type", rule) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise InvalidEventError("Event", "(whole)", "Expected JSON") from None
