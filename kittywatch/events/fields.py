@@ -17,9 +17,7 @@ from msgspec import Meta
 Ulid = Annotated[str, Meta(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")]
 WorkPackageId = Annotated[str, Meta(pattern=r"^WP[0-9]{2}\Z")]
 NodeId = Annotated[str, Meta(pattern=r"^[0-9a-f]{12}\Z")]
-ProjectUuid = Annotated[
-    str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")
-]
+ProjectUuid = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")]
 FeatureName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z")]
 FeatureNumber = Annotated[str, Meta(pattern=r"^[0-9]{3}\Z")]
 Text = Annotated[str, Meta(min_length=1)]
@@ -88,6 +86,4 @@ def _compile(kind: type) -> list[tuple[str, Any, bool]]:
 
 def without_content(error: Exception) -> str:
     """The broken rule, without the offending value, which msgspec quotes for enumerations and tags."""
-    return re.sub(
-        r"Invalid (enum )?value .*?(?= - at |\Z)", "Not one of the allowed values", str(error), flags=re.S
-    )
+    return re.sub(r"Invalid (enum )?value .*?(?= - at |\Z)", "Not one of the allowed values", str(error), flags=re.S)

@@ -29,9 +29,7 @@ def encode(milliseconds: int, randomness: bytes) -> str:
 
 def canonical_json(value: object) -> bytes:
     """JSON with sorted keys, no spaces and UTF-8 as it is: one spelling for one value, on every machine."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode(
-        "utf-8", "surrogatepass"
-    )
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
 def content_id(

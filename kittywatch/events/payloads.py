@@ -103,12 +103,5 @@ class Resolution(Checked, frozen=True):
 
 
 Payload: TypeAlias = (
-    StatusChange
-    | Creation
-    | Assignment
-    | FeatureCreation
-    | Completion
-    | HistoryEntry
-    | LoggedError
-    | Resolution
+    StatusChange | Creation | Assignment | FeatureCreation | Completion | HistoryEntry | LoggedError | Resolution
 )

@@ -26,10 +26,7 @@ def json_schema() -> dict[str, Any]:
 def _portable(node: Any) -> Any:
     """Patterns in the spelling of JSON Schema, where $ is the end and nothing else."""
     if isinstance(node, dict):
-        return {
-            key: value.replace(r"\Z", "$") if key == "pattern" else _portable(value)
-            for key, value in node.items()
-        }
+        return {key: value.replace(r"\Z", "$") if key == "pattern" else _portable(value) for key, value in node.items()}
     if isinstance(node, (list, tuple)):
         return [_portable(item) for item in node]
     return node
