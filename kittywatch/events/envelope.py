@@ -7,6 +7,8 @@ what these classes say, and a test holds the two equal in meaning.
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -20,7 +22,7 @@ from kittywatch.events.fields import (
     Text,
     Tick,
     Ulid,
-    without_content,
+    rule_and_path,
 )
 from kittywatch.events.payloads import (
     Assignment,
@@ -127,12 +129,37 @@ def to_json(event: Event) -> str:
 def from_json(data: str | bytes) -> Event:
     """The event that a JSON text says; raises InvalidEventError where it breaks the contract."""
     try:
-        return _decoder.decode(data)
+        return _decode(data)
     except msgspec.ValidationError as error:
         cause = error.__cause__
         if isinstance(cause, InvalidEventError):
             raise cause from None
-        rule, _, path = without_content(error).partition(" - at `")
-        raise InvalidEventError("Event", path.strip("`").removeprefix("$.") or "event_type", rule) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise InvalidEventError("Event", *_field_and_rule(error)) from None
+    except (msgspec.DecodeError, ValueError, RecursionError):
         raise InvalidEventError("Event", "(whole)", "Expected JSON") from None
+
+
+def _decode(data: str | bytes) -> Event:
+    try:
+        return _decoder.decode(data)
+    except msgspec.ValidationError as error:
+        if "got `float`" not in str(error):
+            raise
+    # 1.0 is an integer of JSON Schema and a float of msgspec: read once more, with such numbers as int.
+    event: Event = msgspec.convert(json.loads(data, parse_float=_number), Event)
+    return event
+
+
+def _number(text: str) -> int | float:
+    value = float(text)
+    return int(value) if value.is_integer() else value
+
+
+def _field_and_rule(error: msgspec.ValidationError) -> tuple[str, str]:
+    rule, path = rule_and_path(error)
+    fields = [path.removeprefix("$").removeprefix(".")]
+    named = re.fullmatch(r"Object (missing required|contains unknown) field `(.*)`", rule, flags=re.S)
+    if named:
+        fields.append(named[2])
+        rule = f"Object {named[1]} field"
+    return ".".join(field for field in fields if field) or "(whole)", rule

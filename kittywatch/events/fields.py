@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Literal, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -26,8 +26,10 @@ Tick = Annotated[int, Meta(ge=1)]
 DateTime = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 LaneName = Literal["planned", "doing", "for_review", "done"]
 
+# No leap seconds: neither datetime nor the field's library takes one.
 _RFC3339 = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})\Z"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt]([01][0-9]|2[0-3])(:[0-5][0-9]){2}(\.[0-9]+)?"
+    r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])\Z"
 )
 
 
@@ -50,40 +52,77 @@ class Checked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     Raises InvalidEventError, which names the first field that breaks its rule.
     """
 
-    _rules: ClassVar[dict[type, list[tuple[str, Any, bool]]]] = {}
+    _rules: ClassVar[dict[type, list[_Rule]]] = {}
 
     def __post_init__(self) -> None:
         kind = type(self)
         rules = Checked._rules.get(kind) or _compile(kind)
-        for field, hint, is_moment in rules:
+        for field, hint, exact, is_moment in rules:
             value = getattr(self, field)
             try:
                 msgspec.convert(value, hint)
+                if exact is not None and not isinstance(value, exact):
+                    raise ValueError(f"Expected a {exact.__name__}, got {type(value).__name__}")
                 if is_moment:
                     check_moment(value)
             except (msgspec.ValidationError, ValueError) as error:
                 raise InvalidEventError(kind.__name__, field, without_content(error)) from None
+            if isinstance(value, str) and not value.isascii():
+                _check_unicode(kind, field, value)
+
+
+class _Rule(NamedTuple):
+    """How one field is checked; `exact` is its class where msgspec would also convert from another."""
+
+    field: str
+    hint: Any
+    exact: type | None
+    is_moment: bool
 
 
 def check_moment(value: str) -> None:
     """Raise ValueError unless `value` is an RFC 3339 date and time with a zone."""
     if not _RFC3339.match(value):
         raise ValueError("Expected an RFC 3339 date and time with a zone")
-    if value[17:19] == "60":  # a leap second, which RFC 3339 has and datetime has not
-        value = value[:17] + "59" + value[19:]
     try:
         datetime.fromisoformat(value.upper())
     except ValueError:
         raise ValueError("Expected a date that exists") from None
 
 
-def _compile(kind: type) -> list[tuple[str, Any, bool]]:
+def without_content(error: Exception) -> str:
+    """The broken rule, without the offending value, which msgspec quotes for enumerations and tags."""
+    rule, path = rule_and_path(error)
+    return f"{rule} - at `{path}`" if path else rule
+
+
+def rule_and_path(error: Exception) -> tuple[str, str]:
+    """The broken rule without the offending value, and where: a path as msgspec writes it, empty for the whole."""
+    text = str(error)
+    # A quoted value may hold anything, also what looks like a path; only a path ends the message in a backtick.
+    path = re.search(r" - at `([^`]*)`\Z", text)
+    rule = text[: path.start()] if path else text
+    if rule.startswith(("Invalid value ", "Invalid enum value ")):
+        rule = "Not one of the allowed values"
+    return rule, path[1] if path else ""
+
+
+def _check_unicode(kind: type, field: str, value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON in UTF-8 cannot carry
+        raise InvalidEventError(kind.__name__, field, "Expected whole Unicode characters") from None
+
+
+def _compile(kind: type) -> list[_Rule]:
     hints = get_type_hints(kind, include_extras=True)
-    rules = [(name, hints[name], hints[name] is DateTime) for name in kind.__struct_fields__]  # type: ignore[attr-defined]
+    names: tuple[str, ...] = kind.__struct_fields__  # type: ignore[attr-defined]
+    rules = [_Rule(name, hints[name], _exact(hints[name]), hints[name] is DateTime) for name in names]
     Checked._rules[kind] = rules
     return rules
 
 
-def without_content(error: Exception) -> str:
-    """The broken rule, without the offending value, which msgspec quotes for enumerations and tags."""
-    return re.sub(r"Invalid (enum )?value .*?(?= - at |\Z)", "Not one of the allowed values", str(error), flags=re.S)
+def _exact(hint: Any) -> type | None:
+    # msgspec takes a dict for a struct, and a set for a list, and would leave it as it is in the field.
+    plain = get_origin(hint.__origin__) if get_origin(hint) is Annotated else hint
+    return plain if isinstance(plain, type) and issubclass(plain, (list, msgspec.Struct)) else None

@@ -83,9 +83,9 @@ class HistoryEntry(Checked, frozen=True):
 
 
 class LoggedError(Checked, frozen=True):
-    """Something that a person should mend; neither secrets nor file contents."""
+    """Something that a person should mend; neither secrets nor file contents. `wp_id` may be the invalid one."""
 
-    wp_id: WorkPackageId | None
+    wp_id: str | None
     error_type: Literal["validation", "runtime", "network", "auth", "unknown"]
     error_message: Text
     stack_trace: str | None

@@ -1,0 +1,1 @@
+"""Work package files: frontmatter, lanes, trail, features. Knows neither git nor events."""

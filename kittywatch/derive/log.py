@@ -1,0 +1,97 @@
+"""The log of one work package: what has been told of it, in the order in which it happened.
+
+Every view holds a cursor into the log: the entry that the lane it shows now came with. What a view sees is looked
+for ahead of its cursor; what is found was told already, by whichever view or process, and only the cursor moves.
+
+Entries that were not told stand for what kittywatch may not tell by itself: `baseline`, what was there before it came
+(rule B1), and `elsewhere`, what others' kittywatch told (rule O3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from kittywatch.workpackages.lanes import Lane
+
+EntryKind: TypeAlias = Literal["created", "step", "baseline", "elsewhere"]
+
+
+@dataclass(eq=False, slots=True)
+class Entry:
+    """One entry; `key` is its row in the store, None until it is stored. `lane` is the lane after it."""
+
+    kind: EntryKind
+    lane: Lane
+    event_id: str | None = None
+    commit: str | None = None
+    key: int | None = None
+
+    @property
+    def told(self) -> bool:
+        return self.kind in ("created", "step")
+
+
+class Log:
+    """The ordered entries of one work package. A cursor is an entry, or None before all of them."""
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self.entries: list[Entry] = list(entries)
+        self.added: list[Entry] = []
+
+    def position(self, cursor: Entry | None) -> int:
+        """The index of the first entry after the cursor."""
+        return 0 if cursor is None else self.entries.index(cursor) + 1
+
+    def add(self, entry: Entry, *, after: Entry | None | Literal["all"] = "all") -> Entry:
+        """Put a new entry right after another one, or after all of them."""
+        index = len(self.entries) if after == "all" else self.position(after)
+        self.entries.insert(index, entry)
+        self.added.append(entry)
+        return entry
+
+    def later(self, one: Entry | None, other: Entry | None) -> Entry | None:
+        """Whichever of two cursors stands further on."""
+        return one if self.position(one) >= self.position(other) else other
+
+    def told_id(self, event_id: str) -> Entry | None:
+        """The entry that told an event, None where nothing did."""
+        return next((entry for entry in self.entries if entry.event_id == event_id), None)
+
+
+def match(
+    window: Sequence[Entry], ids: Sequence[str], lanes: Sequence[Lane], claimed: frozenset[int]
+) -> tuple[int, int]:
+    """Find steps among the entries of a log: (how many steps are told, how many entries they reach over).
+
+    A step is found by its event id, else by its lane. Entries found by id are anchors that lanes can't cross. An entry
+    whose index is in `claimed` belongs to a later sighting, so lanes stop before it.
+    """
+    anchors = _anchors(window, ids)
+    told = reached = 0
+    for index, lane in enumerate(lanes):
+        if index in anchors:
+            told, reached = index + 1, anchors[index] + 1
+            continue
+        end = min((at for step, at in anchors.items() if step > index), default=len(window))
+        end = min([end, *(at for at in claimed if at >= reached)])
+        found = next((at for at in range(reached, end) if _ends_in(window[at], lane)), None)
+        if found is not None:
+            told, reached = index + 1, found + 1
+    return told, reached
+
+
+def _anchors(window: Sequence[Entry], ids: Sequence[str]) -> dict[int, int]:
+    places = {entry.event_id: at for at, entry in reversed(list(enumerate(window))) if entry.event_id}
+    anchors: dict[int, int] = {}
+    reached = -1
+    for index, event_id in enumerate(ids):
+        at = places.get(event_id)
+        if at is not None and at > reached:
+            anchors[index] = reached = at
+    return anchors
+
+
+def _ends_in(entry: Entry, lane: Lane) -> bool:
+    return entry.kind in ("step", "elsewhere") and entry.lane == lane

@@ -1,0 +1,178 @@
+"""One sighting of one work package against its log: what is to be told, and where the view stands afterwards.
+
+This is where exactly once is decided (rules O1, O3, O4, O10). In this order:
+
+1. No lane differs from what the view showed: nothing (D1).
+2. The commit is known to have brought an entry ahead of the cursor: the cursor moves there.
+3. The steps are looked for ahead of the cursor, by event id and then by lane: what is found was told.
+4. What is left is told, if it was made here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal, TypeAlias
+
+from kittywatch.derive.log import Entry, Log, match
+from kittywatch.derive.snapshot import Origin
+from kittywatch.derive.steps import Shown, Step, shown, steps_between
+from kittywatch.workpackages.lanes import LaneNames
+from kittywatch.workpackages.reader import WorkPackage
+
+_TICK = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Where a view stands with a work package: what it last showed, and the entry of the log that it came with."""
+
+    shown: Shown
+    cursor: Entry | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One work package in one snapshot. `landed` are the entries that this commit is known to have brought."""
+
+    package: WorkPackage
+    moment: datetime
+    commit: str | None = None
+    origin: Origin = "here"
+    landed: tuple[Entry, ...] = ()
+    past: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One thing to tell of a work package: its creation (`step` is None) or a step, and its entry in the log."""
+
+    package: WorkPackage
+    step: Step | None
+    moment: datetime
+    entry: Entry
+
+
+Identify: TypeAlias = Callable[[WorkPackage, "Step | None", datetime], str]
+"""The event id of a creation or a step at a moment (rule O9)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How to settle. `history` tells the past of a log: new entries go where the cursor stands, not to the end."""
+
+    names: LaneNames
+    identify: Identify
+    mode: Literal["live", "history"] = "live"
+
+
+def settle(
+    log: Log, known: Known | None, sighting: Sighting, rules: Rules, claimed: frozenset[Entry] = frozenset()
+) -> tuple[Known | None, list[Told]]:
+    """Settle one sighting: where the view stands now, and what is to be told, in order.
+
+    `claimed` are entries that later sightings of the same walk are known to have brought. Adds to `log`.
+    """
+    now = shown(sighting.package)
+    if now is None:
+        return known, []
+    told: list[Told] = []
+    if known is None:
+        known = _first_sight(log, sighting, rules, told)
+    cursor = _past_baseline(log, known.cursor, sighting, rules)
+    steps = steps_between(known.shown, sighting.package, rules.names)
+    if steps:
+        cursor = _advance(log, cursor, steps, sighting, rules, claimed, told)
+    return Known(now, cursor), told
+
+
+def _first_sight(log: Log, sighting: Sighting, rules: Rules, told: list[Told]) -> Known:
+    """What a view knows of a work package that it has not shown before (rules D2, B1)."""
+    first = log.entries[0] if log.entries else None
+    unseen = Shown("planned")
+    if first is not None and first.kind == "created":
+        return Known(unseen, first)
+    if rules.mode == "live" and first is not None:
+        seen = shown(sighting.package)
+        return Known(replace(seen, lane=first.lane), first) if seen else Known(unseen, first)
+    if sighting.origin == "elsewhere":
+        if first is None and rules.mode == "live" and sighting.package.lane:
+            marker = log.add(Entry("elsewhere", sighting.package.lane, commit=sighting.commit))
+            return Known(replace(unseen, lane=sighting.package.lane), marker)
+        return Known(unseen, None)
+    return Known(unseen, _tell(log, None, sighting, None, rules, told))
+
+
+def _past_baseline(log: Log, cursor: Entry | None, sighting: Sighting, rules: Rules) -> Entry | None:
+    """Once a history has passed the baseline, so has its cursor."""
+    if rules.mode == "history" and not sighting.past:
+        for entry in log.entries:
+            if entry.kind == "baseline":
+                return log.later(cursor, entry)
+    return cursor
+
+
+def _advance(
+    log: Log,
+    cursor: Entry | None,
+    steps: tuple[Step, ...],
+    sighting: Sighting,
+    rules: Rules,
+    claimed: frozenset[Entry],
+    told: list[Told],
+) -> Entry | None:
+    start = log.position(cursor)
+    ahead = [entry for entry in log.entries[start:] if entry in sighting.landed]
+    if ahead:
+        return ahead[0]
+    ids = [rules.identify(sighting.package, step, step.moment or sighting.moment) for step in steps]
+    if sighting.origin == "side":
+        anywhere = sighting.landed[-1] if sighting.landed else log.told_id(ids[-1])
+        if anywhere is not None:
+            return log.later(cursor, anywhere)
+    window = log.entries[start : _wall(log, start, sighting, rules)]
+    taken = frozenset(at for at, entry in enumerate(window) if entry in claimed)
+    known_steps, reached = match(window, ids, [step.new for step in steps], taken)
+    if reached:
+        cursor = window[reached - 1]
+    if sighting.origin != "elsewhere":
+        for step in steps[known_steps:]:
+            cursor = _tell(log, cursor, sighting, step, rules, told)
+    return cursor
+
+
+def _wall(log: Log, start: int, sighting: Sighting, rules: Rules) -> int:
+    """What happened before the baseline is not among the entries after it."""
+    if rules.mode == "history" and sighting.past:
+        for index in range(start, len(log.entries)):
+            if log.entries[index].kind == "baseline":
+                return index
+    return len(log.entries)
+
+
+def _tell(
+    log: Log, cursor: Entry | None, sighting: Sighting, step: Step | None, rules: Rules, told: list[Told]
+) -> Entry:
+    """Add an entry for a step, or for the creation, and tell it.
+
+    The same step of the same work package twice within the resolution of git's clock has the same content, and so
+    the same event id. They are two transitions; the later one is moved on by a microsecond, on every machine alike.
+    """
+    moment = _moment(sighting, step)
+    event_id = rules.identify(sighting.package, step, moment)
+    while log.told_id(event_id) is not None:
+        moment += _TICK
+        event_id = rules.identify(sighting.package, step, moment)
+    entry = Entry("step" if step else "created", step.new if step else "planned", event_id, sighting.commit)
+    log.add(entry, after=cursor if rules.mode == "history" else "all")
+    told.append(Told(sighting.package, step, moment, entry))
+    return entry
+
+
+def _moment(sighting: Sighting, step: Step | None) -> datetime:
+    """When it happened (rule D5). A creation has its record too: the first one, if it says planned."""
+    if step is not None:
+        return step.moment or sighting.moment
+    trail = sighting.package.trail
+    return trail[0].moment if trail and trail[0].lane == "planned" else sighting.moment

@@ -1,0 +1,53 @@
+"""What an observer hands over: the work packages that one commit, or one look at a worktree, shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from kittywatch.workpackages.features import Meta
+from kittywatch.workpackages.reader import Problem, WorkPackage
+
+Key: TypeAlias = tuple[str, str]
+"""Feature and work package id."""
+
+Origin: TypeAlias = Literal["here", "side", "elsewhere"]
+"""Whose news a snapshot is: made here; made here, and come in through the other side of a merge; made elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureFacts:
+    """What a feature's own files said at the time of a snapshot; `work_packages` counts those with a valid lane."""
+
+    meta: Meta
+    work_packages: int
+    dependencies: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenContent:
+    """A file that cannot count, and the id of the content for which that is told once (rule R5)."""
+
+    problem: Problem
+    feature: str
+    wp_id: str | None
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The work packages that changed with one commit (`commit` is its id), or in a worktree (`commit` is None).
+
+    `moment` is the commit's author time, or the time of observation. `past` says that the commit was there before
+    the project's baseline.
+    """
+
+    moment: datetime
+    packages: tuple[WorkPackage, ...]
+    commit: str | None = None
+    origin: Origin = "here"
+    broken: tuple[BrokenContent, ...] = ()
+    features: Mapping[str, FeatureFacts] = field(default_factory=dict)
+    past: bool = False

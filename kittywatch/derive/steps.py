@@ -1,0 +1,86 @@
+"""From a difference between lanes to its steps (rules D1 to D4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+
+from kittywatch.workpackages.lanes import Lane, LaneNames
+from kittywatch.workpackages.reader import WorkPackage
+from kittywatch.workpackages.trail import Record, digest
+
+DEFAULT_AGENT = "user"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a work package last showed with a valid lane: the lane, and its trail as a length and a fingerprint."""
+
+    lane: Lane
+    records: int = 0
+    trail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One transition. `moment` is the trail record's time, None where no record tells it."""
+
+    previous: Lane
+    new: Lane
+    agent: str
+    moment: datetime | None
+
+
+def shown(package: WorkPackage) -> Shown | None:
+    """What is to be remembered of a work package, None where it states no valid lane."""
+    if package.lane is None:
+        return None
+    return Shown(package.lane, len(package.trail), digest(package.trail))
+
+
+def steps_between(before: Shown | None, package: WorkPackage, names: LaneNames) -> tuple[Step, ...]:
+    """The steps from what was known to what `package` shows now; none where no lane differs.
+
+    `before` is None for a work package that was never seen: its steps then begin at planned (rule D2).
+    """
+    if package.lane is None:
+        return ()
+    first = before.lane if before else "planned"
+    if package.lane == first:
+        return ()
+    fallback = package.agent or DEFAULT_AGENT
+    recorded = _recorded(before, package, names)
+    if recorded is None:
+        return (Step(first, package.lane, fallback, None),)
+    lanes = [first, *(lane for lane, _ in recorded)]
+    return tuple(
+        Step(previous, new, record.agent or fallback, record.moment)
+        for (previous, new), (_, record) in zip(pairwise(lanes), recorded, strict=True)
+    )
+
+
+def _recorded(before: Shown | None, package: WorkPackage, names: LaneNames) -> list[tuple[Lane, Record]] | None:
+    """The appended records that move the lane from `before` to now, None where they don't explain it (rule D3)."""
+    known = before.records if before else 0
+    if before and digest(package.trail[:known]) != before.trail:
+        return None
+    appended = package.trail[known:]
+    if any(later.moment < earlier.moment for earlier, later in pairwise(appended)):
+        return None
+    moved: list[tuple[Lane, Record]] = []
+    current = before.lane if before else "planned"
+    for record in appended:
+        lane = names.lane(record.lane)
+        if lane is None:
+            return None
+        if lane != current:
+            moved.append((lane, record))
+            current = lane
+    return moved if moved and current == package.lane else None
+
+
+def chain_holds(steps: Sequence[Step]) -> bool:
+    """Whether each step begins where the one before it ended (rule O10)."""
+    return all(later.previous == earlier.new for earlier, later in pairwise(steps))

@@ -1,0 +1,48 @@
+"""Which paths are work packages (rule R1).
+
+Paths are relative to the project's root, with `/` between their parts, as git gives them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from kittywatch.workpackages.lanes import LANES, Lane
+
+SPECS = "kitty-specs"
+_NAME = re.compile(r"(WP[0-9]{2}).*\.md\Z", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a work package's path says: its feature, the id in its name, and in the old layout the lane directory."""
+
+    feature: str
+    wp_id: str
+    lane_directory: Lane | None
+
+
+def place(path: str) -> Place | None:
+    """The place of the work package at `path`, None where no work package can be."""
+    parts = path.split("/")
+    if len(parts) < 4 or parts[0] != SPECS or parts[2] != "tasks":
+        return None
+    name = _NAME.match(parts[-1])
+    if name is None:
+        return None
+    if len(parts) == 4:
+        return Place(parts[1], name[1], None)
+    lane = LANES.get(parts[3])
+    return Place(parts[1], name[1], lane) if lane else None
+
+
+def feature_of(path: str) -> str | None:
+    """The feature whose directory `path` lies in, None outside of every feature."""
+    parts = path.split("/", 2)
+    return parts[1] if len(parts) == 3 and parts[0] == SPECS else None
+
+
+def tasks_directory(feature: str) -> str:
+    """The directory that holds the feature's work packages."""
+    return f"{SPECS}/{feature}/tasks"

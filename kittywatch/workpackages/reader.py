@@ -1,0 +1,121 @@
+"""From the bytes of a file to a work package, or to the reason why it cannot be one (rules R1 to R5)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from kittywatch.workpackages.frontmatter import Frontmatter, FrontmatterError, Value, read_frontmatter
+from kittywatch.workpackages.lanes import Lane, LaneNames
+from kittywatch.workpackages.layout import Place, place
+from kittywatch.workpackages.trail import Record, read_trail
+
+MAX_BYTES = 1 << 20
+_ID = re.compile(r"WP[0-9]{2}\Z")
+_IDS_IN_TEXT = re.compile(r"\bWP[0-9]{2}\b")
+_HEADING = re.compile(r"^# +(.+?) *$", re.MULTILINE)
+_LINE_ENDS = re.compile(r"\r\n?")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a file, for people: `line` counts from 1, `reason` quotes no content."""
+
+    path: str
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkPackage:
+    """What one file says of its work package.
+
+    `lane` is None where none is stated or where the stated one is invalid, which is then the `problem`. `agent` is
+    None where none is named. `dependencies` is None where the frontmatter doesn't say, and may be empty.
+    """
+
+    feature: str
+    wp_id: str
+    path: str
+    lane: Lane | None
+    trail: tuple[Record, ...]
+    title: str
+    agent: str | None = None
+    dependencies: tuple[str, ...] | None = None
+    problem: Problem | None = None
+
+
+def read_work_package(path: str, data: bytes, names: LaneNames) -> WorkPackage | Problem:
+    """Read the file at `path` (relative to the project, a work package by its name) with the bytes `data`."""
+    where = place(path)
+    if where is None:
+        raise ValueError("not the path of a work package")
+    try:
+        matter = read_frontmatter(_text(data))
+    except FrontmatterError as error:
+        return Problem(path, error.line, error.reason)
+    lane, problem = _lane(path, matter, where, names)
+    stated = matter.fields.get("work_package_id")
+    return WorkPackage(
+        feature=where.feature,
+        wp_id=stated if isinstance(stated, str) and _ID.match(stated) else where.wp_id,
+        path=path,
+        lane=lane,
+        trail=read_trail(matter.body),
+        title=_title(matter, path),
+        agent=_word(matter.fields.get("agent")),
+        dependencies=_dependencies(matter.fields),
+        problem=problem,
+    )
+
+
+def _text(data: bytes) -> str:
+    if len(data) > MAX_BYTES:
+        raise FrontmatterError(1, f"the file is larger than 1 MiB ({len(data)} bytes)")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise FrontmatterError(line, f"the file is not UTF-8 (byte {error.start})") from None
+    return _LINE_ENDS.sub("\n", text) if "\r" in text else text
+
+
+def _lane(path: str, matter: Frontmatter, where: Place, names: LaneNames) -> tuple[Lane | None, Problem | None]:
+    stated = matter.fields.get("lane")
+    if stated is None:
+        return where.lane_directory, None
+    lane = names.lane(stated.strip()) if isinstance(stated, str) else None
+    if lane is not None:
+        return lane, None
+    return None, Problem(path, matter.lines["lane"], "the lane is none of planned, doing, for_review, done")
+
+
+def _title(matter: Frontmatter, path: str) -> str:
+    title = _word(matter.fields.get("title"))
+    if title is None and (heading := _HEADING.search(matter.body)):
+        title = heading[1].strip()
+    return title or path.rsplit("/", 1)[-1].removesuffix(".md")
+
+
+def _word(value: Value) -> str | None:
+    return value.strip() or None if isinstance(value, str) else None
+
+
+def _dependencies(fields: dict[str, Value]) -> tuple[str, ...] | None:
+    if "dependencies" not in fields:
+        return None
+    value = fields["dependencies"]
+    if isinstance(value, str):
+        return distinct(_IDS_IN_TEXT.findall(value))
+    if isinstance(value, list):
+        return distinct(item.strip() for item in value if isinstance(item, str) and _ID.match(item.strip()))
+    return ()
+
+
+def distinct(ids: Iterable[str]) -> tuple[str, ...]:
+    """The ids in their order, each once."""
+    return tuple(dict.fromkeys(ids))

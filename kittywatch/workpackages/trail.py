@@ -1,0 +1,76 @@
+"""The trail: the lane records that a work package keeps in its own activity log (rule R4)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+# Only lines that can matter: top-level list items and fences. One pass in C over bodies of up to 1 MiB.
+_LINES = re.compile(r"^(?:(?P<item>- .*)|(?P<indent> {0,3})(?P<fence>`{3,}|~{3,})(?P<info>.*))$", re.MULTILINE)
+_SEPARATOR = re.compile(r"[ \t]+[-–—][ \t]+")
+_BETWEEN = re.compile(r"\w+=\S*\Z")
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}.*(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line of a trail; `lane` is as written, so that an unknown one can be told from a missing one."""
+
+    moment: datetime
+    agent: str
+    lane: str
+    note: str
+
+    @property
+    def key(self) -> str:
+        """What makes two records the same: when, who and where to. A note may be polished afterwards."""
+        return f"{self.moment.isoformat()} {self.lane} {self.agent}"
+
+
+def read_trail(body: str) -> tuple[Record, ...]:
+    """The records of a body whose line ends are \\n, in the order of the lines."""
+    if "lane=" not in body:
+        return ()
+    return tuple(record for line in _items(body) if (record := _record(line)) is not None)
+
+
+def digest(trail: tuple[Record, ...]) -> str:
+    """A short fingerprint of a trail; equal trails have equal fingerprints, an empty one has ''."""
+    if not trail:
+        return ""
+    return hashlib.sha256("\n".join(record.key for record in trail).encode()).hexdigest()[:32]
+
+
+def _items(body: str) -> Iterator[str]:
+    """Top-level list items outside of fenced code."""
+    fence = ""
+    for line in _LINES.finditer(body):
+        marks = line["fence"]
+        if marks is None:
+            if not fence:
+                yield line["item"]
+        elif not fence:
+            if marks[0] == "~" or "`" not in line["info"]:  # ```code``` on one line opens nothing
+                fence = marks
+        elif marks[0] == fence[0] and len(marks) >= len(fence) and not line["info"].strip():
+            fence = ""
+
+
+def _record(line: str) -> Record | None:
+    if "lane=" not in line:
+        return None
+    parts = _SEPARATOR.split(line[2:].strip())
+    if len(parts) < 3 or not _MOMENT.match(parts[0]) or not parts[1]:
+        return None
+    stated = next((index for index, part in enumerate(parts) if index > 1 and part.startswith("lane=")), None)
+    if stated is None or not all(_BETWEEN.match(part) for part in parts[2:stated]):
+        return None
+    try:
+        moment = datetime.fromisoformat(parts[0].upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    lane = parts[stated].removeprefix("lane=").rstrip()
+    return Record(moment, parts[1].strip(), lane, " – ".join(parts[stated + 1 :]))
