@@ -43,7 +43,7 @@ def content_id(
         "timestamp": timestamp,
         "type": event_type,
     }
-    seconds = datetime.fromisoformat(timestamp).timestamp()
+    seconds = datetime.fromisoformat(timestamp.upper()).timestamp()  # RFC 3339 also writes t and z
     return encode(round(seconds * 1000), hashlib.sha256(canonical_json(content)).digest())
 
 

@@ -1,0 +1,56 @@
+"""Guards that hold for every test: its own home, its own git configuration, no thread left behind."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.waiting import until
+
+# A shared machine may be slow at any moment: how long one example takes says nothing about the code.
+settings.register_profile("kittywatch", deadline=None, print_blob=True)
+settings.load_profile("kittywatch")
+
+_GIT_CONFIGURATION = """\
+[user]
+\tname = Test Author
+\temail = author@example.invalid
+[init]
+\tdefaultBranch = main
+"""
+
+
+@pytest.fixture(autouse=True)
+def no_leaked_threads() -> Iterator[None]:
+    """Fail a test that leaves a thread running after everything it used was torn down."""
+    before = set(threading.enumerate())
+    yield
+
+    def leaked() -> list[str]:
+        return [thread.name for thread in threading.enumerate() if thread not in before]
+
+    until(lambda: not leaked(), what=lambda: f"the test's threads to end: {leaked()}")
+
+
+@pytest.fixture(autouse=True)
+def own_home(no_leaked_threads: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """HOME and SPEC_KITTY_HOME inside `tmp_path`, and a git that knows no other configuration; returns HOME."""
+    home = tmp_path / "home"
+    home.mkdir()
+    configuration = home / ".gitconfig"
+    configuration.write_text(_GIT_CONFIGURATION, encoding="utf-8")
+    # All of them, not a list: GIT_DIR and GIT_INDEX_FILE, which git sets for a hook that runs the tests, would
+    # point every command at that repository, and GIT_AUTHOR_* and GIT_CONFIG_* would outweigh the file above.
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(configuration))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("SPEC_KITTY_HOME", str(home / ".spec-kitty"))
+    return home
