@@ -13,10 +13,12 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = [high + low for high in ALPHABET for low in ALPHABET]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _LAST_MILLISECOND = (1 << 48) - 1
 
 
@@ -43,8 +45,8 @@ def content_id(
         "timestamp": timestamp,
         "type": event_type,
     }
-    seconds = datetime.fromisoformat(timestamp.upper()).timestamp()  # RFC 3339 also writes t and z
-    return encode(round(seconds * 1000), hashlib.sha256(canonical_json(content)).digest())
+    moment = datetime.fromisoformat(timestamp.upper())  # RFC 3339 also writes t and z
+    return encode((moment - _EPOCH) // _MILLISECOND, hashlib.sha256(canonical_json(content)).digest())
 
 
 def random_id() -> str:
