@@ -44,7 +44,7 @@ class Log:
         """The index of the first entry after the cursor."""
         return 0 if cursor is None else self.entries.index(cursor) + 1
 
-    def add(self, entry: Entry, *, after: Entry | None | Literal["all"] = "all") -> Entry:
+    def add(self, entry: Entry, *, after: Entry | Literal["all"] | None = "all") -> Entry:
         """Put a new entry right after another one, or after all of them."""
         index = len(self.entries) if after == "all" else self.position(after)
         self.entries.insert(index, entry)

@@ -10,8 +10,8 @@ This is where exactly once is decided (rules O1, O3, O4, O10). In this order:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Set
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
@@ -67,41 +67,57 @@ class Rules:
     mode: Literal["live", "history"] = "live"
 
 
+@dataclass
+class Settled:
+    """What became of a sighting: where the view stands now, what is to be told, in order, and what is not.
+
+    `already_told` counts what was found in the log, `withheld` what is not told because it was made elsewhere.
+    """
+
+    known: Known | None
+    told: list[Told] = field(default_factory=list)
+    already_told: int = 0
+    withheld: int = 0
+
+
 def settle(
-    log: Log, known: Known | None, sighting: Sighting, rules: Rules, claimed: frozenset[Entry] = frozenset()
-) -> tuple[Known | None, list[Told]]:
-    """Settle one sighting: where the view stands now, and what is to be told, in order.
+    log: Log, known: Known | None, sighting: Sighting, rules: Rules, claimed: Set[Entry] = frozenset()
+) -> Settled:
+    """Settle one sighting.
 
     `claimed` are entries that later sightings of the same walk are known to have brought. Adds to `log`.
     """
+    settled = Settled(known)
     now = shown(sighting.package)
     if now is None:
-        return known, []
-    told: list[Told] = []
+        return settled
     if known is None:
-        known = _first_sight(log, sighting, rules, told)
+        known = _first_sight(log, sighting, rules, settled)
     cursor = _past_baseline(log, known.cursor, sighting, rules)
     steps = steps_between(known.shown, sighting.package, rules.names)
     if steps:
-        cursor = _advance(log, cursor, steps, sighting, rules, claimed, told)
-    return Known(now, cursor), told
+        cursor = _advance(log, cursor, steps, sighting, rules, claimed, settled)
+    settled.known = Known(now, cursor)
+    return settled
 
 
-def _first_sight(log: Log, sighting: Sighting, rules: Rules, told: list[Told]) -> Known:
+def _first_sight(log: Log, sighting: Sighting, rules: Rules, settled: Settled) -> Known:
     """What a view knows of a work package that it has not shown before (rules D2, B1)."""
     first = log.entries[0] if log.entries else None
     unseen = Shown("planned")
     if first is not None and first.kind == "created":
+        settled.already_told += 1
         return Known(unseen, first)
-    if rules.mode == "live" and first is not None:
+    if rules.mode == "live" and first is not None and not first.told:
         seen = shown(sighting.package)
         return Known(replace(seen, lane=first.lane), first) if seen else Known(unseen, first)
     if sighting.origin == "elsewhere":
         if first is None and rules.mode == "live" and sighting.package.lane:
             marker = log.add(Entry("elsewhere", sighting.package.lane, commit=sighting.commit))
             return Known(replace(unseen, lane=sighting.package.lane), marker)
+        settled.withheld += 1
         return Known(unseen, None)
-    return Known(unseen, _tell(log, None, sighting, None, rules, told))
+    return Known(unseen, _tell(log, None, sighting, None, rules, settled.told))
 
 
 def _past_baseline(log: Log, cursor: Entry | None, sighting: Sighting, rules: Rules) -> Entry | None:
@@ -119,26 +135,31 @@ def _advance(
     steps: tuple[Step, ...],
     sighting: Sighting,
     rules: Rules,
-    claimed: frozenset[Entry],
-    told: list[Told],
+    claimed: Set[Entry],
+    settled: Settled,
 ) -> Entry | None:
     start = log.position(cursor)
     ahead = [entry for entry in log.entries[start:] if entry in sighting.landed]
     if ahead:
+        settled.already_told += len(steps)
         return ahead[0]
     ids = [rules.identify(sighting.package, step, step.moment or sighting.moment) for step in steps]
     if sighting.origin == "side":
         anywhere = sighting.landed[-1] if sighting.landed else log.told_id(ids[-1])
         if anywhere is not None:
+            settled.already_told += len(steps)
             return log.later(cursor, anywhere)
     window = log.entries[start : _wall(log, start, sighting, rules)]
     taken = frozenset(at for at, entry in enumerate(window) if entry in claimed)
     known_steps, reached = match(window, ids, [step.new for step in steps], taken)
     if reached:
         cursor = window[reached - 1]
-    if sighting.origin != "elsewhere":
-        for step in steps[known_steps:]:
-            cursor = _tell(log, cursor, sighting, step, rules, told)
+    settled.already_told += known_steps
+    if sighting.origin == "elsewhere":
+        settled.withheld += len(steps) - known_steps
+        return cursor
+    for step in steps[known_steps:]:
+        cursor = _tell(log, cursor, sighting, step, rules, settled.told)
     return cursor
 
 
@@ -154,7 +175,7 @@ def _wall(log: Log, start: int, sighting: Sighting, rules: Rules) -> int:
 def _tell(
     log: Log, cursor: Entry | None, sighting: Sighting, step: Step | None, rules: Rules, told: list[Told]
 ) -> Entry:
-    """Add an entry for a step, or for the creation, and tell it.
+    """Add an entry for a step, or for the creation, which stands before all else, and tell it.
 
     The same step of the same work package twice within the resolution of git's clock has the same content, and so
     the same event id. They are two transitions; the later one is moved on by a microsecond, on every machine alike.
@@ -165,7 +186,7 @@ def _tell(
         moment += _TICK
         event_id = rules.identify(sighting.package, step, moment)
     entry = Entry("step" if step else "created", step.new if step else "planned", event_id, sighting.commit)
-    log.add(entry, after=cursor if rules.mode == "history" else "all")
+    log.add(entry, after=cursor if step is None or rules.mode == "history" else "all")
     told.append(Told(sighting.package, step, moment, entry))
     return entry
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -23,7 +23,6 @@ class FeatureFacts:
 
     meta: Meta
     work_packages: int
-    dependencies: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +50,9 @@ class Snapshot:
     broken: tuple[BrokenContent, ...] = ()
     features: Mapping[str, FeatureFacts] = field(default_factory=dict)
     past: bool = False
+
+    def only(self, feature: str) -> Snapshot | None:
+        """The part of the snapshot that is one feature's, None where it has none."""
+        packages = tuple(one for one in self.packages if one.feature == feature)
+        broken = tuple(one for one in self.broken if one.feature == feature)
+        return replace(self, packages=packages, broken=broken) if packages or broken else None

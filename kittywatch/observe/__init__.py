@@ -1,0 +1,1 @@
+"""Where snapshots come from: git views, worktrees, replay, and when a view may be looked at."""

@@ -32,17 +32,17 @@ def place(path: str) -> Place | None:
     if name is None:
         return None
     if len(parts) == 4:
-        return Place(parts[1], name[1], None)
+        return Place(_text(parts[1]), name[1], None)
     lane = LANES.get(parts[3])
-    return Place(parts[1], name[1], lane) if lane else None
+    return Place(_text(parts[1]), name[1], lane) if lane else None
 
 
 def feature_of(path: str) -> str | None:
     """The feature whose directory `path` lies in, None outside of every feature."""
     parts = path.split("/", 2)
-    return parts[1] if len(parts) == 3 and parts[0] == SPECS else None
+    return _text(parts[1]) if len(parts) == 3 and parts[0] == SPECS else None
 
 
-def tasks_directory(feature: str) -> str:
-    """The directory that holds the feature's work packages."""
-    return f"{SPECS}/{feature}/tasks"
+def _text(name: str) -> str:
+    """A directory's name as text; what is not UTF-8 in it (surrogates here) cannot stand in an event."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kittywatch.workpackages.frontmatter import Frontmatter, FrontmatterError, Value, read_frontmatter
+from kittywatch.plain_yaml import Value
+from kittywatch.workpackages.frontmatter import Frontmatter, FrontmatterError, read_frontmatter
 from kittywatch.workpackages.lanes import Lane, LaneNames
 from kittywatch.workpackages.layout import Place, place
 from kittywatch.workpackages.trail import Record, read_trail

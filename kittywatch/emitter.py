@@ -1,0 +1,62 @@
+"""The one door to the store.
+
+Observers hand over what they derived together with the ledger's step; everything that becomes an event is stamped,
+ticked and queued here, in the transaction that keeps the step (rule O8).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from kittywatch.derive.book import Telling
+from kittywatch.events import Event, random_id
+from kittywatch.stamp import Stamp, drafts, envelopes
+from kittywatch.store import clock, outbox, projects
+from kittywatch.store.ledger import Ledger
+from kittywatch.store.store import Store
+
+Result = TypeVar("Result")
+
+
+class Unit:
+    """One observation within its transaction: the ledger to decide by, and the way to tell what was decided."""
+
+    def __init__(self, connection: sqlite3.Connection, emitter: EventEmitter) -> None:
+        self.connection = connection
+        self.project = projects.ensure(connection, emitter.stamp, emitter.place)
+        self.ledger = Ledger(connection, self.project)
+        self.events: list[Event] = []
+        self._emitter = emitter
+
+    def tell(self, tellings: Iterable[Telling], observer: str) -> list[Event]:
+        """Stamp, tick and queue what one commit, or one look at a worktree, tells; returns the events."""
+        emitter = self._emitter
+        made = drafts(tellings, emitter.stamp, observer, emitter.warn)
+        if not made:
+            return []
+        last = clock.ticks(self.connection, len(made), at_least=emitter.store.least_tick)
+        sourced = envelopes(made, emitter.stamp, last - len(made) + 1, random_id())
+        outbox.append(self.connection, self.project, sourced)
+        events = [event for event, _ in sourced]
+        self.events += events
+        return events
+
+
+class EventEmitter:
+    """Emits for one checkout of one project. `place` is the repository's common directory, `warn` says what failed."""
+
+    def __init__(self, store: Store, stamp: Stamp, *, place: str, warn: Callable[[str], None]) -> None:
+        self.store = store
+        self.stamp = stamp
+        self.place = place
+        self.warn = warn
+
+    def transact(self, work: Callable[[Unit], Result]) -> Result:
+        """Decide and tell in one transaction; raises StoreError, after which nothing of it has happened."""
+        return self.store.transact(lambda connection: work(Unit(connection, self)))
+
+    def rehearse(self, work: Callable[[Unit], Result]) -> Result:
+        """The same on a copy in memory: what would be told, without telling it."""
+        return self.store.rehearse(lambda connection: work(Unit(connection, self)))

@@ -1,0 +1,69 @@
+"""Every error that kittywatch raises for people to read.
+
+    KittywatchError             the message says what happened, to which file or server; `remedy` the one thing to do
+    ├── ProjectError            the project's files or its git repository
+    │   └── NotAProjectError    there is no git repository here
+    ├── GitError                git refused or failed
+    └── StoreError              the files under $SPEC_KITTY_HOME
+        ├── StoreBusyError      another process has held the database too long
+        └── StoreCorruptError   the database cannot be read as it is
+
+Bugs are no KittywatchError: they end in a report. Values outside the contract are events.InvalidEventError.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class KittywatchError(Exception):
+    """An expected failure, with its remedy."""
+
+    remedy = "run the command again with -v"
+
+    def __init__(self, message: str, *, remedy: str | None = None) -> None:
+        super().__init__(message)
+        if remedy is not None:
+            self.remedy = remedy
+
+
+class ProjectError(KittywatchError):
+    """The project's files or its repository are not as they need to be."""
+
+
+class NotAProjectError(ProjectError):
+    """There is no git repository at or above a directory."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(
+            f"{directory} is not in a git repository with a worktree",
+            remedy="change to the project's directory, or make it a repository with `git init`",
+        )
+
+
+class GitError(KittywatchError):
+    """git refused or failed; `said` is the last line that it printed."""
+
+    def __init__(self, command: str, said: str, *, remedy: str = "run the same git command to see more") -> None:
+        super().__init__(f"git {command}: {said}", remedy=remedy)
+
+
+class StoreError(KittywatchError):
+    """The files under $SPEC_KITTY_HOME cannot be used as they are."""
+
+
+class StoreBusyError(StoreError):
+    """Another process has held the database for longer than the deadline."""
+
+    def __init__(self, path: Path, seconds: float) -> None:
+        super().__init__(
+            f"{path} has been locked by another process for {seconds:g} s",
+            remedy="run the command again; nothing is lost, the next observation tells what this one couldn't",
+        )
+
+
+class StoreCorruptError(StoreError):
+    """The database is damaged; `repair` sets it aside and carries over what can be read."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} is damaged", remedy="run `kittywatch doctor`")

@@ -1,0 +1,318 @@
+"""Everything that knows git's commands and output formats; everything NUL-separated.
+
+git is only asked, never told: no command here writes to the repository, refreshes its index, opens a pager, runs a
+diff driver or a text conversion, or shows signatures. Once a repository is found, GIT_DIR and GIT_WORK_TREE name it:
+in a hook, git exports a relative GIT_INDEX_FILE or another worktree's GIT_DIR, and with them a git command in another
+directory would read the wrong repository.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+
+from kittywatch.errors import GitError, NotAProjectError, ProjectError
+from kittywatch.workpackages.layout import SPECS
+from kittywatch.workpackages.reader import MAX_BYTES
+
+# What `git rev-parse --local-env-vars` lists, and what else turns a command towards other objects or formats.
+_LOCAL = frozenset(
+    {
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_CONFIG",
+        "GIT_CONFIG_PARAMETERS",
+        "GIT_CONFIG_COUNT",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_IMPLICIT_WORK_TREE",
+        "GIT_GRAFT_FILE",
+        "GIT_INDEX_FILE",
+        "GIT_NO_REPLACE_OBJECTS",
+        "GIT_REPLACE_REF_BASE",
+        "GIT_PREFIX",
+        "GIT_SHALLOW_FILE",
+        "GIT_COMMON_DIR",
+        "GIT_INTERNAL_SUPER_PREFIX",
+        "GIT_NAMESPACE",
+        "GIT_QUARANTINE_PATH",
+        "GIT_LITERAL_PATHSPECS",
+        "GIT_GLOB_PATHSPECS",
+        "GIT_NOGLOB_PATHSPECS",
+        "GIT_ICASE_PATHSPECS",
+        "GIT_EXTERNAL_DIFF",
+        "GIT_DIFF_OPTS",
+    }
+)
+_QUIET = {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "LANGUAGE": "C", "GIT_TERMINAL_PROMPT": "0"}
+_CONFIG = ("-c", "log.showSignature=false", "-c", "log.showRoot=true", "-c", "core.fsmonitor=false")
+_RAW = ("-z", "--raw", "--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all")
+_FORMAT = "--format=tformat:%x01%H %P%x01%aI"
+NO_COMMIT = "0" * 40
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where HEAD is: the full name of the branch, None when detached; the commit, None before the first one."""
+
+    ref: str | None
+    tip: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file in a tree or of a change: its path from the project's root, git's mode and blob."""
+
+    path: str
+    mode: str
+    blob: str
+
+    @property
+    def is_regular(self) -> bool:
+        return self.mode.startswith("100")
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit with what it changed under kitty-specs/ against its first parent; `removed` are paths."""
+
+    id: str
+    parents: tuple[str, ...]
+    moment: datetime
+    changed: tuple[File, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+class Git:
+    """A repository as seen from one of its worktrees.
+
+    `root` is the worktree's top, `directory` its own git directory, `common` the one that all worktrees share.
+    """
+
+    def __init__(self, root: Path, directory: Path, common: Path) -> None:
+        self.root = root
+        self.directory = directory
+        self.common = common
+        self._environment = clean_environment() | {"GIT_DIR": str(directory), "GIT_WORK_TREE": str(root)}
+
+    @classmethod
+    def find(cls, start: Path) -> Git:
+        """The repository around a directory; raises NotAProjectError, or ProjectError where git refuses it."""
+        command = ["rev-parse", "--path-format=absolute", "--show-toplevel", "--git-dir", "--git-common-dir"]
+        try:
+            done = _run(command, start, dict(os.environ) | _QUIET)
+        except (NotADirectoryError, FileNotFoundError) as error:
+            if error.filename == "git":
+                raise ProjectError("git is not installed", remedy="install git 2.31 or newer") from None
+            raise NotAProjectError(start) from None
+        if done.returncode:
+            said = _last_line(done.stderr)
+            if "dubious ownership" in done.stderr.decode("utf-8", "replace"):
+                raise ProjectError(f"git refuses {start}: it belongs to another user", remedy=said)
+            raise NotAProjectError(start)
+        root, directory, common = done.stdout.decode("utf-8", "surrogateescape").splitlines()
+        return cls(Path(root), Path(directory), Path(common))
+
+    @property
+    def main_root(self) -> Path:
+        """The top of the main worktree; of this one, where the repository is bare but for linked worktrees."""
+        if self.directory == self.common:
+            return self.root
+        if self.common.name == ".git":
+            return self.common.parent
+        configured = self.config("core.worktree", file=self.common / "config")
+        return (self.common / configured).resolve() if configured else self.root
+
+    def head(self) -> Head:
+        done = self._try("rev-parse", "--verify", "-q", "HEAD", "--symbolic-full-name", "HEAD")
+        lines = done.stdout.decode().split()
+        if done.returncode == 0 and len(lines) == 2:
+            return Head(lines[1] if lines[1].startswith("refs/") else None, lines[0])
+        ref = self._try("symbolic-ref", "-q", "HEAD").stdout.decode("utf-8", "surrogateescape").strip()
+        tip = self._try("rev-parse", "--verify", "-q", "HEAD^{commit}").stdout.decode().strip()
+        return Head(ref or None, tip or None)
+
+    def commit_id(self, revision: str) -> str:
+        """The commit that a revision names; raises GitError."""
+        done = self._try("rev-parse", "--verify", "-q", "--end-of-options", f"{revision}^{{commit}}")
+        if done.returncode:
+            raise GitError("rev-parse", f"{revision} is no commit here", remedy="name a branch, a tag or a commit")
+        return done.stdout.decode().strip()
+
+    def config(self, name: str, *, file: Path | None = None) -> str | None:
+        """A value of git's configuration, None where it is not set."""
+        where = ("--file", str(file)) if file else ()
+        done = self._try("config", *where, "--get", name)
+        return done.stdout.decode("utf-8", "replace").strip() or None
+
+    def default_branch(self) -> str:
+        """The branch that origin calls its own, else the one that is configured or checked out."""
+        remote = self._try("symbolic-ref", "-q", "refs/remotes/origin/HEAD").stdout.decode("utf-8", "replace").strip()
+        if remote:
+            return remote.removeprefix("refs/remotes/origin/")
+        head = self._try("symbolic-ref", "-q", f"--git-dir={self.common}", "HEAD").stdout
+        for name in (self.config("init.defaultBranch"), "main", "master"):
+            if name and self._try("rev-parse", "--verify", "-q", f"refs/heads/{name}").returncode == 0:
+                return name
+        return head.decode("utf-8", "replace").strip().removeprefix("refs/heads/") or "main"
+
+    def first_parents(self, tip: str, *, without: Iterable[str] = (), limit: int | None = None) -> list[str]:
+        """The first-parent chain that ends in `tip`, oldest first, without what the commits in `without` reach."""
+        excluded = "".join(f"^{commit}\n" for commit in without)
+        limits = (f"--max-count={limit}",) if limit else ()
+        out = self.run(
+            "rev-list", "--first-parent", "--ignore-missing", *limits, "--stdin", data=f"{tip}\n{excluded}".encode()
+        )
+        return out.decode().split()[::-1]
+
+    def history(self, tip: str, *, since: str | None = None) -> Iterator[Commit]:
+        """The commits on the first-parent chain up to `tip` that change kitty-specs/, oldest first.
+
+        `since` is left out, with all that it reaches.
+        """
+        revisions = [tip] if since is None else [tip, f"^{since}"]
+        command = ["log", "--first-parent", "-m", "--reverse", *_RAW, _FORMAT, *revisions, "--", SPECS]
+        return _commits(self.run(*command))
+
+    def difference(self, old: str, new: str) -> tuple[tuple[File, ...], tuple[str, ...]]:
+        """What differs under kitty-specs/ between two commits: files as in `new`, and paths that it lacks."""
+        out = self.run("diff-tree", "-r", *_RAW, old, new, "--", SPECS)
+        return _changes(iter(out.split(b"\0")))
+
+    def files(self, commit: str, *features: str) -> list[File]:
+        """The files under kitty-specs/ in a commit; only of some feature directories, where any are named."""
+        places = [f"{SPECS}/{feature}" for feature in features] or [SPECS]
+        out = self.run("ls-tree", "-r", "-z", "--full-tree", commit, "--", *places)
+        return [_listed(line) for line in out.split(b"\0") if line]
+
+    def run(self, *command: str, data: bytes | None = None) -> bytes:
+        """What a git command prints; raises GitError."""
+        done = self._try(*command, data=data)
+        if done.returncode:
+            raise GitError(command[0], _last_line(done.stderr))
+        return done.stdout
+
+    def blobs(self) -> Blobs:
+        """A reader of blobs; use it as a context."""
+        return Blobs(self.root, self._environment)
+
+    def _try(self, *command: str, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+        return _run(command, self.root, self._environment, data)
+
+
+class Blobs:
+    """One `git cat-file --batch`, asked for a blob at a time."""
+
+    def __init__(self, root: Path, environment: dict[str, str]) -> None:
+        self._root = root
+        self._environment = environment
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Blobs:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            assert self._process.stdin is not None
+            assert self._process.stdout is not None
+            self._process.stdin.close()
+            self._process.stdout.close()
+            self._process.wait()
+
+    def read(self, name: str) -> bytes | None:
+        """The blob that an id or `commit:path` names, cut after 1 MiB and a byte; None where there is none."""
+        if "\n" in name:
+            return None
+        process = self._process or self._start()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(name.encode("utf-8", "surrogateescape") + b"\n")
+        process.stdin.flush()
+        header = process.stdout.readline().split()
+        if len(header) != 3 or not header[2].isdigit():
+            return None
+        size = int(header[2])
+        data = process.stdout.read(min(size, MAX_BYTES + 1))
+        rest = size - len(data) + 1
+        while rest > 0 and (skipped := process.stdout.read(min(rest, MAX_BYTES))):
+            rest -= len(skipped)
+        return data if header[1] == b"blob" else None
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        self._process = subprocess.Popen(
+            ["git", "cat-file", "--batch"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=self._root,
+            env=self._environment,
+        )
+        return self._process
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment without what ties git to a repository, and with what keeps it quiet."""
+    return {name: value for name, value in os.environ.items() if name not in _LOCAL} | _QUIET
+
+
+def _run(
+    command: Iterable[str], directory: Path, environment: dict[str, str], data: bytes | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        ["git", *_CONFIG, *command],
+        cwd=directory,
+        env=environment,
+        input=data if data is not None else b"",
+        capture_output=True,
+        check=False,
+    )
+
+
+def _last_line(said: bytes) -> str:
+    lines = said.decode("utf-8", "replace").strip().splitlines()
+    return lines[-1].removeprefix("fatal: ").removeprefix("error: ").strip() if lines else "failed without a word"
+
+
+def _commits(out: bytes) -> Iterator[Commit]:
+    parts = iter(out.split(b"\0"))
+    header: bytes | None = next(parts, None)
+    while header:
+        ids, moment = header.decode().strip().removeprefix("\x01").split("\x01")
+        changes: list[bytes] = []
+        header = None
+        for part in parts:
+            if part.startswith(b"\x01"):
+                header = part
+                break
+            changes.append(part)
+        changed, removed = _changes(iter(changes))
+        commit, *parents = ids.split()
+        yield Commit(commit, tuple(parents), datetime.fromisoformat(moment).astimezone(UTC), changed, removed)
+
+
+def _changes(parts: Iterator[bytes]) -> tuple[tuple[File, ...], tuple[str, ...]]:
+    changed, removed = [], []
+    for part in parts:
+        meta = part.strip()
+        if not meta:
+            continue
+        _, mode, _, blob, status = meta.removeprefix(b":").decode().split()
+        path = next(parts).decode("utf-8", "surrogateescape")
+        if status.startswith("D"):
+            removed.append(path)
+        else:
+            changed.append(File(path, mode, blob))
+    return tuple(changed), tuple(removed)
+
+
+def _listed(line: bytes) -> File:
+    meta, path = line.split(b"\t", 1)
+    mode, _, blob = meta.decode().split()
+    return File(path.decode("utf-8", "surrogateescape"), mode, blob)

@@ -1,0 +1,195 @@
+"""From commits to snapshots: what the work packages of a project looked like after each commit.
+
+A walk keeps, for the features that it meets, which files they consist of, so that a work package that moves, is
+copied or loses its place to another file is compared by what counts before and after, not by its path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from kittywatch.derive.snapshot import BrokenContent, FeatureFacts, Origin, Snapshot
+from kittywatch.observe.git import Blobs, Commit, File
+from kittywatch.workpackages.features import Meta, dependencies_of, first_of_each, read_dependencies, read_meta
+from kittywatch.workpackages.lanes import LaneNames
+from kittywatch.workpackages.layout import SPECS, feature_of, place
+from kittywatch.workpackages.reader import Problem, WorkPackage, read_work_package
+
+_SYMLINK = "120000"
+
+
+class Reader:
+    """Reads work packages and the features' own files by blob, each blob once."""
+
+    def __init__(self, blobs: Blobs, names: LaneNames) -> None:
+        self._blobs = blobs
+        self._names = names
+        self._packages: dict[tuple[str, str], tuple[WorkPackage | Problem, str]] = {}
+        self._metas: dict[tuple[str, str], Meta] = {}
+        self._dependencies: dict[str, dict[str, tuple[str, ...]]] = {}
+
+    def package(self, file: File) -> tuple[WorkPackage | Problem, str]:
+        """What a work package's file says, and the id of its content for errors."""
+        found = self._packages.get((file.path, file.blob))
+        if found is None:
+            data = self._blobs.read(file.blob) or b""
+            found = read_work_package(file.path, data, self._names), content_key(data)
+            self._packages[file.path, file.blob] = found
+        return found
+
+    def meta(self, file: File | None, feature: str) -> Meta:
+        key = (feature, file.blob if file else "")
+        if key not in self._metas:
+            self._metas[key] = read_meta(self._blobs.read(file.blob) if file else None, feature)
+        return self._metas[key]
+
+    def dependencies(self, file: File | None) -> dict[str, tuple[str, ...]]:
+        if file is None:
+            return {}
+        if file.blob not in self._dependencies:
+            self._dependencies[file.blob] = read_dependencies(self._blobs.read(file.blob))
+        return self._dependencies[file.blob]
+
+    def link_target(self, file: File) -> str | None:
+        """The path that a symbolic link leads to, None where it leaves the project."""
+        target = (self._blobs.read(file.blob) or b"").decode("utf-8", "surrogateescape")
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(file.path), target))
+        return None if target.startswith("/") or path.startswith("..") else path
+
+
+@dataclass(frozen=True, slots=True)
+class _Feature:
+    """One feature as a tree shows it: the work packages that count, what is broken, and its own files."""
+
+    packages: dict[str, WorkPackage]
+    broken: tuple[BrokenContent, ...]
+    meta: File | None
+    tasks: File | None
+
+
+class Walk:
+    """Goes along a chain of commits; `files` lists a feature's files where the walk begins, none at its beginning."""
+
+    def __init__(self, reader: Reader, files: Callable[[str], Iterable[File]] = lambda feature: ()) -> None:
+        self._reader = reader
+        self._files = files
+        self._trees: dict[str, dict[str, File]] = {}
+        self._features: dict[str, _Feature] = {}
+
+    def step(self, commit: Commit, *, origin: Origin = "here", past: bool = False) -> Snapshot | None:
+        """The snapshot of the next commit, None where it changes no work package."""
+        return self.change(commit.changed, commit.removed, commit.moment, commit=commit.id, origin=origin, past=past)
+
+    def change(
+        self,
+        changed: Iterable[File],
+        removed: Iterable[str],
+        moment: datetime,
+        *,
+        commit: str | None = None,
+        origin: Origin = "here",
+        past: bool = False,
+    ) -> Snapshot | None:
+        """The snapshot after some files changed."""
+        touched = self._apply(changed, removed)
+        packages: list[WorkPackage] = []
+        broken: list[BrokenContent] = []
+        facts: dict[str, FeatureFacts] = {}
+        for feature, before in touched.items():
+            after = self._feature(feature)
+            news = [one for wp_id, one in after.packages.items() if before.packages.get(wp_id) != one]
+            packages += [self._complete(one, after) for one in news]
+            broken += [one for one in after.broken if one not in before.broken]
+            if any(_unseen(before.packages.get(one.wp_id)) for one in news):
+                counted = sum(1 for one in after.packages.values() if one.lane)
+                facts[feature] = FeatureFacts(self._reader.meta(after.meta, feature), counted)
+        if not packages and not broken:
+            return None
+        return Snapshot(moment, tuple(packages), commit, origin, tuple(broken), facts, past)
+
+    def _apply(self, changed: Iterable[File], removed: Iterable[str]) -> dict[str, _Feature]:
+        """Put changes into the trees; returns the features that they touch, as they were."""
+        touched: dict[str, _Feature] = {}
+        for path, file in [*((path, None) for path in removed), *((file.path, file) for file in changed)]:
+            feature = feature_of(path)
+            if feature is None or not _matters(path, feature):
+                continue
+            if feature not in touched:
+                touched[feature] = self._feature(feature)
+            tree = self._trees[feature]
+            if file is None:
+                tree.pop(path, None)
+            else:
+                tree[path] = file
+            self._features.pop(feature, None)
+        return touched
+
+    def _feature(self, feature: str) -> _Feature:
+        found = self._features.get(feature)
+        if found is None:
+            if feature not in self._trees:
+                self._trees[feature] = {
+                    file.path: file for file in self._files(feature) if _matters(file.path, feature)
+                }
+            found = self._features[feature] = self._read(self._trees[feature])
+        return found
+
+    def _read(self, tree: dict[str, File]) -> _Feature:
+        read: list[tuple[str, WorkPackage | Problem]] = []
+        contents: dict[str, str] = {}
+        for path in tree:
+            file = self._regular(path, tree)
+            if file is not None and place(path) is not None:
+                package, contents[path] = self._reader.package(file)
+                read.append((path, package))
+        packages, problems = first_of_each(read)
+        broken = tuple(broken_content(problem, contents[problem.path], packages) for problem in problems)
+        own = {path.rsplit("/", 1)[-1]: file for path, file in tree.items() if path.count("/") == 2}
+        return _Feature(packages, broken, own.get("meta.json"), own.get("tasks.md"))
+
+    def _regular(self, path: str, tree: dict[str, File]) -> File | None:
+        """The file at a path; through a symbolic link what it leads to within its feature (rule R1)."""
+        file = tree[path]
+        if file.is_regular:
+            return file
+        target = self._reader.link_target(file) if file.mode == _SYMLINK else None
+        found = tree.get(target) if target else None
+        return File(path, found.mode, found.blob) if found and found.is_regular else None
+
+    def _complete(self, package: WorkPackage, feature: _Feature) -> WorkPackage:
+        if package.dependencies is not None:
+            return package
+        return replace(package, dependencies=dependencies_of(package, self._reader.dependencies(feature.tasks)))
+
+
+def content_key(data: bytes) -> str:
+    """What makes two broken contents the same: their frontmatter, or all of it where it has no end.
+
+    The body doesn't matter, so that one broken field is told once, however often the text below it is saved.
+    """
+    text = data.replace(b"\r\n", b"\n")
+    end = text.find(b"\n---", 3)
+    return hashlib.sha256(text[: end if end > 0 else len(text)]).hexdigest()[:32]
+
+
+def broken_content(problem: Problem, content: str, packages: dict[str, WorkPackage]) -> BrokenContent:
+    """A problem as something to be told once for its content; a second file of one id once for its path."""
+    where = place(problem.path)
+    owner = next((one.wp_id for one in packages.values() if one.problem is problem), None)
+    duplicate = "already the id of" in problem.reason
+    key = hashlib.sha256(f"{problem.path}\0{problem.reason}\0{'' if duplicate else content}".encode(errors="replace"))
+    return BrokenContent(
+        problem, where.feature if where else "", owner or (where.wp_id if where else None), key.hexdigest()[:32]
+    )
+
+
+def _unseen(before: WorkPackage | None) -> bool:
+    return before is None or before.lane is None
+
+
+def _matters(path: str, feature: str) -> bool:
+    return place(path) is not None or path in (f"{SPECS}/{feature}/meta.json", f"{SPECS}/{feature}/tasks.md")

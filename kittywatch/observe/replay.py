@@ -1,0 +1,161 @@
+"""Replay: the history of a revision, told as far as it is not told yet (rule B2).
+
+A replay is a view of its own that begins with nothing and walks the first-parent chain, oldest first. Commits that
+were there before the project's baseline are told like all others, into the log before the baseline; commits that came
+in from elsewhere are known, not told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from kittywatch.derive.book import Book, tell
+from kittywatch.derive.log import Entry
+from kittywatch.derive.settle import Known, Rules
+from kittywatch.derive.snapshot import Key, Origin, Snapshot
+from kittywatch.emitter import EventEmitter, Unit
+from kittywatch.events import Event
+from kittywatch.observe.git import Commit, Git
+from kittywatch.observe.history import Reader, Walk
+from kittywatch.workpackages.lanes import LaneNames
+
+BATCH = 2_000  # snapshots a transaction: what Ctrl-C can cost, and how long others wait
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What of a history is told: commits authored at or after `since`, and one feature."""
+
+    since: datetime | None = None
+    feature: str | None = None
+
+
+@dataclass
+class Summary:
+    """What a replay did."""
+
+    commits: int = 0
+    packages: int = 0
+    told: int = 0
+    already_told: int = 0
+    elsewhere: int = 0
+
+    def __str__(self) -> str:
+        words = [
+            _count(self.commits, "commit") + " read",
+            _count(self.packages, "work package"),
+            _count(self.told, "event") + " told",
+            f"{self.already_told} already told",
+        ]
+        if self.elsewhere:
+            words.append(f"{self.elsewhere} left out")
+        return ", ".join(words)
+
+
+class Replay:
+    """One run over one revision; `progress` hears of each commit done."""
+
+    def __init__(
+        self,
+        git: Git,
+        names: LaneNames,
+        emitter: EventEmitter,
+        *,
+        scope: Scope | None = None,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:
+        self.git = git
+        self.rules = Rules(names, emitter.stamp.event_id, "history")
+        self.emitter = emitter
+        self.scope = scope or Scope()
+        self.summary = Summary()
+        self._progress = progress
+        self._known: dict[Key, Known] = {}
+        self._packages: set[Key] = set()
+
+    def run(self, revision: str, *, dry_run: bool = False) -> Iterator[list[Event]]:
+        """Tell, a transaction at a time; yields the events of each. Raises GitError, StoreError."""
+        tip = self.git.commit_id(revision)
+        chain = self.git.first_parents(tip)
+        self.summary.commits = len(chain)
+        commits = list(self.git.history(tip))
+        snapshots = self._snapshots(commits, self._origins(tip, dry_run))
+        if dry_run:
+            yield self.emitter.rehearse(lambda unit: self._tell(unit, snapshots))
+            return
+        for start in range(0, len(snapshots), BATCH):
+            batch = snapshots[start : start + BATCH]
+            later = snapshots[start + BATCH :]
+            yield self.emitter.transact(lambda unit, batch=batch, later=later: self._tell(unit, batch, later))  # type: ignore[misc]
+
+    def _origins(self, tip: str, dry_run: bool) -> Callable[[str], tuple[Origin, bool]]:
+        """Whose news a commit is, and whether it was there before the baseline."""
+
+        def horizons(unit: Unit) -> dict[str, list[str]]:
+            return unit.ledger.horizons()
+
+        found = (self.emitter.rehearse if dry_run else self.emitter.transact)(horizons)
+        after_baseline = set(self.git.first_parents(tip, without=found["baseline"])) if found["baseline"] else None
+        ours = set(self.git.first_parents(tip, without=found["elsewhere"])) if found["elsewhere"] else None
+
+        def origin(commit: str) -> tuple[Origin, bool]:
+            past = after_baseline is not None and commit not in after_baseline
+            return ("elsewhere" if not past and ours is not None and commit not in ours else "here"), past
+
+        return origin
+
+    def _snapshots(self, commits: list[Commit], origin: Callable[[str], tuple[Origin, bool]]) -> list[Snapshot]:
+        snapshots: list[Snapshot] = []
+        with self.git.blobs() as blobs:
+            walk = Walk(Reader(blobs, self.rules.names))
+            for number, commit in enumerate(commits, start=1):
+                whose, past = origin(commit.id)
+                snapshot = walk.step(commit, origin=whose, past=past)
+                if snapshot is not None:
+                    snapshots.append(snapshot)
+                self._progress(number, len(commits))
+        return snapshots
+
+    def _tell(self, unit: Unit, snapshots: list[Snapshot], later: list[Snapshot] | None = None) -> list[Event]:
+        book = unit.ledger.read()
+        book.known = {key: unit.ledger.rebound(known) for key, known in self._known.items()}
+        claims = _Claims(book, [*snapshots, *(later or [])])
+        for snapshot in snapshots:
+            claims.reached(snapshot)
+            scoped = self._scoped(snapshot)
+            if scoped is None:
+                continue
+            tellings = tell(book, scoped, self.rules, claims.open)
+            unit.tell(tellings, "replay")
+        unit.ledger.save(book)
+        self._known = dict(book.known)
+        self._packages |= book.known.keys()
+        self.summary.packages = len(self._packages)
+        self.summary.told += len(unit.events)
+        self.summary.already_told += book.already_told
+        self.summary.elsewhere += book.withheld
+        return unit.events
+
+    def _scoped(self, snapshot: Snapshot) -> Snapshot | None:
+        if self.scope.since is not None and snapshot.moment < self.scope.since:
+            snapshot = replace(snapshot, origin="elsewhere")
+        return snapshot if self.scope.feature is None else snapshot.only(self.scope.feature)
+
+
+class _Claims:
+    """Entries that commits still to come are known to have brought: no earlier commit may take them by their lane."""
+
+    def __init__(self, book: Book, snapshots: list[Snapshot]) -> None:
+        self._landed = book.landed
+        self.open: set[Entry] = set()
+        for snapshot in snapshots:
+            self.open |= {entry for _, entry in book.landed.get(snapshot.commit or "", ())}
+
+    def reached(self, snapshot: Snapshot) -> None:
+        self.open -= {entry for _, entry in self._landed.get(snapshot.commit or "", ())}
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

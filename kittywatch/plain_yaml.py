@@ -1,0 +1,88 @@
+"""YAML as data and nothing else, for frontmatter and configuration.
+
+PyYAML's C parser reads it; what its loaders would do beyond mappings, lists and text is refused: tags, anchors and
+aliases, because nothing here needs them and each is a way to make a reader do more than read. All scalars stay text:
+a lane named `no` is the text `no`. Of a key that is there twice the last one counts, as in every YAML loader in use.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import yaml
+
+Value: TypeAlias = "str | list[Value] | dict[str, Value] | None"
+
+_NULL = frozenset({"", "~", "null", "Null", "NULL"})
+_PARSER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MAX_DEPTH = 64
+_TRAILING_SPACE = re.compile(r"[ \t]+$", re.MULTILINE)  # a line of tabs is no YAML, and nobody sees it
+
+
+class PlainYamlError(ValueError):
+    """A text that cannot be read; `line` counts from 1 in the text, `reason` quotes no content."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(line, reason)
+        self.line = line
+        self.reason = reason
+
+
+def read_mapping(text: str) -> tuple[dict[str, Value], dict[str, int]]:
+    """The text's mapping, and the line of each of its keys; raises PlainYamlError."""
+    lines: dict[str, int] = {}
+    try:
+        events = iter(yaml.parse(_TRAILING_SPACE.sub("", text), Loader=_PARSER))
+        for event in events:
+            if isinstance(event, yaml.MappingStartEvent):
+                _check(event)
+                return _pairs(events, 1, lines), lines
+            if isinstance(event, yaml.NodeEvent):
+                break
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        problem = getattr(error, "problem", None) or "it is not YAML"
+        raise PlainYamlError(mark.line + 1 if mark else 1, f"it cannot be read: {problem}") from None
+    raise PlainYamlError(1, "it has no fields")
+
+
+def _pairs(events: Iterator[Any], depth: int, lines: dict[str, int] | None = None) -> dict[str, Value]:
+    pairs: dict[str, Value] = {}
+    for event in events:
+        if isinstance(event, yaml.MappingEndEvent):
+            return pairs
+        key = _value(event, events, depth)
+        if not isinstance(key, str):
+            key = str(key)
+        if lines is not None:
+            lines[key] = event.start_mark.line + 1
+        pairs[key] = _value(next(events), events, depth)
+    return pairs
+
+
+def _value(event: Any, events: Iterator[Any], depth: int) -> Value:
+    _check(event)
+    if depth > _MAX_DEPTH:
+        raise PlainYamlError(event.start_mark.line + 1, "it is nested too deeply")
+    if isinstance(event, yaml.ScalarEvent):
+        return None if event.style is None and event.value in _NULL else str(event.value)
+    if isinstance(event, yaml.MappingStartEvent):
+        return _pairs(events, depth + 1)
+    items: list[Value] = []
+    for item in events:
+        if isinstance(item, yaml.SequenceEndEvent):
+            break
+        items.append(_value(item, events, depth + 1))
+    return items
+
+
+def _check(event: Any) -> None:
+    for what, found in (
+        ("an alias", isinstance(event, yaml.AliasEvent)),
+        ("an anchor", getattr(event, "anchor", None) is not None),
+        ("a tag", getattr(event, "tag", None) is not None),
+    ):
+        if found:
+            raise PlainYamlError(event.start_mark.line + 1, f"it has {what}, which is not allowed here")

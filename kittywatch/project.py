@@ -1,0 +1,94 @@
+"""A project as a command finds it: its repository, its identity, its lane names, and the emitter for this checkout."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from kittywatch.emitter import EventEmitter
+from kittywatch.errors import StoreError
+from kittywatch.home import home, node_id
+from kittywatch.observe.git import Git
+from kittywatch.plain_yaml import PlainYamlError, Value
+from kittywatch.stamp import Stamp
+from kittywatch.store.database import WAIT_SECONDS
+from kittywatch.store.projects import remembered_uuid
+from kittywatch.store.store import Store
+from kittywatch.sync.identity import ProjectIdentity, Site, ensure_identity, identity_in, read_config
+from kittywatch.workpackages.lanes import DEFAULT_ALIASES, LANES, LaneNames
+
+Warn = Callable[[str], None]
+
+
+@dataclass
+class Project:
+    """One checkout of a project, ready to be observed."""
+
+    git: Git
+    store: Store
+    warn: Warn
+    writes: bool = True
+
+    @classmethod
+    def find(cls, start: Path, warn: Warn, *, writes: bool = True, wait_seconds: float = WAIT_SECONDS) -> Project:
+        """The project around a directory; raises ProjectError. With `writes` off no identity is made."""
+        git = Git.find(start)
+        store = Store(home(), node_id=node_id(), warn=warn, wait_seconds=wait_seconds)
+        return cls(git, store, warn, writes)
+
+    @cached_property
+    def identity(self) -> ProjectIdentity:
+        root = self.git.main_root
+        try:
+            found = identity_in(read_config(root))
+        except (PlainYamlError, OSError):
+            found = ProjectIdentity(None, None, None)
+        if found.complete or not self.writes:
+            return found
+        site = Site(root, self.git.common, self.git.config("remote.origin.url"))
+        return ensure_identity(site, self.warn, remembered=self._remembered())
+
+    @cached_property
+    def config(self) -> dict[str, Value]:
+        """`.kittify/config.yaml`; {} where there is none that can be read, which the identity has warned of."""
+        try:
+            return read_config(self.git.main_root)
+        except (PlainYamlError, OSError):
+            return {}
+
+    @cached_property
+    def names(self) -> LaneNames:
+        """The lane names, with the aliases that the configuration adds under `lanes: aliases:`."""
+        section = self.config.get("lanes")
+        stated = section.get("aliases") if isinstance(section, dict) else None
+        aliases = dict(DEFAULT_ALIASES)
+        for alias, lane in stated.items() if isinstance(stated, dict) else ():
+            if isinstance(lane, str) and lane in LANES:
+                aliases[alias] = LANES[lane]
+            else:
+                self.warn(f".kittify/config.yaml: lanes: aliases: {alias!a} names no lane and is ignored")
+        return LaneNames(aliases)
+
+    @cached_property
+    def emitter(self) -> EventEmitter:
+        node = self.store.node_id
+        checkout = hashlib.sha256(f"{node}:{self.git.directory}".encode("utf-8", "surrogateescape")).hexdigest()
+        stamp = Stamp(
+            project_uuid=self.identity.project_uuid,
+            project_slug=self.identity.project_slug,
+            node_id=node,
+            build_id=checkout[:16],
+            target_branch=self.git.default_branch(),
+        )
+        return EventEmitter(self.store, stamp, place=str(self.git.common), warn=self.warn)
+
+    def _remembered(self) -> str | None:
+        if not self.store.exists:
+            return None
+        try:
+            return self.store.read(lambda connection: remembered_uuid(connection, str(self.git.directory)))
+        except StoreError:
+            return None

@@ -1,0 +1,154 @@
+"""The ledger in rows: fills a book for one observation, and saves what the observation wrote into it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from kittywatch.derive.book import Book
+from kittywatch.derive.log import Entry, Log
+from kittywatch.derive.settle import Known
+from kittywatch.derive.snapshot import Key
+from kittywatch.derive.steps import Shown
+
+_FEW = 200  # up to here one query a work package is cheaper than reading all of them
+
+
+@dataclass(frozen=True, slots=True)
+class ViewRow:
+    """Where a view stood: its row, the commit it showed (None: no commit yet), and a number that each change raises."""
+
+    key: int
+    tip: str | None
+    version: int
+
+
+class Ledger:
+    """One project's part of the ledger, within the transaction of `connection`."""
+
+    def __init__(self, connection: sqlite3.Connection, project: int) -> None:
+        self.connection = connection
+        self.project = project
+        self._entries: dict[int, tuple[Key, Entry]] = {}
+
+    def read(self, keys: Iterable[Key] | None = None, *, view: int | None = None, landings: bool = True) -> Book:
+        """A book of the work packages `keys`, None for all, as the view with that row stands."""
+        book = Book()
+        wanted = None if keys is None else set(keys)
+        if wanted is not None and len(wanted) > _FEW:
+            wanted = None
+        for row in self._select("SELECT feature, wp_id, id, kind, lane, event_id, commit_id FROM ledger", wanted):
+            key = (row[0], row[1])
+            entry = Entry(row[3], row[4], row[5], row[6], row[2])
+            self._entries[row[2]] = (key, entry)
+            book.log(key).entries.append(entry)
+        if view is not None:
+            self._read_known(book, view, wanted)
+        if landings:
+            self._read_landings(book, wanted)
+        run = self.connection.execute
+        book.features = dict(run("SELECT feature, kind FROM features WHERE project = ?", (self.project,)))
+        book.broken = dict(run("SELECT content, kind FROM broken WHERE project = ?", (self.project,)))
+        return book
+
+    def save(self, book: Book, *, view: int | None = None) -> None:
+        """Write what an observation changed."""
+        for key, log in book.logs.items():
+            if log.added:
+                self._save_log(key, log)
+        run = self.connection.executemany
+        run(
+            "INSERT OR IGNORE INTO landings VALUES (?, ?, ?)",
+            [(self.project, commit, entry.key) for commit, entry in book.landings],
+        )
+        for table, new in (("features", book.new_features), ("broken", book.new_broken)):
+            run(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?)", [(self.project, *item) for item in new.items()])
+        if view is not None:
+            self.save_known(view, {key: book.known[key] for key in book.changed})
+
+    def save_known(self, view: int, known: dict[Key, Known]) -> None:
+        """Write where a view stands with some work packages."""
+        self.connection.executemany(
+            "INSERT OR REPLACE INTO lanes (view, feature, wp_id, lane, records, trail, cursor)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(view, *key, *_columns(one)) for key, one in known.items()],
+        )
+
+    def rebound(self, known: Known) -> Known:
+        """The same standing, with the cursor among the entries that were read last."""
+        return Known(known.shown, self.entry(known.cursor.key) if known.cursor else None)
+
+    def horizons(self) -> dict[str, list[str]]:
+        """The commits up to which all was there before the project was observed, and up to which others told."""
+        found: dict[str, list[str]] = {"baseline": [], "elsewhere": []}
+        rows = self.connection.execute("SELECT kind, commit_id FROM horizons WHERE project = ?", (self.project,))
+        for kind, commit in rows:
+            found[kind].append(commit)
+        return found
+
+    def add_horizon(self, commit: str, kind: str) -> None:
+        self.connection.execute("INSERT OR IGNORE INTO horizons VALUES (?, ?, ?)", (self.project, commit, kind))
+
+    def entry(self, key: int | None) -> Entry | None:
+        """The entry with that row among those read, None where there is none any more."""
+        found = self._entries.get(key) if key is not None else None
+        return found[1] if found else None
+
+    def _read_known(self, book: Book, view: int, wanted: set[Key] | None) -> None:
+        columns = "SELECT feature, wp_id, lane, records, trail, cursor FROM lanes"
+        for row in self._select(columns, wanted, owner=("view", view), order=""):
+            book.known[row[0], row[1]] = Known(Shown(row[2], row[3], row[4]), self.entry(row[5]))
+
+    def _read_landings(self, book: Book, wanted: set[Key] | None) -> None:
+        if wanted is None:
+            rows: Iterable[Any] = self.connection.execute(
+                "SELECT commit_id, entry FROM landings WHERE project = ?", (self.project,)
+            )
+        else:
+            rows = (
+                row
+                for key in self._entries
+                for row in self.connection.execute("SELECT commit_id, entry FROM landings WHERE entry = ?", (key,))
+            )
+        for commit, entry in rows:
+            if entry in self._entries:
+                book.landed.setdefault(commit, []).append(self._entries[entry])
+
+    def _select(
+        self,
+        columns: str,
+        wanted: set[Key] | None,
+        *,
+        owner: tuple[str, int] | None = None,
+        order: str = " ORDER BY position",
+    ) -> Iterator[Any]:
+        column, value = owner or ("project", self.project)
+        if wanted is None:
+            yield from self.connection.execute(f"{columns} WHERE {column} = ?{order}", (value,))
+            return
+        for key in wanted:
+            sql = f"{columns} WHERE {column} = ? AND feature = ? AND wp_id = ?{order}"
+            yield from self.connection.execute(sql, (value, *key))
+
+    def _save_log(self, key: Key, log: Log) -> None:
+        new = {id(entry) for entry in log.added}
+        moved = False
+        for position, entry in enumerate(log.entries):
+            if id(entry) in new:
+                row = self.connection.execute(
+                    "INSERT INTO ledger (project, feature, wp_id, position, kind, lane, event_id, commit_id)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (self.project, *key, position, entry.kind, entry.lane, entry.event_id, entry.commit),
+                )
+                entry.key = row.lastrowid
+                moved = True
+            elif moved:
+                self.connection.execute("UPDATE ledger SET position = ? WHERE id = ?", (position, entry.key))
+        log.added.clear()
+
+
+def _columns(known: Known) -> tuple[object, ...]:
+    shown = known.shown
+    return shown.lane, shown.records, shown.trail, known.cursor.key if known.cursor else None

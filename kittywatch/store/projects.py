@@ -1,0 +1,43 @@
+"""Which projects this machine has observed.
+
+A project is known by its uuid. One without an identity is known by its repository's place, until it has one.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from kittywatch.stamp import Stamp
+
+
+def ensure(connection: sqlite3.Connection, stamp: Stamp, place: str) -> int:
+    """The row of the project that `stamp` names, at the repository with the common directory `place`."""
+    local = f"place:{place}"
+    if stamp.project_uuid is not None:
+        row = _row(connection, stamp.project_uuid)
+        if row is None and (row := _row(connection, local)) is not None:
+            connection.execute("UPDATE projects SET key = ? WHERE id = ?", (stamp.project_uuid, row))
+    else:
+        row = _row(connection, local)
+    if row is not None:
+        return row
+    made = connection.execute(
+        "INSERT INTO projects (key, slug) VALUES (?, ?)", (stamp.project_uuid or local, stamp.project_slug)
+    )
+    assert made.lastrowid is not None
+    return made.lastrowid
+
+
+def remembered_uuid(connection: sqlite3.Connection, git_directory: str) -> str | None:
+    """The uuid under which a checkout was observed last, None where it never was under one."""
+    row = connection.execute(
+        "SELECT key FROM projects JOIN checkouts ON checkouts.project = projects.id"
+        " WHERE git_dir = ? AND key NOT LIKE 'place:%' ORDER BY checkouts.id DESC LIMIT 1",
+        (git_directory,),
+    ).fetchone()
+    return str(row[0]) if row else None
+
+
+def _row(connection: sqlite3.Connection, key: str) -> int | None:
+    row = connection.execute("SELECT id FROM projects WHERE key = ?", (key,)).fetchone()
+    return int(row[0]) if row else None

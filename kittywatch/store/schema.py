@@ -1,0 +1,71 @@
+"""The tables of queue.db, as migrations. Each runs in one transaction with the record that it ran.
+
+`queue` is the field's own table, with its columns first; everything else is ours. `events` is the log: every event
+that was ever told here. `queue` holds those that no server has taken yet.
+"""
+
+from __future__ import annotations
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE IF NOT EXISTS queue (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT UNIQUE NOT NULL, event_type TEXT NOT NULL,
+            data TEXT NOT NULL, timestamp INTEGER NOT NULL, retry_count INTEGER DEFAULT 0)""",
+        """CREATE TABLE projects (
+            id INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, slug TEXT)""",
+        """CREATE TABLE clock (
+            id INTEGER PRIMARY KEY CHECK (id = 1), value INTEGER NOT NULL, updated_at TEXT NOT NULL)""",
+        "INSERT INTO clock VALUES (1, 0, '1970-01-01T00:00:00Z')",
+        """CREATE TABLE events (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT UNIQUE NOT NULL, project INTEGER NOT NULL,
+            event_type TEXT NOT NULL, feature TEXT, wp_id TEXT, lamport INTEGER NOT NULL, data TEXT NOT NULL,
+            source TEXT NOT NULL, told_at REAL NOT NULL, delivered_at REAL)""",
+        "CREATE INDEX events_of_project ON events (project, feature, wp_id)",
+        """CREATE TABLE ledger (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, project INTEGER NOT NULL, feature TEXT NOT NULL,
+            wp_id TEXT NOT NULL, position INTEGER NOT NULL, kind TEXT NOT NULL, lane TEXT NOT NULL,
+            event_id TEXT, commit_id TEXT)""",
+        "CREATE INDEX ledger_of_package ON ledger (project, feature, wp_id, position)",
+        """CREATE TABLE landings (
+            project INTEGER NOT NULL, commit_id TEXT NOT NULL, entry INTEGER NOT NULL,
+            UNIQUE (project, commit_id, entry))""",
+        "CREATE INDEX landings_of_entry ON landings (entry)",
+        """CREATE TABLE horizons (
+            project INTEGER NOT NULL, commit_id TEXT NOT NULL, kind TEXT NOT NULL,
+            UNIQUE (project, commit_id, kind))""",
+        """CREATE TABLE features (
+            project INTEGER NOT NULL, feature TEXT NOT NULL, kind TEXT NOT NULL, UNIQUE (project, feature))""",
+        """CREATE TABLE broken (
+            project INTEGER NOT NULL, content TEXT NOT NULL, kind TEXT NOT NULL, UNIQUE (project, content))""",
+        """CREATE TABLE checkouts (
+            id INTEGER PRIMARY KEY, project INTEGER NOT NULL, git_dir TEXT NOT NULL, ref TEXT,
+            UNIQUE (project, git_dir))""",
+        """CREATE TABLE views (
+            id INTEGER PRIMARY KEY, checkout INTEGER NOT NULL, ref TEXT NOT NULL, tip TEXT, version INTEGER NOT NULL,
+            UNIQUE (checkout, ref))""",
+        """CREATE TABLE lanes (
+            id INTEGER PRIMARY KEY, view INTEGER NOT NULL, feature TEXT NOT NULL, wp_id TEXT NOT NULL,
+            lane TEXT NOT NULL, records INTEGER NOT NULL, trail TEXT NOT NULL, cursor INTEGER,
+            UNIQUE (view, feature, wp_id))""",
+        """CREATE TABLE edits (
+            id INTEGER PRIMARY KEY, checkout INTEGER NOT NULL, feature TEXT NOT NULL, wp_id TEXT NOT NULL,
+            lane TEXT NOT NULL, records INTEGER NOT NULL, trail TEXT NOT NULL, cursor INTEGER, path TEXT NOT NULL,
+            UNIQUE (checkout, feature, wp_id))""",
+    ),
+)
+
+TABLES = (
+    "queue",
+    "projects",
+    "clock",
+    "events",
+    "ledger",
+    "landings",
+    "horizons",
+    "features",
+    "broken",
+    "checkouts",
+    "views",
+    "lanes",
+    "edits",
+)

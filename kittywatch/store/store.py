@@ -1,0 +1,102 @@
+"""The store as the rest sees it: open, transact, and mend what broke."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from kittywatch.errors import StoreCorruptError, StoreError
+from kittywatch.store import clock
+from kittywatch.store.database import NAME, WAIT_SECONDS, Database
+from kittywatch.store.salvage import finish_salvage, salvage
+
+Result = TypeVar("Result")
+
+
+class Store:
+    """queue.db and clock.json in one directory.
+
+    `warn` is told, in a sentence, of what was wrong and has been mended. Opening is put off until the first use, so
+    that a command that needs no store doesn't fail for its sake.
+    """
+
+    def __init__(
+        self, directory: Path, *, node_id: str, warn: Callable[[str], None], wait_seconds: float = WAIT_SECONDS
+    ) -> None:
+        self.directory = directory
+        self.node_id = node_id
+        self._warn = warn
+        self._wait_seconds = wait_seconds
+        self._database: Database | None = None
+        self.least_tick = 0
+
+    @property
+    def path(self) -> Path:
+        return self.directory / NAME
+
+    @property
+    def exists(self) -> bool:
+        return self.path.exists()
+
+    def close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    def transact(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run `work` in one transaction, a second time after a damaged database was mended; raises StoreError."""
+        result = self._mending(lambda database: _in_transaction(database, work))
+        self._copy_clock()
+        return result
+
+    def read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run `work`, which only reads, on one state of the database; raises StoreError."""
+        return self._mending(lambda database: _in_reading(database, work))
+
+    def rehearse(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run `work` in a transaction on a copy in memory: nothing of it happens; raises StoreError."""
+        copy = Database.in_memory()
+        if self.exists:
+            self._mending(lambda database: database.connection.backup(copy.connection))
+        try:
+            return _in_transaction(copy, work)
+        finally:
+            copy.close()
+
+    def _mending(self, work: Callable[[Database], Result]) -> Result:
+        try:
+            return work(self._open())
+        except StoreCorruptError:
+            self.close()
+            self._warn(salvage(self.path, clock.read_copy(self._clock_path)))
+            return work(self._open())
+
+    def _open(self) -> Database:
+        if self._database is None:
+            finish_salvage(self.path)
+            self._database = Database(self.path, wait_seconds=self._wait_seconds)
+            self.least_tick = clock.read_copy(self._clock_path)
+        return self._database
+
+    @property
+    def _clock_path(self) -> Path:
+        return self.directory / "clock.json"
+
+    def _copy_clock(self) -> None:
+        """The copy is for people and for the day the database is lost; that it fails must not undo what was told."""
+        try:
+            clock.write_copy(self._clock_path, self.read(clock.value), self.node_id)
+        except (OSError, StoreError) as error:
+            self._warn(f"{self._clock_path} could not be brought up to date: {error}")
+
+
+def _in_transaction(database: Database, work: Callable[[sqlite3.Connection], Result]) -> Result:
+    with database.transaction() as connection:
+        return work(connection)
+
+
+def _in_reading(database: Database, work: Callable[[sqlite3.Connection], Result]) -> Result:
+    with database.reading() as connection:
+        return work(connection)

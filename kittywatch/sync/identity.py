@@ -1,0 +1,199 @@
+"""A project's identity: `.kittify/config.yaml`, made once, kept for good.
+
+Rules of this module (the end of the contract's protocol page):
+- A linked worktree uses the main worktree's file.
+- Of two processes that make an identity at once the first write wins, and the second reads it.
+- All other keys, comments and the order of the file survive every write.
+- A malformed file is kept in a copy beside it, and the identity is made anew.
+- Where nothing can be written there is no identity: `project_uuid` is None, and events wait in the queue.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import unicodedata
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from kittywatch.home import node_id
+from kittywatch.plain_yaml import PlainYamlError, Value, read_mapping
+from kittywatch.store.files import replace_file
+from kittywatch.store.lock import locked
+
+CONFIG = Path(".kittify") / "config.yaml"
+MAX_BYTES = 1 << 20
+_UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectIdentity:
+    """Who a project is. `node_id` is the machine that made the identity, not the one at hand."""
+
+    project_uuid: str | None
+    project_slug: str | None
+    node_id: str | None
+
+    @property
+    def complete(self) -> bool:
+        return None not in (self.project_uuid, self.project_slug, self.node_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What an identity is made of: the main worktree's root, a directory for the lock, and origin's URL."""
+
+    root: Path
+    lock_directory: Path
+    origin_url: str | None = None
+
+
+def read_config(root: Path) -> dict[str, Value]:
+    """The project's configuration, {} where there is none; raises PlainYamlError, OSError."""
+    try:
+        data = (root / CONFIG).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    if len(data) > MAX_BYTES:
+        raise PlainYamlError(1, "it is larger than 1 MiB")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise PlainYamlError(data.count(b"\n", 0, error.start) + 1, "it is not UTF-8") from None
+    if not re.search(r"^\s*[^\s#]", text, re.MULTILINE):
+        return {}
+    return read_mapping(text)[0]
+
+
+def identity_in(config: dict[str, Value]) -> ProjectIdentity:
+    """The identity that a configuration states; None for each part that it doesn't, or not as it must be."""
+    project = config.get("project")
+    fields = project if isinstance(project, dict) else {}
+    stated = {key: value for key, value in fields.items() if isinstance(value, str) and value.strip()}
+    unique = str(stated.get("uuid", "")).strip().lower()
+    slug, node = stated.get("slug"), stated.get("node_id")
+    return ProjectIdentity(unique if _UUID4.match(unique) else None, slug, node)
+
+
+def ensure_identity(site: Site, warn: Callable[[str], None], *, remembered: str | None = None) -> ProjectIdentity:
+    """The project's identity, made or completed where needed.
+
+    `remembered` is the uuid under which this repository was observed before: a checkout of a branch without the file
+    must not make another project of it. Never raises for the file system's sake; says through `warn` what is wrong.
+    """
+    try:
+        found = identity_in(read_config(site.root))
+        if found.complete:
+            return found
+    except (PlainYamlError, OSError):
+        pass
+    try:
+        with locked(site.lock_directory / "kittywatch.lock"):
+            return _complete(site, warn, remembered)
+    except OSError as error:
+        warn(
+            f"{site.root / CONFIG}: {error.strerror}; the project has no identity until it can be written, "
+            "and its events wait in the queue"
+        )
+        return ProjectIdentity(None, project_slug(site), None)
+
+
+def _complete(site: Site, warn: Callable[[str], None], remembered: str | None) -> ProjectIdentity:
+    """Read again under the lock, and write what is missing."""
+    path = site.root / CONFIG
+    try:
+        found = identity_in(read_config(site.root))
+        document = _load(path)
+    except PlainYamlError as error:
+        copy = _keep_copy(path)
+        warn(f"{path}:{error.line}: {error.reason}; kept as {copy.name}, and the identity is made anew")
+        found, document = ProjectIdentity(None, None, None), None
+    if found.complete:
+        return found
+    made = ProjectIdentity(
+        found.project_uuid or remembered or str(uuid.uuid4()),
+        found.project_slug or project_slug(site),
+        found.node_id or node_id(),
+    )
+    path.parent.mkdir(exist_ok=True)
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+    data = _dump(document, made)
+    if path.exists() and b"\r\n" in path.read_bytes():
+        data = data.replace(b"\n", b"\r\n")
+    replace_file(path, data, mode=mode)
+    return made
+
+
+def project_slug(site: Site) -> str:
+    """The repository name of origin, else the directory's name, in kebab-case; letters of every script stay."""
+    name = repository_name(site.origin_url) if site.origin_url else None
+    return kebab(name or "") or kebab(site.root.name) or "project"
+
+
+def repository_name(url: str) -> str | None:
+    """The last part of a remote's URL or path: https, ssh, scp-like, file, Windows."""
+    last = re.split(r"[/\\:]", url.split("?", 1)[0].rstrip("/\\"))[-1]
+    return last.removesuffix(".git") or None
+
+
+def kebab(name: str) -> str:
+    """`My_Project 2` → `my-project-2`."""
+    name = unicodedata.normalize("NFC", name)
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name)
+    return re.sub(r"[\W_]+", "-", name).strip("-").lower()
+
+
+def _keep_copy(path: Path) -> Path:
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    copy = path.with_name(f"{path.name}.malformed-{stamp}")
+    replace_file(copy, path.read_bytes(), mode=path.stat().st_mode & 0o777)
+    return copy
+
+
+def _yaml() -> Any:
+    from ruamel.yaml import YAML  # only where a file is written: its import costs more than an observation
+
+    yaml = YAML()  # round trip: comments, quotes and order survive
+    yaml.preserve_quotes = True
+    yaml.width = 4096
+    return yaml
+
+
+def _load(path: Path) -> Any:
+    """The file as ruamel.yaml keeps it, None where there is nothing in it."""
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        document = _yaml().load(path.read_text("utf-8-sig"))
+    except FileNotFoundError:
+        return None
+    except YAMLError:
+        raise PlainYamlError(1, "it cannot be read") from None
+    if document is not None and not isinstance(document.get("project", {}), dict):
+        raise PlainYamlError(document.lc.key("project")[0] + 1, "project has no fields")
+    return document
+
+
+def _dump(document: Any, made: ProjectIdentity) -> bytes:
+    from ruamel.yaml.comments import CommentedMap
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+
+    fields = {
+        "uuid": DoubleQuotedScalarString(made.project_uuid or ""),
+        "slug": made.project_slug,
+        "node_id": DoubleQuotedScalarString(made.node_id or ""),
+    }
+    if document is None:
+        document = CommentedMap()
+    if "project" not in document:
+        document["project"] = CommentedMap()
+    for key, value in fields.items():
+        if document["project"].get(key) != value:
+            document["project"][key] = value
+    buffer = io.BytesIO()
+    _yaml().dump(document, buffer)
+    return buffer.getvalue()
