@@ -23,9 +23,9 @@ Result = TypeVar("Result")
 class Unit:
     """One observation within its transaction: the ledger to decide by, and the way to tell what was decided."""
 
-    def __init__(self, connection: sqlite3.Connection, emitter: EventEmitter) -> None:
+    def __init__(self, connection: sqlite3.Connection, emitter: EventEmitter, *, writes: bool = True) -> None:
         self.connection = connection
-        self.project = projects.ensure(connection, emitter.stamp, emitter.place)
+        self.project = (projects.ensure if writes else projects.find)(connection, emitter.stamp, emitter.place) or 0
         self.ledger = Ledger(connection, self.project)
         self.events: list[Event] = []
         self._emitter = emitter
@@ -60,3 +60,20 @@ class EventEmitter:
     def rehearse(self, work: Callable[[Unit], Result]) -> Result:
         """The same on a copy in memory: what would be told, without telling it."""
         return self.store.rehearse(lambda connection: work(Unit(connection, self)))
+
+    def peek(self, work: Callable[[Unit], Result]) -> Result:
+        """Look at the ledger without changing it; a project that was never observed has an empty one."""
+        if not self.store.exists:
+            return self.rehearse(work)
+        return self.store.read(lambda connection: work(Unit(connection, self, writes=False)))
+
+    def read(self, work: Callable[[sqlite3.Connection, int], Result], *, default: Result) -> Result:
+        """Run `work` with this project's row, only reading; `default` where nothing was ever told."""
+        if not self.store.exists:
+            return default
+
+        def reading(connection: sqlite3.Connection) -> Result:
+            row = projects.find(connection, self.stamp, self.place)
+            return default if row is None else work(connection, row)
+
+        return self.store.read(reading)

@@ -1,0 +1,1 @@
+"""Commands: parsing, printing, exit codes. The rules are elsewhere."""

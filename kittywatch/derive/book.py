@@ -5,14 +5,16 @@ The store fills a book, `tell` writes into it, the store saves what was written.
 
 from __future__ import annotations
 
-from collections.abc import Set
-from dataclasses import dataclass, field
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, TypeAlias
 
+from kittywatch.derive.edits import WorktreeLook, settle_commit, settle_discard
 from kittywatch.derive.log import Entry, Log
-from kittywatch.derive.settle import Known, Rules, Sighting, Told, settle
+from kittywatch.derive.settle import Known, Rules, Settled, Sighting, Told, settle
 from kittywatch.derive.snapshot import BrokenContent, FeatureFacts, Key, Snapshot
+from kittywatch.derive.steps import shown
 from kittywatch.workpackages.reader import WorkPackage
 
 Telling: TypeAlias = "FeatureTold | PackageTold | BrokenTold"
@@ -50,12 +52,17 @@ class BrokenTold:
 class Book:
     """A project's logs, where one view stands with each work package, and what is known besides.
 
+    `edits` is what the checkout's worktree showed beyond its commit when it was last looked at, `worktree` what it
+    shows now; None where nobody looked.
+
     `landed` says which entries a commit brought. `features` and `broken` say how each came to be known; what is
     known from the baseline is told by a history. `changed` are the work packages that the view shows otherwise now.
     """
 
     logs: dict[Key, Log] = field(default_factory=dict)
     known: dict[Key, Known] = field(default_factory=dict)
+    edits: dict[Key, Known] = field(default_factory=dict)
+    worktree: WorktreeLook | None = None
     landed: dict[str, list[tuple[Key, Entry]]] = field(default_factory=dict)
     features: dict[str, KnownKind] = field(default_factory=dict)
     broken: dict[str, KnownKind] = field(default_factory=dict)
@@ -65,6 +72,20 @@ class Book:
     new_broken: dict[str, KnownKind] = field(default_factory=dict)
     already_told: int = 0
     withheld: int = 0
+
+    def saved(self) -> None:
+        """What was written is in the store; what comes is written next."""
+        for landed in self.landings:
+            self._land(*landed)
+        self.changed.clear()
+        self.landings.clear()
+        self.new_features.clear()
+        self.new_broken.clear()
+
+    def _land(self, commit: str, entry: Entry) -> None:
+        owner = next((key for key, log in self.logs.items() if entry in log.entries), None)
+        if owner is not None:
+            self.landed.setdefault(commit, []).append((owner, entry))
 
     def log(self, key: Key) -> Log:
         return self.logs.setdefault(key, Log())
@@ -113,18 +134,126 @@ def _sighting(book: Book, snapshot: Snapshot, package: WorkPackage) -> Sighting:
 def _package(
     book: Book, key: Key, snapshot: Snapshot, sighting: Sighting, rules: Rules, claimed: Set[Entry]
 ) -> list[Telling]:
-    before = book.known.get(key)
-    settled = settle(book.log(key), before, sighting, rules, claimed)
+    before, log, edit = book.known.get(key), book.log(key), book.edits.get(key)
+    if edit is not None and snapshot.commit and snapshot.origin == "here":
+        there = book.worktree is not None and book.worktree.shows(key) == edit.shown
+        settled, left = settle_commit(log, before, edit, sighting, rules, claimed, still_there=there)
+        if left is None:
+            del book.edits[key]
+    else:
+        settled = settle(log, before, sighting, rules, claimed)
+    _stand(book, key, settled, snapshot.commit)
+    return [PackageTold(one, snapshot.commit) for one in settled.told]
+
+
+def _stand(book: Book, key: Key, settled: Settled, commit: str | None) -> None:
+    """Note where the view stands after a sighting, and which entry a commit brought."""
     book.already_told += settled.already_told
     book.withheld += settled.withheld
-    known = settled.known
-    if known is not None and known != before:
-        book.known[key] = known
-        book.changed.add(key)
-        cursor = known.cursor
-        if snapshot.commit and cursor and cursor.told and (before is None or before.cursor is not cursor):
-            book.landings.append((snapshot.commit, cursor))
-    return [PackageTold(one, snapshot.commit) for one in settled.told]
+    before, known = book.known.get(key), settled.known
+    if known is None or known == before:
+        return
+    book.known[key] = known
+    book.changed.add(key)
+    cursor = known.cursor
+    if commit and cursor and cursor.told and (before is None or before.cursor is not cursor):
+        book.landings.append((commit, cursor))
+
+
+def undo(book: Book, snapshot: Snapshot, landed: Set[str], rules: Rules) -> list[Telling]:
+    """Settle work packages that lost commits made here.
+
+    Where the worktree still shows what the commits said, as after `reset --soft`, they have become edits: the view
+    goes back silently to where its commit stands in the log. Otherwise they were taken back, which is told.
+    """
+    tellings: list[Telling] = []
+    back: list[WorkPackage] = []
+    for package in snapshot.packages:
+        key = (package.feature, package.wp_id)
+        known, now = book.known.get(key), shown(package)
+        kept = known is not None and book.worktree is not None and book.worktree.shows(key) == known.shown
+        if known is None or now is None or not kept:
+            back.append(package)
+            continue
+        book.edits.setdefault(key, known)
+        _stand(book, key, Settled(Known(now, standing(book, key, landed))), None)
+    tellings += tell(book, replace(snapshot, packages=tuple(back)), rules)
+    return tellings
+
+
+def standing(book: Book, key: Key, landed: Set[str]) -> Entry | None:
+    """How far in a work package's log a commit stands that reaches the commits `landed`."""
+    reached = {entry for commit in landed for owner, entry in book.landed.get(commit, ()) if owner == key}
+    for entry in reversed(book.log(key).entries):
+        if entry in reached or not entry.told:
+            return entry
+    return None
+
+
+def tell_worktree(book: Book, homes: Sequence[dict[Key, Known]], rules: Rules) -> list[Telling]:
+    """Settle what the worktree shows against the view that is checked out.
+
+    `homes` say where the views stand that the checkout was on since it was last looked at, in their order: an edit
+    that is gone may have been committed in any of them, and is otherwise discarded from the first, which is updated.
+    """
+    look = book.worktree
+    if look is None:
+        return []
+    tellings: list[Telling] = []
+    sightings = Snapshot(look.moment, (), broken=look.broken, features=look.features)
+    feature = None
+    for key in sorted(book.edits.keys() | look.edited.keys()):
+        committed, edit = book.known.get(key), book.edits.get(key)
+        package = look.edited.get(key)
+        if package is not None:
+            if key[0] != feature:
+                feature = key[0]
+                tellings += _feature(book, sightings, feature, rules)
+            settled = settle(book.log(key), edit or committed, Sighting(package, look.moment), rules)
+            _edited(book, key, settled)
+        elif edit is not None and (clean := look.clean.get(key)) is not None:
+            settled = _discarded(book, key, edit, clean, homes, look.moment, rules)
+        else:
+            continue
+        tellings += [PackageTold(one, None) for one in settled.told]
+    return tellings + _broken(book, sightings, rules)
+
+
+def _edited(book: Book, key: Key, settled: Settled) -> None:
+    """An edit stays one for as long as it shows something else than the commit."""
+    committed, known = book.known.get(key), settled.known
+    book.already_told += settled.already_told
+    if known is None:
+        return
+    if committed is not None and committed.shown == known.shown:
+        book.edits.pop(key, None)
+        cursor = book.log(key).later(committed.cursor, known.cursor)
+        _stand(book, key, Settled(Known(committed.shown, cursor)), None)
+    else:
+        book.edits[key] = known
+
+
+def _discarded(
+    book: Book,
+    key: Key,
+    edit: Known,
+    clean: WorkPackage,
+    homes: Sequence[dict[Key, Known]],
+    moment: datetime,
+    rules: Rules,
+) -> Settled:
+    del book.edits[key]
+    log = book.log(key)
+    views = [view for view in [*homes, book.known] if key in view]
+    if not views or any(log.position(view[key].cursor) >= log.position(edit.cursor) for view in views):
+        return Settled(book.known.get(key))
+    home = views[0]
+    settled = settle_discard(log, edit, home[key], clean, moment, rules)
+    if home is book.known:
+        _stand(book, key, settled, None)
+    elif settled.known is not None:
+        home[key] = settled.known
+    return settled
 
 
 def _feature(book: Book, snapshot: Snapshot, feature: str, rules: Rules) -> list[Telling]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -40,7 +40,7 @@ class Snapshot:
     """The work packages that changed with one commit (`commit` is its id), or in a worktree (`commit` is None).
 
     `moment` is the commit's author time, or the time of observation. `past` says that the commit was there before
-    the project's baseline.
+    the project's baseline. `moved` are the work packages whose lane differs from what the files said before.
     """
 
     moment: datetime
@@ -50,6 +50,13 @@ class Snapshot:
     broken: tuple[BrokenContent, ...] = ()
     features: Mapping[str, FeatureFacts] = field(default_factory=dict)
     past: bool = False
+    moved: frozenset[Key] = frozenset()
+    gone: frozenset[Key] = frozenset()
+
+    def within(self, keys: Set[Key]) -> Snapshot | None:
+        """The part of the snapshot that is about some work packages, None where it has none."""
+        packages = tuple(one for one in self.packages if (one.feature, one.wp_id) in keys)
+        return replace(self, packages=packages, broken=()) if packages else None
 
     def only(self, feature: str) -> Snapshot | None:
         """The part of the snapshot that is one feature's, None where it has none."""

@@ -53,7 +53,6 @@ _QUIET = {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "LANGUAGE": "C", "GIT_TERMIN
 _CONFIG = ("-c", "log.showSignature=false", "-c", "log.showRoot=true", "-c", "core.fsmonitor=false")
 _RAW = ("-z", "--raw", "--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all")
 _FORMAT = "--format=tformat:%x01%H %P%x01%aI"
-NO_COMMIT = "0" * 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +182,45 @@ class Git:
         """What differs under kitty-specs/ between two commits: files as in `new`, and paths that it lacks."""
         out = self.run("diff-tree", "-r", *_RAW, old, new, "--", SPECS)
         return _changes(iter(out.split(b"\0")))
+
+    def dirty(self) -> list[str]:
+        """The files under kitty-specs/ of which the worktree shows something else than HEAD, ignored ones too."""
+        untracked = ("--untracked-files=all", "--ignored=matching")
+        out = self.run("status", "--porcelain=v2", "-z", "--no-renames", *untracked, "--", SPECS)
+        fields = {b"1": 8, b"u": 10, b"?": 1, b"!": 1}
+        lines = [line for line in out.split(b"\0") if line[:1] in fields]
+        paths = [line.split(b" ", fields[line[:1]])[-1] for line in lines]
+        return [path.decode("utf-8", "surrogateescape") for path in paths]
+
+    def exists(self, commit: str) -> bool:
+        """Whether a commit's object is still there."""
+        return self._try("cat-file", "-e", f"{commit}^{{commit}}").returncode == 0
+
+    def parents(self, commit: str) -> list[str]:
+        return self.run("rev-list", "--parents", "--max-count=1", commit).decode().split()[1:]
+
+    def is_ancestor(self, old: str, new: str) -> bool:
+        return self._try("merge-base", "--is-ancestor", old, new).returncode == 0
+
+    def branches(self) -> set[str]:
+        """The full names of all local branches."""
+        out = self.run("for-each-ref", "--format=%(refname)", "refs/heads")
+        return set(out.decode("utf-8", "surrogateescape").splitlines())
+
+    def not_on_remotes(self, commits: Iterable[str]) -> set[str]:
+        """Those of some commits that no remote-tracking branch reaches."""
+        wanted = set(commits)
+        listed = "".join(f"{commit}\n" for commit in wanted)
+        out = self.run("rev-list", "--stdin", "--not", "--remotes", data=listed.encode())
+        return wanted & set(out.decode().split())
+
+    def reached(self, commits: Iterable[str], tip: str) -> set[str]:
+        """Those of some commits that `tip` reaches; commits that are gone count as not reached."""
+        wanted = {commit for commit in commits if self.exists(commit)}
+        if not wanted:
+            return set()
+        out = self.run("rev-list", "--stdin", data=("\n".join([*wanted, f"^{tip}"]) + "\n").encode())
+        return wanted - set(out.decode().split())
 
     def files(self, commit: str, *features: str) -> list[File]:
         """The files under kitty-specs/ in a commit; only of some feature directories, where any are named."""

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from kittywatch.derive.snapshot import BrokenContent, FeatureFacts, Origin, Snapshot
+from kittywatch.derive.snapshot import BrokenContent, FeatureFacts, Key, Origin, Snapshot
 from kittywatch.observe.git import Blobs, Commit, File
 from kittywatch.workpackages.features import Meta, dependencies_of, first_of_each, read_dependencies, read_meta
-from kittywatch.workpackages.lanes import LaneNames
+from kittywatch.workpackages.lanes import Lane, LaneNames
 from kittywatch.workpackages.layout import SPECS, feature_of, place
 from kittywatch.workpackages.reader import Problem, WorkPackage, read_work_package
 
@@ -29,6 +29,7 @@ class Reader:
         self._blobs = blobs
         self._names = names
         self._packages: dict[tuple[str, str], tuple[WorkPackage | Problem, str]] = {}
+        self._provided: dict[str, bytes] = {}
         self._metas: dict[tuple[str, str], Meta] = {}
         self._dependencies: dict[str, dict[str, tuple[str, ...]]] = {}
 
@@ -36,10 +37,17 @@ class Reader:
         """What a work package's file says, and the id of its content for errors."""
         found = self._packages.get((file.path, file.blob))
         if found is None:
-            data = self._blobs.read(file.blob) or b""
+            data = self._data(file.blob) or b""
             found = read_work_package(file.path, data, self._names), content_key(data)
             self._packages[file.path, file.blob] = found
         return found
+
+    def provide(self, blob: str, data: bytes) -> None:
+        """Let a file of a worktree stand under a name of its own, as if it were a blob."""
+        self._provided[blob] = data
+
+    def _data(self, blob: str) -> bytes | None:
+        return self._provided[blob] if blob in self._provided else self._blobs.read(blob)
 
     def meta(self, file: File | None, feature: str) -> Meta:
         key = (feature, file.blob if file else "")
@@ -98,18 +106,36 @@ class Walk:
         touched = self._apply(changed, removed)
         packages: list[WorkPackage] = []
         broken: list[BrokenContent] = []
+        moved: set[Key] = set()
+        gone: set[Key] = set()
         facts: dict[str, FeatureFacts] = {}
         for feature, before in touched.items():
             after = self._feature(feature)
             news = [one for wp_id, one in after.packages.items() if before.packages.get(wp_id) != one]
             packages += [self._complete(one, after) for one in news]
             broken += [one for one in after.broken if one not in before.broken]
-            if any(_unseen(before.packages.get(one.wp_id)) for one in news):
+            moved |= {(feature, one.wp_id) for one in news if _lane(before.packages.get(one.wp_id)) != one.lane}
+            gone |= {(feature, wp_id) for wp_id in before.packages.keys() - after.packages.keys()}
+            if any(_lane(before.packages.get(one.wp_id)) is None for one in news):
                 counted = sum(1 for one in after.packages.values() if one.lane)
                 facts[feature] = FeatureFacts(self._reader.meta(after.meta, feature), counted)
-        if not packages and not broken:
+        if not packages and not broken and not gone:
             return None
-        return Snapshot(moment, tuple(packages), commit, origin, tuple(broken), facts, past)
+        return Snapshot(
+            moment,
+            tuple(packages),
+            commit,
+            origin,
+            tuple(broken),
+            facts,
+            past,
+            moved=frozenset(moved),
+            gone=frozenset(gone),
+        )
+
+    def package(self, key: Key) -> WorkPackage | None:
+        """A work package as the walk shows it now, None where its file is gone or can't be read."""
+        return self._feature(key[0]).packages.get(key[1])
 
     def _apply(self, changed: Iterable[File], removed: Iterable[str]) -> dict[str, _Feature]:
         """Put changes into the trees; returns the features that they touch, as they were."""
@@ -187,8 +213,8 @@ def broken_content(problem: Problem, content: str, packages: dict[str, WorkPacka
     )
 
 
-def _unseen(before: WorkPackage | None) -> bool:
-    return before is None or before.lane is None
+def _lane(package: WorkPackage | None) -> Lane | None:
+    return package.lane if package else None
 
 
 def _matters(path: str, feature: str) -> bool:

@@ -81,7 +81,7 @@ class Replay:
         chain = self.git.first_parents(tip)
         self.summary.commits = len(chain)
         commits = list(self.git.history(tip))
-        snapshots = self._snapshots(commits, self._origins(tip, dry_run))
+        snapshots = self._snapshots(commits, self._origins(tip))
         if dry_run:
             yield self.emitter.rehearse(lambda unit: self._tell(unit, snapshots))
             return
@@ -90,13 +90,13 @@ class Replay:
             later = snapshots[start + BATCH :]
             yield self.emitter.transact(lambda unit, batch=batch, later=later: self._tell(unit, batch, later))  # type: ignore[misc]
 
-    def _origins(self, tip: str, dry_run: bool) -> Callable[[str], tuple[Origin, bool]]:
+    def _origins(self, tip: str) -> Callable[[str], tuple[Origin, bool]]:
         """Whose news a commit is, and whether it was there before the baseline."""
 
         def horizons(unit: Unit) -> dict[str, list[str]]:
             return unit.ledger.horizons()
 
-        found = (self.emitter.rehearse if dry_run else self.emitter.transact)(horizons)
+        found = self.emitter.peek(horizons)
         after_baseline = set(self.git.first_parents(tip, without=found["baseline"])) if found["baseline"] else None
         ours = set(self.git.first_parents(tip, without=found["elsewhere"])) if found["elsewhere"] else None
 

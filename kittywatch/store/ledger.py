@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from kittywatch.derive.book import Book
@@ -14,15 +13,6 @@ from kittywatch.derive.snapshot import Key
 from kittywatch.derive.steps import Shown
 
 _FEW = 200  # up to here one query a work package is cheaper than reading all of them
-
-
-@dataclass(frozen=True, slots=True)
-class ViewRow:
-    """Where a view stood: its row, the commit it showed (None: no commit yet), and a number that each change raises."""
-
-    key: int
-    tip: str | None
-    version: int
 
 
 class Ledger:
@@ -80,6 +70,14 @@ class Ledger:
         """The same standing, with the cursor among the entries that were read last."""
         return Known(known.shown, self.entry(known.cursor.key) if known.cursor else None)
 
+    def landing_commits(self, keys: Iterable[Key]) -> set[str]:
+        """The commits that are known to have brought entries of some work packages."""
+        sql = (
+            "SELECT landings.commit_id FROM ledger JOIN landings ON landings.entry = ledger.id"
+            " WHERE ledger.project = ? AND feature = ? AND wp_id = ?"
+        )
+        return {row[0] for key in keys for row in self.connection.execute(sql, (self.project, *key))}
+
     def horizons(self) -> dict[str, list[str]]:
         """The commits up to which all was there before the project was observed, and up to which others told."""
         found: dict[str, list[str]] = {"baseline": [], "elsewhere": []}
@@ -95,6 +93,19 @@ class Ledger:
         """The entry with that row among those read, None where there is none any more."""
         found = self._entries.get(key) if key is not None else None
         return found[1] if found else None
+
+    def known(self, view: int, keys: Iterable[Key]) -> dict[Key, Known]:
+        """Where a view stands with some work packages, which must have been read."""
+        book = Book()
+        wanted = set(keys)
+        self._read_known(book, view, wanted if len(wanted) <= _FEW else None)
+        return book.known
+
+    def forget(self, view: int, keys: Iterable[Key]) -> None:
+        """Let a view not know some work packages."""
+        self.connection.executemany(
+            "DELETE FROM lanes WHERE view = ? AND feature = ? AND wp_id = ?", [(view, *key) for key in keys]
+        )
 
     def _read_known(self, book: Book, view: int, wanted: set[Key] | None) -> None:
         columns = "SELECT feature, wp_id, lane, records, trail, cursor FROM lanes"

@@ -28,6 +28,12 @@ def ensure(connection: sqlite3.Connection, stamp: Stamp, place: str) -> int:
     return made.lastrowid
 
 
+def find(connection: sqlite3.Connection, stamp: Stamp, place: str) -> int | None:
+    """The row of a project, None where it was never observed."""
+    row = _row(connection, stamp.project_uuid) if stamp.project_uuid is not None else None
+    return row if row is not None else _row(connection, f"place:{place}")
+
+
 def remembered_uuid(connection: sqlite3.Connection, git_directory: str) -> str | None:
     """The uuid under which a checkout was observed last, None where it never was under one."""
     row = connection.execute(

@@ -38,10 +38,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """CREATE TABLE broken (
             project INTEGER NOT NULL, content TEXT NOT NULL, kind TEXT NOT NULL, UNIQUE (project, content))""",
         """CREATE TABLE checkouts (
-            id INTEGER PRIMARY KEY, project INTEGER NOT NULL, git_dir TEXT NOT NULL, ref TEXT,
-            UNIQUE (project, git_dir))""",
+            id INTEGER PRIMARY KEY, project INTEGER NOT NULL, git_dir TEXT NOT NULL, ref TEXT NOT NULL,
+            log_size INTEGER NOT NULL, version INTEGER NOT NULL, UNIQUE (project, git_dir))""",
         """CREATE TABLE views (
-            id INTEGER PRIMARY KEY, checkout INTEGER NOT NULL, ref TEXT NOT NULL, tip TEXT, version INTEGER NOT NULL,
+            id INTEGER PRIMARY KEY, checkout INTEGER NOT NULL, ref TEXT NOT NULL, tip TEXT,
             UNIQUE (checkout, ref))""",
         """CREATE TABLE lanes (
             id INTEGER PRIMARY KEY, view INTEGER NOT NULL, feature TEXT NOT NULL, wp_id TEXT NOT NULL,
@@ -49,7 +49,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             UNIQUE (view, feature, wp_id))""",
         """CREATE TABLE edits (
             id INTEGER PRIMARY KEY, checkout INTEGER NOT NULL, feature TEXT NOT NULL, wp_id TEXT NOT NULL,
-            lane TEXT NOT NULL, records INTEGER NOT NULL, trail TEXT NOT NULL, cursor INTEGER, path TEXT NOT NULL,
+            lane TEXT NOT NULL, records INTEGER NOT NULL, trail TEXT NOT NULL, cursor INTEGER,
             UNIQUE (checkout, feature, wp_id))""",
     ),
 )

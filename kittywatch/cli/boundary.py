@@ -1,0 +1,92 @@
+"""The one place where errors become exit codes.
+
+0 done · 1 expected failure, with its remedy · 2 usage · 3 a bug, with a report file · 4 authentication needed ·
+130 interrupted. Nothing but this module calls `sys.exit` or prints a traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import tempfile
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kittywatch import __version__
+from kittywatch.cli.output import Output, plain
+from kittywatch.errors import KittywatchError
+from kittywatch.home import home
+
+DONE, FAILED, USAGE, BUG, AUTHENTICATION, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+
+def run(command: click.Command, arguments: list[str], **options: Any) -> int:
+    """Run a command; returns its exit code, having said what went wrong."""
+    try:
+        result = command.main(arguments, standalone_mode=False, **options)
+        sys.stdout.flush()
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.UsageError as error:
+        error.show()
+        return USAGE
+    except click.ClickException as error:
+        error.show()
+        return FAILED
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone, as `head` does; Python would complain once more at its own end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except KittywatchError as error:
+        _output(command).error(str(error), error.remedy)
+        return FAILED
+    except Exception:
+        return _bug(arguments)
+    return result if isinstance(result, int) else DONE
+
+
+def _output(command: click.Command) -> Output:
+    return Output()
+
+
+def _bug(arguments: list[str]) -> int:
+    """Write a report that can be attached to an issue: versions, the command's name and the trace, no content."""
+    report = [
+        f"kittywatch {__version__}, Python {platform.python_version()}, {platform.platform()}",
+        f"command: {' '.join(argument for argument in arguments[:2] if not argument.startswith('-'))}",
+        "",
+        _trace(),
+    ]
+    path = _write("\n".join(report))
+    click.echo("error: kittywatch has a bug here, sorry; your files and git are as they were", err=True)
+    if path is not None:
+        click.echo(f"  please attach {plain(str(path))} to an issue", err=True)
+    return BUG
+
+
+def _trace() -> str:
+    """The trace without the error's own text, which may hold what a file says."""
+    kind, _, trace = sys.exc_info()
+    return "".join(traceback.format_tb(trace)) + (kind.__name__ if kind else "")
+
+
+def _write(report: str) -> Path | None:
+    name = f"kittywatch-bug-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}.txt"
+    for directory in (home(), Path(tempfile.gettempdir())):
+        try:
+            path = directory / name
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError:
+            continue
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
+            file.write(report)
+        return path
+    return None

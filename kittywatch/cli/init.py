@@ -1,0 +1,47 @@
+"""`init`: give a project its identity, and take in what is there."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from kittywatch.cli.context import open_project
+from kittywatch.cli.output import Output, plain
+from kittywatch.observe.observation import observe
+from kittywatch.sync.identity import CONFIG
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the identity as JSON.")
+@click.pass_context
+def init(ctx: click.Context, as_json: bool) -> None:
+    """Create or complete the project's identity in .kittify/config.yaml, and take in what is there.
+
+    What was there before kittywatch is recorded silently; `emit replay` tells its history.
+
+    \b
+    Examples:
+      kittywatch init
+      kittywatch init --json
+    """
+    output: Output = ctx.obj
+    project = open_project(ctx)
+    identity = project.identity
+    seen = observe(project, "init")
+    if as_json:
+        fields = {
+            "project_uuid": identity.project_uuid,
+            "project_slug": identity.project_slug,
+            "node_id": identity.node_id,
+            "config": str(project.git.main_root / CONFIG),
+            "baseline": seen.baseline,
+        }
+        output.data(json.dumps(fields))
+        return
+    where = project.git.main_root / CONFIG
+    output.say(plain(f"project {identity.project_slug} ({identity.project_uuid or 'no identity yet'}) in {where}"))
+    if seen.busy:
+        output.say(f"git is in the middle of something ({seen.busy}); work packages are taken in when it is done")
+    elif seen.baseline:
+        output.say(f"{seen.baseline} work packages taken in silently; `kittywatch emit replay` tells their history")

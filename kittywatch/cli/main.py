@@ -1,0 +1,84 @@
+"""The command line. Each command's module is imported when it is called, and not before."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kittywatch import __version__
+from kittywatch.cli.boundary import run
+from kittywatch.cli.foreign import forward
+from kittywatch.cli.output import Output
+
+COMMANDS = {
+    "init": "kittywatch.cli.init:init",
+    "emit": "kittywatch.cli.emit:emit",
+    "log": "kittywatch.cli.log:log",
+    "queue": "kittywatch.cli.queue:queue",
+}
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported by name; what it doesn't know goes on to an installed spec-kitty-cli."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        where = COMMANDS.get(cmd_name)
+        if where is None:
+            return None
+        module, name = where.split(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-") and ctx.info_name == "spec-kitty":
+            return args[0], forward(args), args[1:]
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyGroup, context_settings=CONTEXT)
+@click.version_option(__version__, "-V", "--version", prog_name="kittywatch")
+@click.option("-C", "directory", type=click.Path(path_type=Path), help="Run as if started in this directory.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors and what was asked for.")
+@click.option("-v", "--verbose", is_flag=True, help="Say more, and show where an error came from.")
+@click.option(
+    "--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colours; NO_COLOR counts."
+)
+@click.pass_context
+def cli(ctx: click.Context, directory: Path | None, quiet: bool, verbose: bool, color: str) -> None:
+    """Watches the work packages of a git project and tells every lane change exactly once.
+
+    \b
+    First steps, in a clone of your project:
+      kittywatch init            give the project its identity, and take in what is there
+      kittywatch emit replay     tell the history that was there before
+      kittywatch log             see what was told
+    """
+    if directory is not None:
+        try:
+            os.chdir(directory)
+        except OSError as error:
+            raise click.BadParameter(f"{directory}: {error.strerror}", param_hint="-C") from None
+    ctx.obj = Output(quiet=quiet, verbose=verbose, color=color)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The entry point of both scripts, `kittywatch` and `spec-kitty`."""
+    name = Path(sys.argv[0]).name.removesuffix(".exe")
+    options: dict[str, Any] = {"prog_name": name if name in ("kittywatch", "spec-kitty") else "kittywatch"}
+    sys.exit(run(cli, list(sys.argv[1:] if arguments is None else arguments), **options))
+
+
+if __name__ == "__main__":
+    main()

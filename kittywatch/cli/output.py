@@ -1,0 +1,57 @@
+"""What commands say, and where: data to stdout, everything for people to stderr.
+
+Text that comes from a repository or a server passes `plain` on its way to a terminal: an escape sequence in a title
+must not move anybody's cursor.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import unicodedata
+from dataclasses import dataclass, field
+
+import click
+
+
+@dataclass
+class Output:
+    """The voice of one command."""
+
+    quiet: bool = False
+    verbose: bool = False
+    color: str = "auto"
+    warnings: list[str] = field(default_factory=list)
+
+    def data(self, text: str) -> None:
+        """One line of what was asked for."""
+        click.echo(text, color=self.colors(sys.stdout.isatty()))
+
+    def say(self, text: str) -> None:
+        """One line for people; silent with -q."""
+        if not self.quiet:
+            click.echo(text, err=True, color=self.colors(sys.stderr.isatty()))
+
+    def warn(self, text: str) -> None:
+        """A warning, each once."""
+        if text not in self.warnings:
+            self.warnings.append(text)
+            line = click.style("warning: ", fg="yellow") + plain(text)
+            click.echo(line, err=True, color=self.colors(sys.stderr.isatty()))
+
+    def error(self, text: str, remedy: str) -> None:
+        """What failed, and the one thing to do."""
+        line = f"{click.style('error: ', fg='red')}{plain(text)}\n  {plain(remedy)}"
+        click.echo(line, err=True, color=self.colors(sys.stderr.isatty()))
+
+    def colors(self, terminal: bool) -> bool:
+        if self.color != "auto":
+            return self.color == "always"
+        return terminal and not os.environ.get("NO_COLOR")
+
+
+def plain(text: str) -> str:
+    """Text without what a terminal would act on: control and formatting characters are shown as their code points."""
+    return "".join(
+        f"\\u{ord(char):04x}" if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") else char for char in text
+    )

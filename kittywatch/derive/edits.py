@@ -1,0 +1,70 @@
+"""Edits that are not committed: what a worktree shows beyond its commit.
+
+A worktree leads and commits follow. An edit is told when it is seen, so the commit that brings the same is silent; a
+commit of something older, staged before the edit, is contained in what the edit told; an edit that vanishes without
+being committed was discarded, which is a transition as well (rule O5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from kittywatch.derive.log import Entry, Log
+from kittywatch.derive.settle import Known, Rules, Settled, Sighting, settle
+from kittywatch.derive.snapshot import BrokenContent, FeatureFacts, Key
+from kittywatch.derive.steps import Shown, shown
+from kittywatch.workpackages.reader import WorkPackage
+
+
+@dataclass(frozen=True, slots=True)
+class WorktreeLook:
+    """What a worktree shows at a moment.
+
+    `edited` differ from the commit that is checked out, `clean` don't; a work package in neither has no file, or one
+    that says nothing now, and stays as it was.
+    """
+
+    moment: datetime
+    edited: Mapping[Key, WorkPackage] = field(default_factory=dict)
+    clean: Mapping[Key, WorkPackage] = field(default_factory=dict)
+    broken: tuple[BrokenContent, ...] = ()
+    features: Mapping[str, FeatureFacts] = field(default_factory=dict)
+
+    def shows(self, key: Key) -> Shown | None:
+        """What is there of a work package now, None where nothing is."""
+        package = self.edited.get(key) or self.clean.get(key)
+        return shown(package) if package else None
+
+
+def settle_commit(
+    log: Log,
+    known: Known | None,
+    edit: Known,
+    sighting: Sighting,
+    rules: Rules,
+    claimed: Set[Entry],
+    *,
+    still_there: bool,
+) -> tuple[Settled, Known | None]:
+    """Settle a commit of a work package that has an edit; returns the edit that is left."""
+    now = shown(sighting.package)
+    if now == edit.shown:
+        cursor = log.later(edit.cursor, known.cursor if known else None)
+        return Settled(Known(edit.shown, cursor), already_told=1), None
+    behind = settle(log, known, replace(sighting, origin="elsewhere"), rules, claimed)
+    if not behind.withheld or still_there:
+        return Settled(behind.known, already_told=behind.already_told + behind.withheld), edit
+    return settle(log, edit, sighting, rules, claimed), None
+
+
+def settle_discard(log: Log, edit: Known, home: Known, package: WorkPackage, moment: datetime, rules: Rules) -> Settled:
+    """Settle an edit that is gone without a commit: the work package is back at what its view, `home`, shows."""
+    if edit.shown.lane == home.shown.lane:
+        return Settled(home)
+    back = replace(package, lane=home.shown.lane, trail=())
+    settled = settle(log, edit, Sighting(back, moment), rules)
+    cursor = settled.known.cursor if settled.known else home.cursor
+    settled.known = Known(home.shown, cursor)
+    return settled

@@ -1,0 +1,300 @@
+"""One observation of a checkout: look, plan, and carry the plan out in one transaction.
+
+Looking takes time and no lock. If another process has observed the same checkout meanwhile, the plan is thrown away
+and made again from what is known now; so however many observe at once, each transition is told once (rule O1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from kittywatch.derive.book import Book, Telling, adopt, standing, tell, tell_worktree, undo
+from kittywatch.derive.edits import WorktreeLook
+from kittywatch.derive.settle import Known, Rules
+from kittywatch.derive.snapshot import Key, Snapshot
+from kittywatch.derive.steps import shown
+from kittywatch.emitter import Unit
+from kittywatch.errors import StoreError
+from kittywatch.events import Event
+from kittywatch.observe import reflog
+from kittywatch.observe.git import Git, Head
+from kittywatch.observe.history import Reader
+from kittywatch.observe.state import busy
+from kittywatch.observe.views import AdoptedStart, CopiedStart, Planner, ViewPlan, ref_name
+from kittywatch.observe.worktree import look, look_at
+from kittywatch.project import Project
+from kittywatch.store.views import Checkout, View, Views
+
+_ATTEMPTS = 50
+
+
+@dataclass
+class Observed:
+    """What an observation did. `busy` says what git was in the middle of, and then nothing was looked at.
+
+    `baseline` counts work packages that were taken in silently, None where this was not the first observation.
+    """
+
+    events: list[Event] = field(default_factory=list)
+    busy: str | None = None
+    baseline: int | None = None
+
+
+@dataclass(frozen=True)
+class _Before:
+    """What the store knew when the plan was made."""
+
+    checkout: Checkout | None
+    views: dict[str, View]
+    tips: tuple[View, ...]
+    edits: frozenset[Key]
+    observed: bool
+
+
+@dataclass
+class _Plan:
+    """What is to be carried out: views in the order in which HEAD was on them, the last one being checked out."""
+
+    views: list[ViewPlan]
+    worktree: WorktreeLook | None
+    log_size: int
+    now: datetime
+
+
+class _OutdatedError(Exception):
+    """Another process has observed this checkout since the plan was made."""
+
+
+def observe(project: Project, observer: str, *, worktree: bool = True, hook: str | None = None) -> Observed:
+    """Observe a checkout; raises GitError, StoreError.
+
+    `worktree` says whether edits that are not committed count too: for a hook they don't, unless they were told
+    before. `hook` is the name of the git hook that asks.
+    """
+    for _ in range(_ATTEMPTS):
+        doing = busy(project.git.directory, hook)
+        if doing is not None:
+            return Observed(busy=doing)
+        attempt = _Attempt(project, observer, worktree=worktree, hook=hook)
+        try:
+            return attempt.run()
+        except _OutdatedError:
+            continue
+    raise StoreError(
+        f"{project.git.root} is being observed by so many processes that this one never got its turn",
+        remedy="run the command again; nothing is lost",
+    )
+
+
+class _Attempt:
+    """One try at an observation."""
+
+    def __init__(self, project: Project, observer: str, *, worktree: bool, hook: str | None) -> None:
+        self.git: Git = project.git
+        self.emitter = project.emitter
+        self.rules = Rules(project.names, project.emitter.stamp.event_id)
+        self.names = project.names
+        self.observer = observer
+        self.worktree = worktree
+        self.hook = hook
+        self.observed = Observed()
+
+    def run(self) -> Observed:
+        before = self._before()
+        log_size = reflog.size(reflog.head_log(self.git.directory))
+        head = self.git.head()
+        if not self.worktree and not before.edits and self._at_rest(before, head, log_size):
+            return self.observed
+        with self.git.blobs() as blobs:
+            plan = self._plan(before, head, log_size, Reader(blobs, self.names))
+        self.emitter.transact(lambda unit: self._carry_out(unit, before, plan))
+        return self.observed
+
+    # Look.
+
+    def _before(self) -> _Before:
+        def reading(unit: Unit) -> _Before:
+            rows = Views(unit.connection, unit.project)
+            checkout = rows.checkout(str(self.git.directory))
+            views = rows.of_checkout(checkout.key) if checkout else {}
+            edits = frozenset(rows.edit_keys(checkout.key)) if checkout else frozenset()
+            return _Before(checkout, views, tuple(rows.tips()), edits, rows.observed())
+
+        return self.emitter.peek(reading)
+
+    def _landings(self, keys: Set[Key]) -> set[str]:
+        return self.emitter.peek(lambda unit: unit.ledger.landing_commits(keys))
+
+    @staticmethod
+    def _at_rest(before: _Before, head: Head, log_size: int) -> bool:
+        """Whether HEAD has not moved since the last look."""
+        checkout = before.checkout
+        if checkout is None or checkout.log_size != log_size or checkout.ref != ref_name(head.ref):
+            return False
+        view = before.views.get(checkout.ref)
+        return view is not None and view.tip == head.tip
+
+    # Plan.
+
+    def _plan(self, before: _Before, head: Head, log_size: int, reader: Reader) -> _Plan:
+        now = datetime.now(UTC)
+        log = reflog.head_log(self.git.directory)
+        start = before.checkout.log_size if before.checkout else 0
+        entries = reflog.read(log, start=start, end=log_size)
+        planner = Planner(self.git, reader, now=now, entries=entries, landings=self._landings)
+        plans = self._views(before, head, entries, planner)
+        keys = set(before.edits)
+        if plans[-1].undone is not None:
+            keys |= {(one.feature, one.wp_id) for one in plans[-1].undone.packages}
+        worktree = None
+        if self.worktree:
+            worktree = look(self.git, reader, head.tip, now, keys)
+        elif keys:
+            worktree = look_at(self.git, reader, head.tip, now, keys)
+        return _Plan(plans, worktree, log_size, now)
+
+    def _views(self, before: _Before, head: Head, entries: Sequence[reflog.Entry], planner: Planner) -> list[ViewPlan]:
+        ref = ref_name(head.ref)
+        if not before.observed:
+            return self._baseline(head, entries, planner)
+        plans: list[ViewPlan] = []
+        tips = {name: view.tip for name, view in before.views.items()}
+        if before.checkout is not None and any(entry.moved for entry in entries):
+            start = None if before.checkout.ref == "HEAD" else before.checkout.ref
+            for stay in reflog.stays(entries, start, self.git.branches()):
+                if stay.ref is not None and self.git.exists(stay.tip):
+                    plans.append(self._view(stay.ref, stay.tip, tips, before, planner))
+                    tips[stay.ref] = stay.tip
+        plans.append(self._view(ref, head.tip, tips, before, planner))
+        return plans
+
+    def _view(
+        self, ref: str, tip: str | None, tips: dict[str, str | None], before: _Before, planner: Planner
+    ) -> ViewPlan:
+        if ref in tips:
+            return planner.continued(ref, tips[ref], tip)
+        return planner.first_look(ref, tip, before.tips)
+
+    def _baseline(self, head: Head, entries: Sequence[reflog.Entry], planner: Planner) -> list[ViewPlan]:
+        """The first observation: a hook's baseline is the state before its operation, which counts (rule B1)."""
+        ref = ref_name(head.ref)
+        if self.hook is None or head.tip is None:
+            return [planner.baseline(ref, head.tip)]
+        before: str | None
+        if entries and entries[-1].new == head.tip:
+            before = entries[-1].old if entries[-1].old.strip("0") else None
+        else:
+            before = next(iter(self.git.parents(head.tip)), None)
+        first = planner.baseline(ref, before)
+        return [first, planner.continued(ref, before, head.tip)]
+
+    # Carry out.
+
+    def _carry_out(self, unit: Unit, before: _Before, plan: _Plan) -> None:
+        rows = Views(unit.connection, unit.project)
+        self.observed.events.clear()
+        self.observed.baseline = None
+        if rows.checkout(str(self.git.directory)) != before.checkout or rows.observed() != before.observed:
+            raise _OutdatedError
+        if any(isinstance(one.start, CopiedStart) for one in plan.views) and tuple(rows.tips()) != before.tips:
+            raise _OutdatedError
+        checkout = rows.save_checkout(str(self.git.directory), plan.views[-1].ref, plan.log_size)
+        book = unit.ledger.read(_keys(plan, before))
+        book.edits = rows.edits(checkout, unit.ledger)
+        book.worktree = plan.worktree
+        homes: list[tuple[int, dict[Key, Known]]] = []
+        for view in plan.views:
+            key = self._carry_out_view(unit, rows, checkout, book, view)
+            homes.append((key, book.known))
+        rest = homes[:-1] if len({key for key, _ in homes}) > 1 else []
+        self._tell(unit, tell_worktree(book, [known for _, known in rest], self.rules))
+        unit.ledger.save(book, view=homes[-1][0])
+        for key, known in rest:
+            unit.ledger.save_known(key, {one: known[one] for one in before.edits if one in known})
+        rows.save_edits(checkout, book.edits)
+
+    def _carry_out_view(self, unit: Unit, rows: Views, checkout: int, book: Book, plan: ViewPlan) -> int:
+        view = rows.save_view(checkout, plan.ref, plan.tip)
+        self._begin(unit, rows, book, view, plan)
+        for commit in plan.horizons:
+            unit.ledger.add_horizon(commit, "elsewhere")
+        for snapshot in plan.snapshots:
+            self._tell(unit, tell(book, snapshot, self.rules))
+        if plan.undone is not None:
+            self._tell(unit, undo(book, plan.undone, plan.undone_landed, self.rules))
+        unit.ledger.save(book, view=view)
+        book.saved()
+        return view
+
+    def _begin(self, unit: Unit, rows: Views, book: Book, view: int, plan: ViewPlan) -> None:
+        """Let the book know where the view stands before its snapshots."""
+        start = plan.start
+        if isinstance(start, AdoptedStart):
+            self._adopt(unit, book, start)
+            book.known = {}
+            if start.snapshot is not None:
+                _stand_as(book, start.snapshot)
+            unit.ledger.save(book, view=view)
+            book.saved()
+            return
+        if isinstance(start, CopiedStart):
+            rows.copy(start.source.key, view)
+            unit.ledger.forget(view, start.gone)
+        book.known = unit.ledger.known(view, book.logs.keys() | _packages(plan))
+        if isinstance(start, CopiedStart):
+            for package in start.packages:
+                key, now = (package.feature, package.wp_id), shown(package)
+                if now is not None:
+                    book.known[key] = Known(now, standing(book, key, start.landed))
+                    book.changed.add(key)
+
+    def _adopt(self, unit: Unit, book: Book, start: AdoptedStart) -> None:
+        if start.commit is not None:
+            unit.ledger.add_horizon(start.commit, start.kind)
+        worktree = book.worktree
+        if start.kind == "baseline":
+            count = adopt(book, start.snapshot, "baseline") if start.snapshot else 0
+            if worktree is not None:
+                edited = Snapshot(worktree.moment, tuple(worktree.edited.values()), broken=worktree.broken)
+                count += adopt(book, edited, "baseline")
+                for key, package in worktree.edited.items():
+                    if (now := shown(package)) is not None:
+                        book.edits[key] = Known(now, standing(book, key, frozenset()))
+            self.observed.baseline = count
+        elif start.snapshot is not None:
+            adopt(book, start.snapshot, "elsewhere")
+
+    def _tell(self, unit: Unit, tellings: list[Telling]) -> None:
+        self.observed.events += unit.tell(tellings, self.observer)
+
+
+def _stand_as(book: Book, snapshot: Snapshot) -> None:
+    """Let the view stand where a commit that was taken in stands."""
+    for package in snapshot.packages:
+        key, now = (package.feature, package.wp_id), shown(package)
+        if now is not None:
+            landed = {snapshot.commit} if snapshot.commit else set()
+            book.known[key] = Known(now, standing(book, key, landed))
+            book.changed.add(key)
+
+
+def _packages(plan: ViewPlan) -> set[Key]:
+    snapshots = [*plan.snapshots, *([plan.undone] if plan.undone else [])]
+    keys = {(one.feature, one.wp_id) for snapshot in snapshots for one in snapshot.packages}
+    if isinstance(plan.start, CopiedStart):
+        keys |= {(one.feature, one.wp_id) for one in plan.start.packages}
+    if isinstance(plan.start, AdoptedStart) and plan.start.snapshot is not None:
+        keys |= {(one.feature, one.wp_id) for one in plan.start.snapshot.packages}
+    return keys
+
+
+def _keys(plan: _Plan, before: _Before) -> set[Key]:
+    """The work packages that a plan is about."""
+    keys = set(before.edits)
+    for view in plan.views:
+        keys |= _packages(view)
+    if plan.worktree is not None:
+        keys |= plan.worktree.edited.keys() | plan.worktree.clean.keys()
+    return keys

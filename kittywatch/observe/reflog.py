@@ -1,0 +1,112 @@
+"""What the reflogs record: which commits were made here (rule O3), and which branches HEAD has been on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+# Every way in which git records that a commit came into being here. The rest moved HEAD to one that was there.
+_MADE = re.compile(
+    rb"commit\b|revert\b|am\b|cherry-pick(?!: fast-forward)"
+    rb"|(?:rebase|pull)\b.*\((?:pick|squash|fixup|reword|edit|merge|continue|exec)\)"
+    rb"|.*: Merge made by "
+)
+_MOVED = re.compile(rb"checkout: moving from (\S+) to (\S+)")
+_ARRIVED = re.compile(rb"(?:pull|clone|fetch)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line: HEAD (or a branch) went from `old` to `new`; `message` says how."""
+
+    old: str
+    new: str
+    message: bytes
+
+    @property
+    def made(self) -> bool:
+        return bool(_MADE.match(self.message))
+
+    @property
+    def moved(self) -> bool:
+        """Whether HEAD went to another branch with it."""
+        return bool(_MOVED.match(self.message))
+
+    @property
+    def arrived(self) -> bool:
+        """Whether commits came in with it from elsewhere."""
+        return bool(_ARRIVED.match(self.message)) and not self.made
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A stretch of time that HEAD spent on one branch (a full name, or None when detached), and where it ended."""
+
+    ref: str | None
+    tip: str
+    entries: tuple[Entry, ...]
+
+
+def head_log(directory: Path) -> Path:
+    return directory / "logs" / "HEAD"
+
+
+def size(log: Path) -> int:
+    """The bytes in a log now, 0 where there is none."""
+    try:
+        return log.stat().st_size
+    except OSError:
+        return 0
+
+
+def read(log: Path, *, start: int = 0, end: int | None = None) -> list[Entry]:
+    """The entries of a log file between two of its sizes; [] where there is none.
+
+    A log that is shorter than `start` was rewritten, and is read from its beginning.
+    """
+    try:
+        with log.open("rb") as file:
+            if start and size(log) >= start:
+                file.seek(start)
+            data = file.read(-1 if end is None else max(end - file.tell(), 0))
+    except OSError:
+        return []
+    return list(_entries(data))
+
+
+def made_here(common: Path) -> set[str]:
+    """Every commit that some reflog of the repository, of HEAD in any worktree or of a branch, records as made."""
+    logs = [common / "logs" / "HEAD", *(common / "worktrees").glob("*/logs/HEAD")]
+    heads = common / "logs" / "refs" / "heads"
+    logs += [path for path in heads.rglob("*") if path.is_file()]
+    return {entry.new for log in logs for entry in read(log) if entry.made}
+
+
+def stays(entries: Iterable[Entry], ref: str | None, branches: set[str]) -> list[Stay]:
+    """The stretches before the last one, of which the entries say something; HEAD was on `ref` at the beginning.
+
+    `branches` are the full names of the branches that there are; what else HEAD moved to was a detached commit.
+    """
+    found: list[Stay] = []
+    current: list[Entry] = []
+    for entry in entries:
+        moved = _MOVED.match(entry.message)
+        if moved is None:
+            current.append(entry)
+            continue
+        if current:
+            found.append(Stay(ref, entry.old, tuple(current)))
+        current = []
+        name = "refs/heads/" + moved[2].decode("utf-8", "surrogateescape")
+        ref = name if name in branches else None
+    return found
+
+
+def _entries(data: bytes) -> Iterator[Entry]:
+    for line in data.splitlines():
+        head, _, message = line.partition(b"\t")
+        parts = head.split(b" ", 2)
+        if len(parts) == 3:
+            yield Entry(parts[0].decode("ascii", "replace"), parts[1].decode("ascii", "replace"), message)

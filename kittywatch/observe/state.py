@@ -1,0 +1,49 @@
+"""When a view may be looked at: not while git is in the middle of something (rule O6).
+
+Inside a hook git is by nature in the middle of something, and some of its state files are still there although the
+operation has come to its end. What each hook may take for an end is written down here, and nowhere else:
+
+- post-rewrite of a rebase runs when all commits stand, before the state directory is removed.
+- post-commit of a cherry-pick or revert runs before CHERRY_PICK_HEAD is removed; of several picks, the last one has
+  itself alone left in the list.
+- post-merge runs before MERGE_HEAD is removed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_REBASE = ("rebase-merge", "rebase-apply")
+_HEADS = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")
+_BISECT = "BISECT_START"
+
+
+def busy(directory: Path, hook: str | None = None) -> str | None:
+    """What git is in the middle of, seen from a worktree's git directory; None when the view may be looked at.
+
+    `hook` is the name of the hook that asks, None for observers outside of git.
+    """
+    if (directory / _BISECT).exists():
+        return "bisect"
+    for state in _REBASE:
+        if (directory / state).exists() and hook != "post-rewrite":
+            return "rebase"
+    if hook == "post-rewrite":
+        return None
+    if (directory / "sequencer").exists():
+        return None if hook == "post-commit" and _left(directory / "sequencer" / "todo") <= 1 else "sequence of picks"
+    if hook is None:
+        for head in _HEADS:
+            if (directory / head).exists():
+                return head.removesuffix("_HEAD").lower().replace("_", "-")
+        if (directory / "index.lock").exists():
+            return "index.lock"
+    return None
+
+
+def _left(todo: Path) -> int:
+    try:
+        lines = todo.read_bytes().splitlines()
+    except OSError:
+        return 0
+    return sum(1 for line in lines if line.strip() and not line.startswith(b"#"))

@@ -1,0 +1,276 @@
+"""What happened to a checkout's views since they were last looked at, as snapshots with whose news they are.
+
+A view is a branch in a checkout, or the checkout's detached HEAD. Planning asks git and reads files; it runs outside of
+any transaction, from rows that may have changed by the time the plan is carried out, which then is thrown away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence, Set
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal
+
+from kittywatch.derive.snapshot import Key, Origin, Snapshot
+from kittywatch.observe import reflog
+from kittywatch.observe.git import Commit, Git
+from kittywatch.observe.history import Reader, Walk
+from kittywatch.store.views import DETACHED, View
+from kittywatch.workpackages.reader import WorkPackage
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedStart:
+    """A view begins where another one stands, but for what differed at the commit that it left from.
+
+    `packages` are those, as they were there; `gone` were not there. `landed` are the commits of the log that this
+    commit reaches: they say how far in the log the view stands.
+    """
+
+    source: View
+    packages: tuple[WorkPackage, ...] = ()
+    gone: frozenset[Key] = frozenset()
+    landed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptedStart:
+    """A view begins with what is there, without telling it: from before kittywatch, or from elsewhere."""
+
+    kind: Literal["baseline", "elsewhere"]
+    snapshot: Snapshot | None
+    commit: str | None
+
+
+@dataclass
+class ViewPlan:
+    """What to carry out for one view: where it begins (None: where its row says), then snapshots, oldest first.
+
+    `undone` are work packages that lost commits made here: told, unless the worktree still shows what was committed.
+    `horizons` are commits up to which all came in from elsewhere.
+    """
+
+    ref: str
+    tip: str | None
+    start: CopiedStart | AdoptedStart | None = None
+    snapshots: list[Snapshot] = field(default_factory=list)
+    undone: Snapshot | None = None
+    undone_landed: frozenset[str] = frozenset()
+    horizons: list[str] = field(default_factory=list)
+
+
+class Planner:
+    """Plans for one checkout.
+
+    `entries` are what its HEAD log says since it was last looked at, `landings` the commits that are known to have
+    brought entries of some work packages.
+    """
+
+    def __init__(
+        self,
+        git: Git,
+        reader: Reader,
+        *,
+        now: datetime,
+        entries: Sequence[reflog.Entry],
+        landings: Callable[[Set[Key]], set[str]],
+    ) -> None:
+        self.git = git
+        self.reader = reader
+        self.now = now
+        self._landings = landings
+        self._made = {entry.new for entry in entries if entry.made}
+        self._arrived = any(entry.arrived for entry in entries)
+        self._made_everywhere: set[str] | None = None
+
+    # Whose news a commit is (rule O3).
+
+    def origins(self, commits: Iterable[str]) -> dict[str, Origin]:
+        """Made here is what a reflog records as made; without a record, what neither a remote-tracking branch reaches
+        nor came in with a pull.
+        """
+        wanted = list(commits)
+        origins: dict[str, Origin] = dict.fromkeys(wanted, "here")
+        unmade = [commit for commit in wanted if commit not in self._made]
+        if unmade:
+            if self._made_everywhere is None:
+                self._made_everywhere = reflog.made_here(self.git.common)
+            unmade = [commit for commit in unmade if commit not in self._made_everywhere]
+        if unmade:
+            local = set() if self._arrived else self.git.not_on_remotes(unmade)
+            origins.update({commit: "elsewhere" for commit in unmade if commit not in local})
+        return origins
+
+    # Where a view begins.
+
+    def baseline(self, ref: str, commit: str | None) -> ViewPlan:
+        """The first view of a project: what is there at `commit` is taken in silently (rule B1)."""
+        return ViewPlan(ref, commit, AdoptedStart("baseline", self._whole(commit), commit))
+
+    def first_look(self, ref: str, tip: str | None, observed: Sequence[View]) -> ViewPlan:
+        """A view that was never looked at: it is read from where it left what was observed (rule O7).
+
+        `observed` are the views of the project that show a commit, the latest first.
+        """
+        if tip is None:
+            return ViewPlan(ref, None, AdoptedStart("elsewhere", None, None))
+        present = [view for view in observed if view.tip and self.git.exists(view.tip)]
+        if not present:
+            return self._first_look_at_clone(ref, tip)
+        chain = self.git.first_parents(tip, without=[view.tip for view in present if view.tip])
+        base = tip if not chain else self._parent(chain[0])
+        plan = self._continued(ViewPlan(ref, tip), base, tip) if chain else ViewPlan(ref, tip)
+        plan.start = self._start_at(base, present)
+        return plan
+
+    def _first_look_at_clone(self, ref: str, tip: str) -> ViewPlan:
+        """Another clone of an observed project: what others made is known there; only what was made here counts."""
+        chain = self.git.first_parents(tip)
+        origins = self.origins(chain)
+        last = next((at for at in range(len(chain), 0, -1) if origins[chain[at - 1]] == "elsewhere"), 0)
+        base = chain[last - 1] if last else None
+        plan = self._continued(ViewPlan(ref, tip), base, tip)
+        plan.start = AdoptedStart("elsewhere", self._whole(base), base)
+        return plan
+
+    def _start_at(self, base: str | None, views: Sequence[View]) -> CopiedStart | AdoptedStart:
+        if base is None:
+            return AdoptedStart("elsewhere", None, None)
+        source = next((view for view in views if view.tip == base), None)
+        if source is not None:
+            return CopiedStart(source)
+        source = next((one for one in views if one.tip and self.git.is_ancestor(base, one.tip)), views[0])
+        assert source.tip is not None
+        snapshot = self._walk(source.tip).change(*self.git.difference(source.tip, base), self.now)
+        if snapshot is None:
+            return CopiedStart(source)
+        landed = self._landed(snapshot.packages, base)
+        return CopiedStart(source, snapshot.packages, snapshot.gone, landed)
+
+    # What came since.
+
+    def continued(self, ref: str, old: str | None, new: str | None) -> ViewPlan:
+        """A view that was looked at when it showed `old`."""
+        plan = ViewPlan(ref, new)
+        if old == new or new is None:
+            return plan
+        if old is None or self.git.is_ancestor(old, new):
+            return self._continued(plan, old, new)
+        if not self.git.exists(old):
+            return self._replaced(plan, new)
+        return self._diverged(plan, old, new)
+
+    def _continued(self, plan: ViewPlan, old: str | None, new: str) -> ViewPlan:
+        """Each commit on the first-parent chain counts, oldest first (rule O4)."""
+        commits = list(self.git.history(new, since=old))
+        origins = self.origins(commit.id for commit in commits)
+        elsewhere = [commit for commit, origin in origins.items() if origin == "elsewhere"]
+        plan.horizons += elsewhere[-1:]
+        walk = self._walk_from(commits)
+        for commit in commits:
+            origin = origins[commit.id]
+            snapshot = walk.step(commit, origin=origin)
+            if snapshot is None:
+                continue
+            if len(commit.parents) > 1 and origin == "here":
+                snapshot = self._merged(plan, commit, snapshot)
+            plan.snapshots.append(snapshot)
+        return plan
+
+    def _merged(self, plan: ViewPlan, merge: Commit, snapshot: Snapshot) -> Snapshot:
+        """Put the other sides of a merge into the plan, and return what the merge adds to all of them."""
+        keys = {(one.feature, one.wp_id) for one in snapshot.packages}
+        for side in merge.parents[1:]:
+            added = self._differing(side, merge.id)
+            brought = frozenset(keys - added)
+            commits = list(self.git.history(side, since=merge.parents[0]))
+            origins = self.origins(commit.id for commit in commits)
+            plan.horizons += [commit for commit, origin in origins.items() if origin == "elsewhere"][-1:]
+            walk = self._walk_from(commits)
+            for commit in commits:
+                whose: Origin = "side" if origins[commit.id] == "here" else "elsewhere"
+                part = walk.step(commit, origin=whose)
+                if part is not None and (part := part.within(brought)) is not None:
+                    plan.snapshots.append(part)
+        return snapshot
+
+    def _differing(self, old: str, new: str) -> set[Key]:
+        """The work packages whose lanes differ between two commits."""
+        snapshot = self._walk(old).change(*self.git.difference(old, new), self.now)
+        return set(snapshot.moved) if snapshot else set()
+
+    def _diverged(self, plan: ViewPlan, old: str, new: str) -> ViewPlan:
+        """The net difference alone counts (rule O4), for each work package with whoever made it."""
+        net = self._walk(old).change(*self.git.difference(old, new), self.now)
+        if net is None:
+            return plan
+        came = self._last_moves(new, old)
+        went = self._last_moves(old, new)
+        undone: list[WorkPackage] = []
+        for package in net.packages:
+            key = (package.feature, package.wp_id)
+            if key in came:
+                commit, origin = came[key]
+                part = replace(
+                    net, packages=(package,), broken=(), commit=commit.id, moment=commit.moment, origin=origin
+                )
+                plan.snapshots.append(part)
+            elif key in went and went[key][1] == "elsewhere":
+                plan.snapshots.append(replace(net, packages=(package,), broken=(), origin="elsewhere"))
+            else:
+                undone.append(package)
+        if net.broken:
+            plan.snapshots.append(replace(net, packages=()))
+        if undone:
+            plan.undone = replace(net, packages=tuple(undone), broken=())
+            plan.undone_landed = self._landed(undone, new)
+        plan.horizons += [commit.id for commit, origin in came.values() if origin == "elsewhere"]
+        return plan
+
+    def _last_moves(self, tip: str, since: str) -> dict[Key, tuple[Commit, Origin]]:
+        """The last commit on a side that moved each work package's lane, and whose it was."""
+        commits = list(self.git.history(tip, since=since))
+        origins = self.origins(commit.id for commit in commits)
+        walk = self._walk_from(commits)
+        moves: dict[Key, tuple[Commit, Origin]] = {}
+        for commit in commits:
+            snapshot = walk.step(commit)
+            for key in snapshot.moved if snapshot else ():
+                moves[key] = (commit, origins[commit.id])
+        return moves
+
+    def _replaced(self, plan: ViewPlan, new: str) -> ViewPlan:
+        """What was observed is gone from the repository: all of what is there is compared with what was known."""
+        snapshot = self._whole(new)
+        if snapshot is not None:
+            plan.snapshots.append(replace(snapshot, origin=self.origins([new])[new]))
+        return plan
+
+    # Helpers.
+
+    def _walk(self, commit: str | None) -> Walk:
+        if commit is None:
+            return Walk(self.reader)
+        return Walk(self.reader, lambda feature: self.git.files(commit, feature))
+
+    def _walk_from(self, commits: Sequence[Commit]) -> Walk:
+        """A walk that begins where the first of some commits does."""
+        return self._walk(commits[0].parents[0] if commits and commits[0].parents else None)
+
+    def _landed(self, packages: Iterable[WorkPackage], tip: str) -> frozenset[str]:
+        """The commits that are known to have brought entries of some work packages, and that `tip` reaches."""
+        return frozenset(self.git.reached(self._landings({(one.feature, one.wp_id) for one in packages}), tip))
+
+    def _whole(self, commit: str | None) -> Snapshot | None:
+        if commit is None:
+            return None
+        return Walk(self.reader).change(self.git.files(commit), (), self.now, commit=commit)
+
+    def _parent(self, commit: str) -> str | None:
+        parents = self.git.parents(commit)
+        return parents[0] if parents else None
+
+
+def ref_name(ref: str | None) -> str:
+    """The name of a view in the store."""
+    return ref if ref is not None else DETACHED
