@@ -18,7 +18,8 @@ Value: TypeAlias = "str | list[Value] | dict[str, Value] | None"
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _PARSER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAX_DEPTH = 64
-_TRAILING_SPACE = re.compile(r"[ \t]+$", re.MULTILINE)  # a line of tabs is no YAML, and nobody sees it
+# A line of tabs is no YAML, and nobody sees it. From the start of a run only: else a long one takes quadratic time.
+_TRAILING_SPACE = re.compile(r"(?<![ \t])[ \t]++$", re.MULTILINE)
 
 
 class PlainYamlError(ValueError):
@@ -41,6 +42,10 @@ def read_mapping(text: str) -> tuple[dict[str, Value], dict[str, int]]:
                 return _pairs(events, 1, lines), lines
             if isinstance(event, yaml.NodeEvent):
                 break
+    except yaml.reader.ReaderError as error:
+        # libyaml counts bytes, Python's parser characters; the line is the same as long as a byte is cut off at most.
+        before = text.encode()[: error.position] if error.encoding == "?" else text[: error.position].encode()
+        raise PlainYamlError(before.count(b"\n") + 1, f"it cannot be read: {error.reason}") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         problem = getattr(error, "problem", None) or "it is not YAML"
@@ -67,7 +72,8 @@ def _value(event: Any, events: Iterator[Any], depth: int) -> Value:
     if depth > _MAX_DEPTH:
         raise PlainYamlError(event.start_mark.line + 1, "it is nested too deeply")
     if isinstance(event, yaml.ScalarEvent):
-        return None if event.style is None and event.value in _NULL else str(event.value)
+        plain = not event.style  # None in Python, empty in C
+        return None if plain and event.value in _NULL else str(event.value)
     if isinstance(event, yaml.MappingStartEvent):
         return _pairs(events, depth + 1)
     items: list[Value] = []

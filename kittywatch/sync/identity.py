@@ -64,7 +64,7 @@ def read_config(root: Path) -> dict[str, Value]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise PlainYamlError(data.count(b"\n", 0, error.start) + 1, "it is not UTF-8") from None
-    if not re.search(r"^\s*[^\s#]", text, re.MULTILINE):
+    if not re.search(r"^[ \t]*[^\s#]", text, re.MULTILINE):
         return {}
     return read_mapping(text)[0]
 

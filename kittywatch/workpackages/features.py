@@ -59,10 +59,10 @@ def read_dependencies(data: bytes | None) -> dict[str, tuple[str, ...]]:
     """The dependencies that `tasks.md` states, by work package: `Depends on WP01`, or a Dependencies heading."""
     if data is None or len(data) > MAX_BYTES:
         return {}
-    text = data.decode("utf-8-sig", "replace").replace("\r\n", "\n")
+    text = data.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n")
     sections = list(_SECTION.finditer(text))
     found: dict[str, tuple[str, ...]] = {}
-    for section, following in zip(sections, [*sections[1:], None], strict=True):
+    for section, following in zip(sections, [*sections[1:], None], strict=False):
         body = text[section.end() : following.start() if following else len(text)]
         wp_id = section[1]
         ids = [dependency for dependency in _stated(body) if dependency != wp_id]

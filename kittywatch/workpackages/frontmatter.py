@@ -33,12 +33,14 @@ def read_frontmatter(text: str) -> Frontmatter:
     """Split and read a text whose line ends are \\n; raises FrontmatterError."""
     start = text.lstrip()
     skipped = text[: len(text) - len(start)].count("\n")
-    if not _HANDLER.detect(start):
+    opening = _HANDLER.FM_BOUNDARY.match(start)
+    if opening is None:
         raise FrontmatterError(1, "there is no frontmatter: the file must begin with a line ---")
     try:
         block, body = _HANDLER.split(start)
     except ValueError:
         raise FrontmatterError(skipped + 1, "the frontmatter has no end: a second line --- is missing") from None
+    skipped += opening[0].count("\n")  # blank lines right after the first --- are part of it
     try:
         fields, lines = read_mapping(block)
     except PlainYamlError as error:

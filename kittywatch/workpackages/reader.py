@@ -15,7 +15,7 @@ from kittywatch.workpackages.trail import Record, read_trail
 MAX_BYTES = 1 << 20
 _ID = re.compile(r"WP[0-9]{2}\Z")
 _IDS_IN_TEXT = re.compile(r"\bWP[0-9]{2}\b")
-_HEADING = re.compile(r"^# +(.+?) *$", re.MULTILINE)
+_HEADING = re.compile(r"^# +(.+)$", re.MULTILINE)
 _LINE_ENDS = re.compile(r"\r\n?")
 
 

@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 
 # Only lines that can matter: top-level list items and fences. One pass in C over bodies of up to 1 MiB.
 _LINES = re.compile(r"^(?:(?P<item>- .*)|(?P<indent> {0,3})(?P<fence>`{3,}|~{3,})(?P<info>.*))$", re.MULTILINE)
-_SEPARATOR = re.compile(r"[ \t]+[-–—][ \t]+")
+# From the start of a run of spaces only: else a long run without a dash takes quadratic time.
+_SEPARATOR = re.compile(r"(?<![ \t])[ \t]++[-–—][ \t]+")
 _BETWEEN = re.compile(r"\w+=\S*\Z")
-_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}.*(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})\Z")
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}.*(?:[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)\Z")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,121 @@
+"""YAML as data and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kittywatch.plain_yaml import PlainYamlError, read_mapping
+
+
+def test_scalars_stay_text() -> None:
+    """A lane named `no` is the text `no`; only null is None."""
+    fields, _ = read_mapping("a: no\nb: 1\nc: 2026-01-01\nd: 'null'\ne: null\nf: ~\ng:\nh: \"\"\n")
+    assert fields == {"a": "no", "b": "1", "c": "2026-01-01", "d": "null", "e": None, "f": None, "g": None, "h": ""}
+
+
+def test_lists_mappings_and_blocks() -> None:
+    fields, _ = read_mapping("a: [x, {y: z}]\nb:\n  - 1\n  - - 2\nc: |\n  one\n  two\nd: >-\n  one\n  two\n")
+    assert fields == {"a": ["x", {"y": "z"}], "b": ["1", ["2"]], "c": "one\ntwo\n", "d": "one two"}
+
+
+def test_the_last_of_duplicate_keys_counts() -> None:
+    """As in every YAML loader in use; the line is the one that counts."""
+    fields, lines = read_mapping("lane: planned\nother: x\nlane: doing\n")
+    assert fields["lane"] == "doing"
+    assert lines == {"lane": 3, "other": 2}
+
+
+def test_comments_and_quotes() -> None:
+    fields, _ = read_mapping("# first\nlane: \"doing\"  # not 'done'\nagent: 'it''s me'\nnote: a#b\n")
+    assert fields == {"lane": "doing", "agent": "it's me", "note": "a#b"}
+
+
+@pytest.mark.parametrize(
+    "text", ["lane: doing\t\nagent: x\n", "lane: doing\n\t\nagent: x\n", "lane:\tdoing\nagent: x\n"]
+)
+def test_tabs_that_nobody_sees(text: str) -> None:
+    assert read_mapping(text)[0] == {"lane": "doing", "agent": "x"}
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "what"),
+    [
+        ("a: b\nlane: !secret doing\n", 2, "a tag"),
+        ("a: b\nlane: !!python/object/apply:os.system [x]\n", 2, "a tag"),
+        ("a: &secret b\n", 1, "an anchor"),
+        ("a: b\nc: d\ne: *secret\n", 3, "an alias"),
+        ("!secret\na: b\n", 1, "a tag"),
+        ("&secret\na: b\n", 1, "an anchor"),
+        ("a:\n  - &secret [x]\n", 2, "an anchor"),
+        ("<<: *secret\n", 1, "an alias"),
+        ("? !secret k\n: v\n", 1, "a tag"),
+        ("a: ['x', {y: !secret z}]\n", 1, "a tag"),
+    ],
+)
+def test_tags_anchors_and_aliases_are_refused(text: str, line: int, what: str) -> None:
+    """The error names the line and what is wrong, and quotes no content."""
+    with pytest.raises(PlainYamlError) as caught:
+        read_mapping(text)
+    assert caught.value.line == line
+    assert what in caught.value.reason
+    assert "secret" not in caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a: b\n\tlane: secret\n", 2),
+        ("a: [secret\n", 2),
+        ("a: secret\n b: secret\n", 2),
+        ('a: "secret\n', 2),
+        ("a: b\nsecret\n", 3),
+        ("a: b: secret\n", 1),
+        ("a: @secret\n", 1),
+        ("a: \x07secret\n", 1),
+        ("", 1),
+        ("# nothing\n", 1),
+        ("- secret\n", 1),
+        ("secret\n", 1),
+        ("--- secret\n", 1),
+    ],
+)
+def test_what_cannot_be_read(text: str, line: int) -> None:
+    with pytest.raises(PlainYamlError) as caught:
+        read_mapping(text)
+    assert caught.value.line == line
+    assert "secret" not in caught.value.reason
+
+
+@pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])
+def test_deep_nesting_is_refused(opening: str) -> None:
+    """However deep: an error, and not the interpreter's own limit."""
+    with pytest.raises(PlainYamlError):
+        read_mapping("a:\n  " + opening * 50_000)
+
+
+def test_keys_that_are_no_text() -> None:
+    assert read_mapping("? [x]\n: y\n? null\n: z\n")[0] == {"['x']": "y", "None": "z"}
+
+
+@given(st.text(max_size=200))
+def test_any_text_gives_fields_or_an_error(text: str) -> None:
+    try:
+        fields, lines = read_mapping(text)
+    except PlainYamlError as caught:
+        error = caught
+    else:
+        assert fields.keys() == lines.keys()
+        return
+    assert 1 <= error.line <= len(text.splitlines()) + 1
+
+
+@given(
+    st.dictionaries(
+        st.from_regex(r"[a-z_]{1,8}", fullmatch=True), st.sampled_from(["x", "doing", "1", "é"]), min_size=1
+    )
+)
+def test_plain_fields_are_read_as_written(fields: dict[str, str]) -> None:
+    text = "".join(f'{key}: "{value}"\n' for key, value in fields.items())
+    assert read_mapping(text) == (fields, {key: line for line, key in enumerate(fields, start=1)})
