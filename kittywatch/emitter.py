@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TypeVar
 
+from kittywatch.by_hand import ByHand, tell_by_hand
 from kittywatch.derive.book import Telling
-from kittywatch.events import Event, random_id
-from kittywatch.stamp import Stamp, drafts, envelopes
+from kittywatch.errors import KittywatchError
+from kittywatch.events import Event, InvalidEventError, Payload, random_id
+from kittywatch.stamp import Draft, Stamp, drafts, envelopes
 from kittywatch.store import clock, outbox, projects
 from kittywatch.store.ledger import Ledger
 from kittywatch.store.store import Store
@@ -32,8 +35,12 @@ class Unit:
 
     def tell(self, tellings: Iterable[Telling], observer: str) -> list[Event]:
         """Stamp, tick and queue what one commit, or one look at a worktree, tells; returns the events."""
+        return self.enter(drafts(tellings, self._emitter.stamp, observer, self._emitter.warn))
+
+    def enter(self, drafted: Iterable[Draft]) -> list[Event]:
+        """Tick and queue; what the log has already takes no tick, or there would be a gap where it stays out."""
         emitter = self._emitter
-        made = drafts(tellings, emitter.stamp, observer, emitter.warn)
+        made = [draft for draft in drafted if outbox.told(self.connection, draft.event_id) is None]
         if not made:
             return []
         last = clock.ticks(self.connection, len(made), at_least=emitter.store.least_tick)
@@ -44,7 +51,7 @@ class Unit:
         return events
 
 
-class EventEmitter:
+class EventEmitter(ByHand):
     """Emits for one checkout of one project. `place` is the repository's common directory, `warn` says what failed."""
 
     def __init__(self, store: Store, stamp: Stamp, *, place: str, warn: Callable[[str], None]) -> None:
@@ -52,6 +59,28 @@ class EventEmitter:
         self.stamp = stamp
         self.place = place
         self.warn = warn
+
+    def emit(
+        self, payload: Payload, aggregate_id: str, aggregate_type: str, *, causation_id: str | None = None
+    ) -> Event | None:
+        """Tell one event by hand; returns it, or the event that told the same before.
+
+        Never raises: None means that nothing was told, and `warn` has said why.
+        """
+        try:
+            return self.transact(
+                lambda unit: tell_by_hand(unit, self.stamp, payload, aggregate_id, aggregate_type, causation_id)
+            )
+        except Exception as error:
+            self.failed(error)
+            return None
+
+    def failed(self, error: Exception) -> None:
+        """Warn that an emission came to nothing; what the event says stays out of it."""
+        # What an error of this package says is made for people; any other's text may quote the content.
+        ours = isinstance(error, (KittywatchError, InvalidEventError))
+        with suppress(Exception):
+            self.warn(f"an event was not emitted: {error if ours else type(error).__name__}")
 
     def transact(self, work: Callable[[Unit], Result]) -> Result:
         """Decide and tell in one transaction; raises StoreError, after which nothing of it has happened."""

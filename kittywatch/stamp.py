@@ -109,6 +109,15 @@ def envelopes(made: Iterable[Draft], stamp: Stamp, first_tick: int, correlation_
     return events
 
 
+def draft_by_hand(
+    payload: Payload, aggregate: tuple[str, str], stamp: Stamp, moment: datetime, causation_id: str | None
+) -> Draft:
+    """An event that a script or a person states; `aggregate` is its id and its type."""
+    when = timestamp(moment)
+    event_id = _identify(payload, aggregate[0], stamp, when)
+    return Draft(payload, *aggregate, when, event_id, causation_id, _source("hand", None, None))
+
+
 def _draft(telling: Telling, stamp: Stamp, observer: str, causes: dict[str, str]) -> Draft:
     if isinstance(telling, FeatureTold):
         causes[telling.feature] = random_id()

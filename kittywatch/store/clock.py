@@ -36,7 +36,8 @@ def write_copy(path: Path, last: int, node_id: str) -> None:
         if read_copy(path) >= last:
             return
         fields = {"value": last, "node_id": node_id, "updated_at": _now()}
-        replace_file(path, (json.dumps(fields) + "\n").encode())
+        # Not durable: the database is, and a copy that a crash of the machine takes back is brought up to it again.
+        replace_file(path, (json.dumps(fields) + "\n").encode(), durable=False)
 
 
 def value(connection: sqlite3.Connection) -> int:

@@ -89,6 +89,13 @@ class Ledger:
     def add_horizon(self, commit: str, kind: str) -> None:
         self.connection.execute("INSERT OR IGNORE INTO horizons VALUES (?, ?, ?)", (self.project, commit, kind))
 
+    def only_feature(self, wp_id: str) -> str | None:
+        """The one feature that is known to have a work package of this id, None where there are none or several."""
+        rows = self.connection.execute(
+            "SELECT DISTINCT feature FROM ledger WHERE project = ? AND wp_id = ? LIMIT 2", (self.project, wp_id)
+        ).fetchall()
+        return str(rows[0][0]) if len(rows) == 1 else None
+
     def entry(self, key: int | None) -> Entry | None:
         """The entry with that row among those read, None where there is none any more."""
         found = self._entries.get(key) if key is not None else None

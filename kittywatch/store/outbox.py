@@ -59,6 +59,21 @@ def append(connection: sqlite3.Connection, project: int, events: Iterable[tuple[
     connection.executemany(_QUEUE, queue)
 
 
+def told(connection: sqlite3.Connection, event_id: str) -> str | None:
+    """The JSON of an event that is in the log, None where it isn't."""
+    row = connection.execute("SELECT data FROM events WHERE event_id = ?", (event_id,)).fetchone()
+    return str(row[0]) if row else None
+
+
+def first_of_feature(connection: sqlite3.Connection, project: int, event_type: str, feature: str) -> str | None:
+    """The JSON of a feature's first event of a type, None where there is none."""
+    row = connection.execute(
+        "SELECT data FROM events WHERE project = ? AND feature = ? AND event_type = ? ORDER BY seq LIMIT 1",
+        (project, feature, event_type),
+    ).fetchone()
+    return str(row[0]) if row else None
+
+
 def queue_length(connection: sqlite3.Connection) -> int:
     """How many events wait."""
     return int(connection.execute("SELECT count(*) FROM queue").fetchone()[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -19,7 +20,7 @@ class Store:
     """queue.db and clock.json in one directory.
 
     `warn` is told, in a sentence, of what was wrong and has been mended. Opening is put off until the first use, so
-    that a command that needs no store doesn't fail for its sake.
+    that a command that needs no store doesn't fail for its sake. Threads may share a store; they take turns.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class Store:
         self._warn = warn
         self._wait_seconds = wait_seconds
         self._database: Database | None = None
+        self._turn = threading.RLock()
         self.least_tick = 0
 
     @property
@@ -41,9 +43,10 @@ class Store:
         return self.path.exists()
 
     def close(self) -> None:
-        if self._database is not None:
-            self._database.close()
-            self._database = None
+        with self._turn:
+            if self._database is not None:
+                self._database.close()
+                self._database = None
 
     def transact(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run `work` in one transaction, a second time after a damaged database was mended; raises StoreError."""
@@ -66,12 +69,13 @@ class Store:
             copy.close()
 
     def _mending(self, work: Callable[[Database], Result]) -> Result:
-        try:
-            return work(self._open())
-        except StoreCorruptError:
-            self.close()
-            self._warn(salvage(self.path, clock.read_copy(self._clock_path)))
-            return work(self._open())
+        with self._turn:
+            try:
+                return work(self._open())
+            except StoreCorruptError:
+                self.close()
+                self._warn(salvage(self.path, clock.read_copy(self._clock_path)))
+                return work(self._open())
 
     def _open(self) -> Database:
         if self._database is None:

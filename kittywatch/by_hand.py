@@ -1,0 +1,319 @@
+"""Events by hand: what a script or an agent says happened, told beside what observers see.
+
+A transition goes through its work package's log, so that it is told once, whichever comes first. An observer that
+comes later looks ahead of its cursor and finds the step. An emission that comes later finds that the last entry of
+the log tells the same transition; the same transition after another one is a new one. A creation is told already
+where the log begins with one, and a feature's where the feature is known as told. The other events have no place in
+the ledger: each emission is one event.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from kittywatch.derive.log import Entry
+from kittywatch.events import (
+    Assignment,
+    Completion,
+    Creation,
+    Event,
+    FeatureCreation,
+    HistoryEntry,
+    LoggedError,
+    Payload,
+    Resolution,
+    StatusChange,
+    WPStatusChanged,
+    from_json,
+    random_id,
+)
+from kittywatch.stamp import Draft, Stamp, draft_by_hand, timestamp
+from kittywatch.store import outbox
+from kittywatch.workpackages.lanes import LANES
+
+if TYPE_CHECKING:
+    from kittywatch.emitter import Unit
+
+_TICK = timedelta(microseconds=1)
+
+
+class ByHand(ABC):
+    """The emissions by hand, a method an event type.
+
+    Each returns the event as JSON has it, or the one that told the same before. None raises: where the result is
+    None nothing was told, and a warning has said why. `causation_id` is the id of what caused the event, which a
+    batch shares; `generate_causation_id` makes one.
+    """
+
+    @abstractmethod
+    def emit(
+        self, payload: Payload, aggregate_id: str, aggregate_type: str, *, causation_id: str | None = None
+    ) -> Event | None:
+        """Tell one event."""
+
+    @abstractmethod
+    def failed(self, error: Exception) -> None:
+        """Warn that an emission came to nothing."""
+
+    def generate_causation_id(self) -> str:
+        """A new ULID for the events of one batch to share."""
+        return random_id()
+
+    def emit_wp_status_changed(
+        self,
+        wp_id: str,
+        previous_status: str,
+        new_status: str,
+        changed_by: str = "user",
+        feature_slug: str | None = None,
+        *,
+        causation_id: str | None = None,
+    ) -> dict[str, Any] | None:
+        """A work package went from one lane to another.
+
+        Without `feature_slug` it is the one feature that the ledger knows to have this work package.
+        """
+        fields = {
+            "wp_id": wp_id,
+            "previous_status": previous_status,
+            "new_status": new_status,
+            "changed_by": changed_by,
+            "feature_slug": feature_slug,
+        }
+        return self._emit(StatusChange, fields, wp_id, causation_id)
+
+    def emit_wp_created(
+        self,
+        wp_id: str,
+        title: str,
+        dependencies: Sequence[str],
+        feature_slug: str,
+        *,
+        causation_id: str | None = None,
+    ) -> dict[str, Any] | None:
+        """A work package came into being; `dependencies` are the ids of those it waits for."""
+        fields = {"wp_id": wp_id, "title": title, "dependencies": dependencies, "feature_slug": feature_slug}
+        return self._emit(Creation, fields, wp_id, causation_id)
+
+    def emit_wp_assigned(
+        self,
+        wp_id: str,
+        agent_id: str,
+        phase: str,
+        retry_count: int = 0,
+        feature_slug: str | None = None,
+        *,
+        causation_id: str | None = None,
+    ) -> dict[str, Any] | None:
+        """An agent took a work package on; `phase` is implementation or review."""
+        fields = {
+            "wp_id": wp_id,
+            "agent_id": agent_id,
+            "phase": phase,
+            "retry_count": retry_count,
+            "feature_slug": feature_slug,
+        }
+        return self._emit(Assignment, fields, wp_id, causation_id)
+
+    def emit_feature_created(
+        self,
+        feature_slug: str,
+        feature_number: str | None,
+        target_branch: str,
+        wp_count: int,
+        created_at: str | None = None,
+        *,
+        causation_id: str | None = None,
+    ) -> dict[str, Any] | None:
+        """A feature came into being; `created_at` is RFC 3339, None for now."""
+        fields = {
+            "feature_slug": feature_slug,
+            "feature_number": feature_number,
+            "target_branch": target_branch,
+            "wp_count": wp_count,
+            "created_at": created_at or _now(),
+        }
+        return self._emit(FeatureCreation, fields, feature_slug, causation_id)
+
+    def emit_feature_completed(
+        self,
+        feature_slug: str,
+        total_wps: int,
+        completed_at: str | None = None,
+        total_duration: str | None = None,
+        *,
+        causation_id: str | None = None,
+    ) -> dict[str, Any] | None:
+        """All of a feature is done; `completed_at` is RFC 3339, None for now, `total_duration` ISO 8601."""
+        fields = {
+            "feature_slug": feature_slug,
+            "total_wps": total_wps,
+            "completed_at": completed_at or _now(),
+            "total_duration": total_duration,
+        }
+        return self._emit(Completion, fields, feature_slug, causation_id)
+
+    def emit_history_added(
+        self,
+        wp_id: str,
+        entry_type: str,
+        entry_content: str,
+        author: str = "user",
+        feature_slug: str | None = None,
+        *,
+        causation_id: str | None = None,
+    ) -> dict[str, Any] | None:
+        """A note that moves no lane; `entry_type` is note, review, error or comment."""
+        fields = {
+            "wp_id": wp_id,
+            "entry_type": entry_type,
+            "entry_content": entry_content,
+            "author": author,
+            "feature_slug": feature_slug,
+        }
+        return self._emit(HistoryEntry, fields, wp_id, causation_id)
+
+    def emit_error_logged(
+        self,
+        wp_id: str | None,
+        error_type: str,
+        error_message: str,
+        stack_trace: str | None = None,
+        agent_id: str | None = None,
+        feature_slug: str | None = None,
+        *,
+        causation_id: str | None = None,
+    ) -> dict[str, Any] | None:
+        """Something that a person should mend; `error_type` is validation, runtime, network, auth or unknown."""
+        fields = {
+            "wp_id": wp_id,
+            "error_type": error_type,
+            "error_message": error_message,
+            "stack_trace": stack_trace,
+            "agent_id": agent_id,
+            "feature_slug": feature_slug,
+        }
+        return self._emit(LoggedError, fields, wp_id or feature_slug or "error", causation_id)
+
+    def emit_dependency_resolved(
+        self,
+        wp_id: str,
+        dependency_wp_id: str,
+        resolution_type: str,
+        feature_slug: str | None = None,
+        *,
+        causation_id: str | None = None,
+    ) -> dict[str, Any] | None:
+        """`wp_id` waits for `dependency_wp_id` no longer; `resolution_type` is completed, skipped or merged."""
+        fields = {
+            "wp_id": wp_id,
+            "dependency_wp_id": dependency_wp_id,
+            "resolution_type": resolution_type,
+            "feature_slug": feature_slug,
+        }
+        return self._emit(Resolution, fields, wp_id, causation_id)
+
+    def _emit(
+        self, kind: type[Payload], fields: dict[str, Any], aggregate_id: str, causation_id: str | None
+    ) -> dict[str, Any] | None:
+        try:
+            if "dependencies" in fields:
+                fields["dependencies"] = list(fields["dependencies"])
+            payload = kind(**fields)
+        except Exception as error:
+            self.failed(error)
+            return None
+        of_package = fields.get("wp_id") is not None
+        event = self.emit(payload, aggregate_id, "WorkPackage" if of_package else "Feature", causation_id=causation_id)
+        if event is None:
+            return None
+        found: dict[str, Any] = msgspec.to_builtins(event)
+        return found
+
+
+def tell_by_hand(
+    unit: Unit, stamp: Stamp, payload: Payload, aggregate_id: str, aggregate_type: str, causation_id: str | None
+) -> Event | None:
+    """Tell one event in the transaction of `unit`; returns it, or the one that told the same before.
+
+    None where the ledger knows that it was told, and the log has lost it.
+    """
+
+    def tell(payload: Payload) -> Event:
+        draft = _draft(unit, stamp, payload, (aggregate_id, aggregate_type), causation_id)
+        return unit.enter([draft])[0]
+
+    if isinstance(payload, StatusChange):
+        return _transition(unit, payload, tell)
+    if isinstance(payload, Creation):
+        return _creation(unit, payload, tell)
+    if isinstance(payload, FeatureCreation):
+        return _feature(unit, payload, tell)
+    return tell(payload)
+
+
+def _transition(unit: Unit, payload: StatusChange, tell: Callable[[Payload], Event]) -> Event | None:
+    feature = payload.feature_slug or unit.ledger.only_feature(payload.wp_id)
+    if feature is None:  # no log to keep it in
+        return tell(payload)
+    payload = msgspec.structs.replace(payload, feature_slug=feature)
+    book = unit.ledger.read([(feature, payload.wp_id)], landings=False)
+    log = book.log((feature, payload.wp_id))
+    last = log.entries[-1] if log.entries else None
+    if last is not None and last.kind == "step" and last.lane == payload.new_status:
+        told = _told(unit, last)
+        if not isinstance(told, WPStatusChanged) or told.payload.previous_status == payload.previous_status:
+            return told
+    event = tell(payload)
+    log.add(Entry("step", LANES[payload.new_status], event.event_id))
+    unit.ledger.save(book)
+    return event
+
+
+def _creation(unit: Unit, payload: Creation, tell: Callable[[Payload], Event]) -> Event | None:
+    key = (payload.feature_slug, payload.wp_id)
+    book = unit.ledger.read([key], landings=False)
+    log = book.log(key)
+    first = log.entries[0] if log.entries else None
+    if first is not None and first.kind == "created":
+        return _told(unit, first)
+    event = tell(payload)
+    if first is None or first.told:  # before a baseline stands what a history tells
+        log.add(Entry("created", "planned", event.event_id), after=None)
+        unit.ledger.save(book)
+    return event
+
+
+def _feature(unit: Unit, payload: FeatureCreation, tell: Callable[[Payload], Event]) -> Event | None:
+    book = unit.ledger.read([], landings=False)
+    if book.features.get(payload.feature_slug) == "told":
+        data = outbox.first_of_feature(unit.connection, unit.project, "FeatureCreated", payload.feature_slug)
+        return from_json(data) if data else None
+    book.new_features[payload.feature_slug] = "told"
+    unit.ledger.save(book)
+    return tell(payload)
+
+
+def _told(unit: Unit, entry: Entry) -> Event | None:
+    """The event that an entry of the ledger was told with, None where the log has lost it."""
+    data = outbox.told(unit.connection, entry.event_id) if entry.event_id else None
+    return from_json(data) if data else None
+
+
+def _draft(unit: Unit, stamp: Stamp, payload: Payload, aggregate: tuple[str, str], causation_id: str | None) -> Draft:
+    """The event, at a moment of its own: the same content twice in one microsecond is still two emissions."""
+    moment = datetime.now(UTC)
+    draft = draft_by_hand(payload, aggregate, stamp, moment, causation_id)
+    while outbox.told(unit.connection, draft.event_id) is not None:
+        moment += _TICK
+        draft = draft_by_hand(payload, aggregate, stamp, moment, causation_id)
+    return draft
+
+
+def _now() -> str:
+    return timestamp(datetime.now(UTC))
