@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ class Project:
             project_slug=self.identity.project_slug,
             node_id=node,
             build_id=checkout[:16],
-            target_branch=self.git.default_branch(),
+            target_branch=functools.cache(self.git.default_branch),
         )
         return EventEmitter(self.store, stamp, place=str(self.git.common), warn=self.warn)
 

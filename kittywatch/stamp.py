@@ -30,14 +30,17 @@ from kittywatch.workpackages.reader import WorkPackage
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What every event of one checkout carries; see the contract for each field."""
+    """What every event of one checkout carries; see the contract for each field.
+
+    `target_branch` is the repository's default branch, asked for only where a feature doesn't name its own.
+    """
 
     project_uuid: str | None
     project_slug: str | None
     node_id: str
     build_id: str
     team_slug: str = "local"
-    target_branch: str = "main"
+    target_branch: Callable[[], str] = lambda: "main"
 
     def event_id(self, package: WorkPackage, step: Step | None, moment: datetime) -> str:
         """The id of the event that a creation or a step becomes (rule O9)."""
@@ -147,7 +150,7 @@ def _feature_draft(telling: FeatureTold, stamp: Stamp, observer: str, cause: str
     payload = FeatureCreation(
         feature_slug=telling.feature,
         feature_number=meta.number,
-        target_branch=meta.target_branch or stamp.target_branch,
+        target_branch=meta.target_branch or stamp.target_branch(),
         wp_count=telling.facts.work_packages,
         created_at=moment,
     )

@@ -8,6 +8,7 @@ import click
 
 from kittywatch.cli.context import open_project
 from kittywatch.cli.output import Output, plain
+from kittywatch.cli.taken_in import say_baseline
 from kittywatch.observe.observation import observe
 from kittywatch.sync.identity import CONFIG
 
@@ -41,7 +42,4 @@ def init(ctx: click.Context, as_json: bool) -> None:
         return
     where = project.git.main_root / CONFIG
     output.say(plain(f"project {identity.project_slug} ({identity.project_uuid or 'no identity yet'}) in {where}"))
-    if seen.busy:
-        output.say(f"git is in the middle of something ({seen.busy}); work packages are taken in when it is done")
-    elif seen.baseline:
-        output.say(f"{seen.baseline} work packages taken in silently; `kittywatch emit replay` tells their history")
+    say_baseline(output, seen)

@@ -18,6 +18,8 @@ from kittywatch.cli.output import Output
 
 COMMANDS = {
     "init": "kittywatch.cli.init:init",
+    "watch": "kittywatch.cli.watch:watch",
+    "hooks": "kittywatch.cli.hooks:hooks",
     "emit": "kittywatch.cli.emit:emit",
     "log": "kittywatch.cli.log:log",
     "queue": "kittywatch.cli.queue:queue",

@@ -31,6 +31,7 @@ class WorktreeLook:
     clean: Mapping[Key, WorkPackage] = field(default_factory=dict)
     broken: tuple[BrokenContent, ...] = ()
     features: Mapping[str, FeatureFacts] = field(default_factory=dict)
+    unsettled: tuple[str, ...] = ()
 
     def shows(self, key: Key) -> Shown | None:
         """What is there of a work package now, None where nothing is."""

@@ -9,12 +9,12 @@ directory would read the wrong repository.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 
 from kittywatch.errors import GitError, NotAProjectError, ProjectError
 from kittywatch.workpackages.layout import SPECS
@@ -52,6 +52,7 @@ _LOCAL = frozenset(
 _QUIET = {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "LANGUAGE": "C", "GIT_TERMINAL_PROMPT": "0"}
 _CONFIG = ("-c", "log.showSignature=false", "-c", "log.showRoot=true", "-c", "core.fsmonitor=false")
 _RAW = ("-z", "--raw", "--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all")
+_ID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _FORMAT = "--format=tformat:%x01%H %P%x01%aI"
 
 
@@ -128,6 +129,16 @@ class Git:
         return (self.common / configured).resolve() if configured else self.root
 
     def head(self) -> Head:
+        """Where HEAD is, from git's files where they are plain, which costs no process."""
+        try:
+            line = (self.directory / "HEAD").read_text("utf-8").rstrip("\n")
+            ref = line.removeprefix("ref: ")
+            tip = line if ref == line else (self.common / ref).read_text("ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            return self._head()
+        return Head(None if ref == line else ref, tip) if _ID.match(tip) else self._head()
+
+    def _head(self) -> Head:
         done = self._try("rev-parse", "--verify", "-q", "HEAD", "--symbolic-full-name", "HEAD")
         lines = done.stdout.decode().split()
         if done.returncode == 0 and len(lines) == 2:
@@ -135,6 +146,10 @@ class Git:
         ref = self._try("symbolic-ref", "-q", "HEAD").stdout.decode("utf-8", "surrogateescape").strip()
         tip = self._try("rev-parse", "--verify", "-q", "HEAD^{commit}").stdout.decode().strip()
         return Head(ref or None, tip or None)
+
+    def hooks_path(self) -> str:
+        """Where git looks for hooks, as a path from the worktree's top."""
+        return self.run("rev-parse", "--git-path", "hooks").decode("utf-8", "surrogateescape").rstrip("\n")
 
     def commit_id(self, revision: str) -> str:
         """The commit that a revision names; raises GitError."""
@@ -202,6 +217,14 @@ class Git:
     def is_ancestor(self, old: str, new: str) -> bool:
         return self._try("merge-base", "--is-ancestor", old, new).returncode == 0
 
+    def worktrees(self) -> list[Path]:
+        """The tops of all worktrees, the main one first; some may be gone from the disk."""
+        out = self.run("worktree", "list", "--porcelain", "-z").split(b"\0")
+        paths = [line.removeprefix(b"worktree ") for line in out if line.startswith(b"worktree ")]
+        if b"bare" in out:
+            paths = paths[1:]
+        return [Path(os.fsdecode(path)) for path in paths]
+
     def branches(self) -> set[str]:
         """The full names of all local branches."""
         out = self.run("for-each-ref", "--format=%(refname)", "refs/heads")
@@ -236,7 +259,7 @@ class Git:
         return done.stdout
 
     def blobs(self) -> Blobs:
-        """A reader of blobs; use it as a context."""
+        """A reader of blobs; close it."""
         return Blobs(self.root, self._environment)
 
     def _try(self, *command: str, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
@@ -251,18 +274,15 @@ class Blobs:
         self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Blobs:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._process is not None:
-            assert self._process.stdin is not None
-            assert self._process.stdout is not None
-            self._process.stdin.close()
-            self._process.stdout.close()
-            self._process.wait()
+    def close(self) -> None:
+        """End the process; the next read starts another."""
+        process, self._process = self._process, None
+        if process is not None:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.close()
+            process.stdout.close()
+            process.wait()
 
     def read(self, name: str) -> bytes | None:
         """The blob that an id or `commit:path` names, cut after 1 MiB and a byte; None where there is none."""

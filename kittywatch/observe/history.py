@@ -13,25 +13,51 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from kittywatch.derive.snapshot import BrokenContent, FeatureFacts, Key, Origin, Snapshot
-from kittywatch.observe.git import Blobs, Commit, File
+from kittywatch.observe.git import Commit, File, Git
 from kittywatch.workpackages.features import Meta, dependencies_of, first_of_each, read_dependencies, read_meta
 from kittywatch.workpackages.lanes import Lane, LaneNames
 from kittywatch.workpackages.layout import SPECS, feature_of, place
 from kittywatch.workpackages.reader import Problem, WorkPackage, read_work_package
 
 _SYMLINK = "120000"
+_REMEMBERED = 50_000  # files; a long-running watcher starts over there
 
 
 class Reader:
-    """Reads work packages and the features' own files by blob, each blob once."""
+    """Reads work packages and the features' own files of a repository by blob, each blob once.
 
-    def __init__(self, blobs: Blobs, names: LaneNames) -> None:
-        self._blobs = blobs
+    A context: within it one process of git serves the blobs; what was read stays for the next time.
+    """
+
+    def __init__(self, git: Git, names: LaneNames) -> None:
+        self._git = git
         self._names = names
+        self._blobs = git.blobs()
+        self._tip: str | None = None
+        self._files: dict[str, list[File]] = {}
         self._packages: dict[tuple[str, str], tuple[WorkPackage | Problem, str]] = {}
         self._provided: dict[str, bytes] = {}
         self._metas: dict[tuple[str, str], Meta] = {}
         self._dependencies: dict[str, dict[str, tuple[str, ...]]] = {}
+
+    def __enter__(self) -> Reader:
+        self._provided.clear()
+        if len(self._packages) > _REMEMBERED:
+            self._packages.clear()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._blobs.close()
+
+    def files(self, commit: str | None, feature: str) -> list[File]:
+        """A feature's files in a commit; remembered for the commit that was asked for last."""
+        if commit is None:
+            return []
+        if commit != self._tip:
+            self._tip, self._files = commit, {}
+        if feature not in self._files:
+            self._files[feature] = self._git.files(commit, feature)
+        return self._files[feature]
 
     def package(self, file: File) -> tuple[WorkPackage | Problem, str]:
         """What a work package's file says, and the id of its content for errors."""

@@ -6,9 +6,11 @@ and made again from what is known now; so however many observe at once, each tra
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 from kittywatch.derive.book import Book, Telling, adopt, standing, tell, tell_worktree, undo
 from kittywatch.derive.edits import WorktreeLook
@@ -23,8 +25,9 @@ from kittywatch.observe.git import Git, Head
 from kittywatch.observe.history import Reader
 from kittywatch.observe.state import busy
 from kittywatch.observe.views import AdoptedStart, CopiedStart, Planner, ViewPlan, ref_name
-from kittywatch.observe.worktree import look, look_at
+from kittywatch.observe.worktree import Worktree
 from kittywatch.project import Project
+from kittywatch.store.files import replace_file
 from kittywatch.store.views import Checkout, View, Views
 
 _ATTEMPTS = 50
@@ -35,11 +38,13 @@ class Observed:
     """What an observation did. `busy` says what git was in the middle of, and then nothing was looked at.
 
     `baseline` counts work packages that were taken in silently, None where this was not the first observation.
+    `unsettled` are paths of broken files that somebody may still be writing: look again when they have settled.
     """
 
     events: list[Event] = field(default_factory=list)
     busy: str | None = None
     baseline: int | None = None
+    unsettled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,49 +72,73 @@ class _OutdatedError(Exception):
     """Another process has observed this checkout since the plan was made."""
 
 
-def observe(project: Project, observer: str, *, worktree: bool = True, hook: str | None = None) -> Observed:
-    """Observe a checkout; raises GitError, StoreError.
+class Observer:
+    """Observes one checkout; one that is kept observes faster, because it remembers what it has read."""
 
-    `worktree` says whether edits that are not committed count too: for a hook they don't, unless they were told
-    before. `hook` is the name of the git hook that asks.
-    """
-    for _ in range(_ATTEMPTS):
-        doing = busy(project.git.directory, hook)
-        if doing is not None:
-            return Observed(busy=doing)
-        attempt = _Attempt(project, observer, worktree=worktree, hook=hook)
-        try:
-            return attempt.run()
-        except _OutdatedError:
-            continue
-    raise StoreError(
-        f"{project.git.root} is being observed by so many processes that this one never got its turn",
-        remedy="run the command again; nothing is lost",
-    )
+    def __init__(self, project: Project, name: str) -> None:
+        self.project = project
+        self.name = name
+        self.reader = Reader(project.git, project.names)
+        self.worktree = Worktree(project.git, self.reader)
+
+    def observe(
+        self, *, worktree: bool = True, hook: str | None = None, paths: frozenset[str] | None = None
+    ) -> Observed:
+        """Look once; raises GitError, StoreError.
+
+        `worktree` says whether edits that are not committed count too: for a hook they don't, unless they were told
+        before. `hook` is the name of the git hook that asks. `paths` are the only files to look at, if HEAD hasn't
+        moved.
+        """
+        for _ in range(_ATTEMPTS):
+            doing = busy(self.project.git.directory, hook)
+            if doing is not None:
+                return Observed(busy=doing)
+            try:
+                return _Attempt(self, worktree=worktree, hook=hook, paths=paths).run()
+            except _OutdatedError:
+                continue
+        raise StoreError(
+            f"{self.project.git.root} is being observed by so many processes that this one never got its turn",
+            remedy="run the command again; nothing is lost",
+        )
+
+
+def observe(project: Project, name: str, *, worktree: bool = True, hook: str | None = None) -> Observed:
+    """Observe a checkout once; see Observer.observe."""
+    return Observer(project, name).observe(worktree=worktree, hook=hook)
 
 
 class _Attempt:
     """One try at an observation."""
 
-    def __init__(self, project: Project, observer: str, *, worktree: bool, hook: str | None) -> None:
+    def __init__(self, observer: Observer, *, worktree: bool, hook: str | None, paths: frozenset[str] | None) -> None:
+        project = observer.project
         self.git: Git = project.git
         self.emitter = project.emitter
         self.rules = Rules(project.names, project.emitter.stamp.event_id)
-        self.names = project.names
         self.observer = observer
         self.worktree = worktree
         self.hook = hook
+        self.paths = paths
         self.observed = Observed()
 
     def run(self) -> Observed:
         before = self._before()
         log_size = reflog.size(reflog.head_log(self.git.directory))
         head = self.git.head()
-        if not self.worktree and not before.edits and self._at_rest(before, head, log_size):
+        at_rest = self._at_rest(before, head, log_size)
+        if at_rest and not self.worktree and not before.edits:
             return self.observed
-        with self.git.blobs() as blobs:
-            plan = self._plan(before, head, log_size, Reader(blobs, self.names))
+        with self.observer.reader:
+            plan = self._rest(before, head, log_size) if at_rest and self.paths else self._plan(before, head, log_size)
+        if self.hook is None and (busy(self.git.directory) or self.git.head() != head):
+            raise _OutdatedError  # git began something while we looked: what we saw may be neither before nor after
+        if plan.worktree is not None:
+            self.observed.unsettled = plan.worktree.unsettled
         self.emitter.transact(lambda unit: self._carry_out(unit, before, plan))
+        if not at_rest:
+            note_observed(self.git.directory, head.tip)
         return self.observed
 
     # Look.
@@ -138,21 +167,27 @@ class _Attempt:
 
     # Plan.
 
-    def _plan(self, before: _Before, head: Head, log_size: int, reader: Reader) -> _Plan:
+    def _rest(self, before: _Before, head: Head, log_size: int) -> _Plan:
+        """HEAD hasn't moved: some files are all there is to look at."""
+        now = datetime.now(UTC)
+        worktree = self.observer.worktree.look_at_paths(head.tip, now, before.edits, self.paths or ())
+        return _Plan([ViewPlan(ref_name(head.ref), head.tip)], worktree, log_size, now)
+
+    def _plan(self, before: _Before, head: Head, log_size: int) -> _Plan:
         now = datetime.now(UTC)
         log = reflog.head_log(self.git.directory)
         start = before.checkout.log_size if before.checkout else 0
         entries = reflog.read(log, start=start, end=log_size)
-        planner = Planner(self.git, reader, now=now, entries=entries, landings=self._landings)
+        planner = Planner(self.git, self.observer.reader, now=now, entries=entries, landings=self._landings)
         plans = self._views(before, head, entries, planner)
         keys = set(before.edits)
         if plans[-1].undone is not None:
             keys |= {(one.feature, one.wp_id) for one in plans[-1].undone.packages}
         worktree = None
         if self.worktree:
-            worktree = look(self.git, reader, head.tip, now, keys)
+            worktree = self.observer.worktree.look(head.tip, now, keys)
         elif keys:
-            worktree = look_at(self.git, reader, head.tip, now, keys)
+            worktree = self.observer.worktree.look_at_packages(head.tip, now, keys)
         return _Plan(plans, worktree, log_size, now)
 
     def _views(self, before: _Before, head: Head, entries: Sequence[reflog.Entry], planner: Planner) -> list[ViewPlan]:
@@ -267,7 +302,17 @@ class _Attempt:
             adopt(book, start.snapshot, "elsewhere")
 
     def _tell(self, unit: Unit, tellings: list[Telling]) -> None:
-        self.observed.events += unit.tell(tellings, self.observer)
+        self.observed.events += unit.tell(tellings, self.observer.name)
+
+
+def note_observed(directory: Path, tip: str | None) -> None:
+    """Leave the commit that was looked at for the hooks' stub, which then needs no Python to see that nothing moved.
+
+    Without the file, or with an older commit in it, the stub looks in vain at worst.
+    """
+    with contextlib.suppress(OSError):
+        if tip is not None:
+            replace_file(directory / "kittywatch-observed", tip.encode() + b"\n", durable=False)
 
 
 def _stand_as(book: Book, snapshot: Snapshot) -> None:

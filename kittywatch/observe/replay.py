@@ -108,8 +108,8 @@ class Replay:
 
     def _snapshots(self, commits: list[Commit], origin: Callable[[str], tuple[Origin, bool]]) -> list[Snapshot]:
         snapshots: list[Snapshot] = []
-        with self.git.blobs() as blobs:
-            walk = Walk(Reader(blobs, self.rules.names))
+        with Reader(self.git, self.rules.names) as reader:
+            walk = Walk(reader)
             for number, commit in enumerate(commits, start=1):
                 whose, past = origin(commit.id)
                 snapshot = walk.step(commit, origin=whose, past=past)

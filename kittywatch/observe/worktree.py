@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -17,73 +18,107 @@ from kittywatch.derive.edits import WorktreeLook
 from kittywatch.derive.snapshot import Key
 from kittywatch.observe.git import File, Git
 from kittywatch.observe.history import Reader, Walk
-from kittywatch.workpackages.layout import SPECS, place
+from kittywatch.workpackages.layout import SPECS, feature_of, place
 from kittywatch.workpackages.reader import MAX_BYTES
 
+SETTLED = 0.25  # seconds without a write, after which a broken file is no half-written one (rule R5)
+_READS = 5
 _OPEN = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
-def read_file(root: Path, path: str) -> bytes | None:
-    """The bytes of a project's file, cut after 1 MiB and a byte; None where there is none that may be read."""
+def read_file(root: Path, path: str) -> tuple[bytes, float] | None:
+    """The bytes of a project's file, cut after 1 MiB and a byte, and when it was last written, in seconds since 1970.
+
+    None where there is none that may be read. Believes two equal reads: one alone may be torn, if somebody writes.
+    """
     target = root / path
     try:
         if target.is_symlink() or target.parent.is_symlink():
             target = target.resolve(strict=True)
             if not target.is_relative_to(root.resolve()):
                 return None
-        descriptor = os.open(target, _OPEN)
+        last = _read(target)
+        for _ in range(_READS):
+            again = _read(target)
+            if again == last:
+                break
+            last = again
     except (OSError, RuntimeError, ValueError):
         return None
+    return last
+
+
+def _read(target: Path) -> tuple[bytes, float] | None:
+    descriptor = os.open(target, _OPEN)
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode):
             return None
-        try:
-            return file.read(MAX_BYTES + 1)
-        except OSError:
-            return None
+        return file.read(MAX_BYTES + 1), about.st_mtime
 
 
-def look(git: Git, reader: Reader, tip: str | None, moment: datetime, keys: Iterable[Key] = ()) -> WorktreeLook:
-    """Look at the whole worktree; of the work packages `keys`, say also what they show when they have no edit."""
-    return _look(git, reader, tip, moment, keys, [path for path in git.dirty() if place(path) is not None])
+class Worktree:
+    """The worktree of one checkout, and which of its files differed from the commit when all were last looked at."""
 
+    def __init__(self, git: Git, reader: Reader) -> None:
+        self._git = git
+        self._reader = reader
+        self._dirty: set[str] = set()
 
-def look_at(git: Git, reader: Reader, tip: str | None, moment: datetime, keys: Iterable[Key]) -> WorktreeLook:
-    """Look at some work packages alone."""
-    keys = set(keys)
-    paths = []
-    for feature in {key[0] for key in keys}:
-        committed = {file.path for file in (git.files(tip, feature) if tip else ())}
-        tasks = git.root / SPECS / feature / "tasks"
-        found = {path.relative_to(git.root).as_posix() for path in tasks.rglob("WP[0-9][0-9]*.md")}
-        paths += [path for path in committed | found if place(path) is not None]
-    seen = _look(git, reader, tip, moment, keys, paths)
-    edited = {key: package for key, package in seen.edited.items() if key in keys}
-    return WorktreeLook(moment, edited, seen.clean)
+    def look(self, tip: str | None, moment: datetime, keys: Set[Key] = frozenset()) -> WorktreeLook:
+        """Look at everything; of the work packages `keys`, say also what they show when they have no edit."""
+        self._dirty = {path for path in self._git.dirty() if place(path) is not None}
+        return self._look(tip, moment, keys, self._dirty)
 
+    def look_at_paths(self, tip: str | None, moment: datetime, keys: Set[Key], paths: Iterable[str]) -> WorktreeLook:
+        """Look at some files alone, and at what else differs in their features."""
+        touched = {path for path in paths if place(path) is not None}
+        self._dirty |= touched
+        features = {feature_of(path) for path in touched}
+        seen = {path for path in self._dirty if feature_of(path) in features}
+        return self._look(tip, moment, {key for key in keys if key[0] in features}, seen)
 
-def _look(
-    git: Git, reader: Reader, tip: str | None, moment: datetime, keys: Iterable[Key], paths: Iterable[str]
-) -> WorktreeLook:
-    changed: list[File] = []
-    removed: list[str] = []
-    for path in paths:
-        data = read_file(git.root, path)
-        if data is None:
-            removed.append(path)
-        else:
-            blob = f"worktree:{hashlib.sha256(data).hexdigest()}"
-            reader.provide(blob, data)
+    def look_at_packages(self, tip: str | None, moment: datetime, keys: Set[Key]) -> WorktreeLook:
+        """Look at some work packages alone."""
+        paths: set[str] = set()
+        for feature in {key[0] for key in keys}:
+            paths |= {file.path for file in self._reader.files(tip, feature)}
+            tasks = self._git.root / SPECS / feature / "tasks"
+            paths |= {path.relative_to(self._git.root).as_posix() for path in tasks.rglob("WP[0-9][0-9]*.md")}
+        look = self._look(tip, moment, keys, {path for path in paths if place(path) is not None})
+        return replace(look, edited={key: one for key, one in look.edited.items() if key in keys}, broken=())
+
+    def _look(self, tip: str | None, moment: datetime, keys: Set[Key], paths: Iterable[str]) -> WorktreeLook:
+        changed: list[File] = []
+        removed: list[str] = []
+        written: dict[str, float] = {}
+        for path in sorted(paths):
+            read = read_file(self._git.root, path)
+            if read is None:
+                removed.append(path)
+                continue
+            blob = f"worktree:{hashlib.sha256(read[0]).hexdigest()}"
+            self._reader.provide(blob, read[0])
             changed.append(File(path, "100644", blob))
-    walk = Walk(reader, (lambda feature: git.files(tip, feature)) if tip else (lambda feature: ()))
-    snapshot = walk.change(changed, removed, moment)
-    edited = {(one.feature, one.wp_id): one for one in snapshot.packages} if snapshot else {}
-    clean = {}
-    for key in keys:
-        package = walk.package(key)
-        if package is not None and package.lane is not None and key not in edited:
-            clean[key] = package
-    if snapshot is None:
-        return WorktreeLook(moment, edited, clean)
-    edited = {key: one for key, one in edited.items() if one.lane is not None}
-    return WorktreeLook(moment, edited, clean, snapshot.broken, snapshot.features)
+            written[path] = read[1]
+        walk = Walk(self._reader, lambda feature: self._reader.files(tip, feature))
+        snapshot = walk.change(changed, removed, moment)
+        packages = snapshot.packages if snapshot else ()
+        edited = {(one.feature, one.wp_id): one for one in packages}
+        clean = {
+            key: package
+            for key in keys
+            if key not in edited and (package := walk.package(key)) is not None and package.lane is not None
+        }
+        broken = snapshot.broken if snapshot else ()
+        young = {
+            one.problem.path for one in broken if 0 <= moment.timestamp() - written.get(one.problem.path, 0) < SETTLED
+        }
+        return WorktreeLook(
+            moment,
+            {key: one for key, one in edited.items() if one.lane is not None},
+            clean,
+            tuple(one for one in broken if one.problem.path not in young),
+            snapshot.features if snapshot else {},
+            tuple(sorted(young)),
+        )

@@ -6,6 +6,7 @@ it never leaves the log.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
@@ -26,12 +27,18 @@ _QUEUE = "INSERT OR IGNORE INTO queue (event_id, event_type, data, timestamp) VA
 class LogRow:
     """One event as it stands in the log; `data` is its JSON, `told_at` and `delivered_at` seconds since 1970."""
 
+    sequence: int
     event_id: str
     event_type: str
     data: str
     source: str
     told_at: float
     delivered_at: float | None
+
+    @property
+    def seen_by(self) -> str:
+        """The observer that the source names."""
+        return str(json.loads(self.source).get("observer", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +107,7 @@ def logged(
 ) -> list[LogRow]:
     """A project's events in the order in which they were told; `newest` keeps the last so many."""
     rows = connection.execute(
-        "SELECT event_id, event_type, data, source, told_at, delivered_at FROM events"
+        "SELECT seq, event_id, event_type, data, source, told_at, delivered_at FROM events"
         " WHERE project = ? AND seq > ? AND (?3 IS NULL OR feature = ?3) AND (?4 IS NULL OR wp_id = ?4)"
         " ORDER BY seq DESC LIMIT ?5",
         (project, after, feature, wp_id, -1 if newest is None else newest),

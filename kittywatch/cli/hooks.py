@@ -1,0 +1,123 @@
+"""`hooks`: git hooks beside whatever is there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from kittywatch import hook
+from kittywatch.cli.boundary import FAILED
+from kittywatch.cli.context import open_project
+from kittywatch.cli.output import Output, plain
+from kittywatch.cli.taken_in import say_baseline
+from kittywatch.observe import hooks as git_hooks
+from kittywatch.observe.observation import observe
+from kittywatch.project import Project
+
+
+@click.group()
+def hooks() -> None:
+    """Git hooks that observe what was committed, checked out, merged or rewritten."""
+
+
+@hooks.command()
+@click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
+@click.pass_context
+def install(ctx: click.Context, dry_run: bool) -> None:
+    """Install the hooks where git looks for them, beside whatever is there.
+
+    A shell script that is there gets a marked block; anything else is moved aside and run after ours.
+
+    \b
+    Examples:
+      kittywatch hooks install --dry-run
+      kittywatch hooks install
+    """
+    output: Output = ctx.obj
+    project = open_project(ctx, writes=not dry_run)
+    directory = _directory(project)
+    changes = git_hooks.plan_install(directory)
+    if not dry_run:
+        git_hooks.apply(changes)
+    _say(output, directory, changes, dry_run)
+    if not directory.resolve().is_relative_to(project.git.common.resolve()) and not directory.resolve().is_relative_to(
+        project.git.root.resolve()
+    ):
+        output.warn(f"{directory} lies outside of this repository: every repository that uses it has these hooks now")
+    if not dry_run:
+        say_baseline(output, observe(project, "hooks install"))
+
+
+@hooks.command()
+@click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
+@click.pass_context
+def uninstall(ctx: click.Context, dry_run: bool) -> None:
+    """Take the hooks away again; what was there before is as it was.
+
+    \b
+    Example:
+      kittywatch hooks uninstall
+    """
+    output: Output = ctx.obj
+    directory = _directory(open_project(ctx, writes=False))
+    changes = git_hooks.plan_uninstall(directory)
+    if not dry_run:
+        git_hooks.apply(changes)
+    _say(output, directory, changes, dry_run)
+    if not changes:
+        output.say("no hooks of kittywatch are installed")
+
+
+@hooks.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the hooks as JSON.")
+@click.pass_context
+def status(ctx: click.Context, as_json: bool) -> None:
+    """Say of each hook whether it is installed and works; exits 1 unless all do.
+
+    \b
+    Examples:
+      kittywatch hooks status
+      kittywatch hooks status --json
+    """
+    output: Output = ctx.obj
+    found = git_hooks.status(_directory(open_project(ctx, writes=False)))
+    if as_json:
+        fields = [
+            {"hook": one.name, "path": str(one.path), "state": one.state, "python": one.python, "foreign": one.foreign}
+            for one in found
+        ]
+        output.data(json.dumps(fields))
+    else:
+        for one in found:
+            beside = {"script": ", in a script of another tool", "aside": ", chained before another tool's", None: ""}
+            output.data(plain(f"{one.name:15}  {one.state}{beside[one.foreign]}"))
+    if any(one.state != "installed" for one in found):
+        output.say("`kittywatch hooks install` installs what is missing and mends what is stale")
+        ctx.exit(FAILED)
+
+
+@hooks.command(context_settings={"ignore_unknown_options": True})
+@click.argument("name", type=click.Choice(git_hooks.HOOKS))
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def run(name: str, arguments: tuple[str, ...]) -> None:
+    """What an installed hook calls; also for the pre-commit framework and other hook managers.
+
+    \b
+    Example:
+      kittywatch hooks run post-commit
+    """
+    hook.run(name, arguments)
+
+
+def _directory(project: Project) -> Path:
+    return git_hooks.hooks_directory(project.git.hooks_path(), project.git.root)
+
+
+def _say(output: Output, directory: Path, changes: list[git_hooks.Change], dry_run: bool) -> None:
+    if changes:
+        output.say(plain(f"{'would change' if dry_run else 'hooks'} in {directory}:"))
+    for change in changes:
+        for line in git_hooks.describe(change):
+            output.say(f"  {line}")

@@ -1,0 +1,105 @@
+"""`watch`: observe in the foreground."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+
+import click
+
+from kittywatch.cli.context import open_project
+from kittywatch.cli.lines import event_line
+from kittywatch.cli.output import Output
+from kittywatch.cli.taken_in import say_baseline
+from kittywatch.events import from_json
+from kittywatch.observe.observation import Observed
+from kittywatch.project import Project
+from kittywatch.store import outbox
+
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print each event as one line of JSON.")
+@click.option("--once", is_flag=True, help="Observe once and end.")
+@click.option("--poll", is_flag=True, help="Look every second instead of waiting for events of the file system.")
+@click.pass_context
+def watch(ctx: click.Context, as_json: bool, once: bool, poll: bool) -> None:
+    """Observe every worktree of the project, and print each event as it is derived.
+
+    Runs until Ctrl-C. A line says when, which feature and work package, what happened, by whom, and where it was seen.
+
+    \b
+    Examples:
+      kittywatch watch
+      kittywatch watch --json | jq .payload
+      kittywatch watch --once
+    """
+    output: Output = ctx.obj
+    if os.environ.get("KITTYWATCH") == "0":
+        output.say("KITTYWATCH=0 is set: nothing is watched")
+        return
+    project = open_project(ctx)
+    printer = _Printer(project, output, as_json)
+    if once:
+        scan(project, printer)
+        return
+    _watch(project, output, printer, poll)
+
+
+def scan(project: Project, printer: _Printer) -> None:
+    """Observe every worktree once; a broken file that may still be being written gets the time to settle."""
+    from kittywatch.observe.once import observe_all
+
+    for seen in observe_all(project):
+        printer.told(seen)
+
+
+def _watch(project: Project, output: Output, printer: _Printer, poll: bool) -> None:
+    from kittywatch.observe.watcher import Watcher, alone
+
+    with alone(project.git.common) as holder:
+        if holder is not None:
+            output.say(f"{holder} watches this project already; two watchers tell everything once all the same")
+        watcher = Watcher(project, printer.told, poll=poll)
+
+        def end(number: int, frame: FrameType | None) -> None:
+            watcher.stop()
+
+        before = {number: signal.signal(number, end) for number in _SIGNALS}
+        try:
+            watcher.run(lambda: output.say("watching; Ctrl-C ends it  [Offline]"))
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+    printer.end()
+
+
+class _Printer:
+    """Prints what was told in the project since it began, by whichever observer."""
+
+    def __init__(self, project: Project, output: Output, as_json: bool) -> None:
+        self._project = project
+        self._output = output
+        self._as_json = as_json
+        self._last = project.emitter.read(lambda connection, row: outbox.newest_sequence(connection), default=0)
+        self._lock = threading.Lock()
+
+    def told(self, seen: Observed) -> None:
+        if seen.baseline is not None:
+            say_baseline(self._output, seen)
+        nothing: list[outbox.LogRow] = []
+        rows = self._project.emitter.read(
+            lambda connection, row: outbox.logged(connection, row, after=self._last), default=nothing
+        )
+        for row in rows:
+            self._last = row.sequence
+            self._output.data(row.data if self._as_json else f"{event_line(from_json(row.data))}  {row.seen_by}")
+        if rows:
+            sys.stdout.flush()
+
+    def end(self) -> None:
+        self._output.say("stopped")
