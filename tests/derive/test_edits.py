@@ -1,0 +1,138 @@
+"""Edits that are not committed: a worktree leads, commits follow, and undoing is a transition (O5)."""
+
+from __future__ import annotations
+
+from kittywatch.derive.book import Book, tell, tell_worktree
+from kittywatch.derive.edits import WorktreeLook
+from kittywatch.workpackages.reader import WorkPackage
+from tests.builders import FEATURE
+from tests.derive.packages import KEY, NOON, moved, package, rules, said, snapshot
+
+LIVE = rules()
+PLANNED, DOING, REVIEW, DONE = (package(lane) for lane in ("planned", "doing", "for_review", "done"))
+
+
+class Desk:
+    """One checkout: a book, a commit that is checked out, and files beyond it."""
+
+    def __init__(self) -> None:
+        self.book = Book()
+        self.commits = 0
+        self.commit(PLANNED)
+
+    def commit(self, one: WorkPackage, *, left: WorkPackage | None = None) -> list[str]:
+        """Commit a work package; `left` is what the worktree shows where that is something else."""
+        self.commits += 1
+        self.book.worktree = self.look(left, one)
+        words = said(tell(self.book, snapshot(one, commit=f"c{self.commits}", minute=self.commits), LIVE))
+        words += said(tell_worktree(self.book, [], LIVE))
+        self.book.saved()
+        return words
+
+    def show(self, edited: WorkPackage | None, clean: WorkPackage | None = None) -> list[str]:
+        """Look at the worktree."""
+        self.book.worktree = self.look(edited, clean)
+        return said(tell_worktree(self.book, [], LIVE))
+
+    @staticmethod
+    def look(edited: WorkPackage | None, clean: WorkPackage | None) -> WorktreeLook:
+        return WorktreeLook(NOON, {KEY: edited} if edited else {}, {KEY: clean} if clean and not edited else {})
+
+
+def test_what_a_look_shows() -> None:
+    """An edit before what is clean; None where nothing is."""
+    shown = Desk.look(DOING, None).shows(KEY)
+    assert shown is not None
+    assert shown.lane == "doing"
+    assert Desk.look(None, None).shows(KEY) is None
+
+
+def test_an_edit_is_told_when_it_is_seen_and_its_commit_is_silent() -> None:
+    """Scenario 4: W tells planned→doing; the commit brings nothing more."""
+    desk = Desk()
+    assert desk.show(DOING) == ["WP01 planned→doing"]
+    assert desk.show(DOING) == []
+    assert desk.commit(DOING) == []
+    assert desk.book.edits == {}
+
+
+def test_an_edit_that_is_discarded() -> None:
+    """Scenario 5: planned→doing, doing→planned."""
+    desk = Desk()
+    assert desk.show(DOING) == ["WP01 planned→doing"]
+    assert desk.show(None, PLANNED) == ["WP01 doing→planned"]
+    assert desk.book.edits == {}
+    assert desk.show(DOING) == ["WP01 planned→doing"]
+
+
+def test_edits_one_after_another_and_one_commit() -> None:
+    """Scenario 6: W: 2, without a trail."""
+    desk = Desk()
+    assert desk.show(DOING) == ["WP01 planned→doing"]
+    assert desk.show(REVIEW) == ["WP01 doing→for_review"]
+    assert desk.commit(REVIEW) == []
+
+
+def test_a_commit_of_something_older() -> None:
+    """Scenario 8: staged doing, edited to for_review: 2 in all, none from the commit."""
+    desk = Desk()
+    assert desk.show(DOING) == ["WP01 planned→doing"]
+    assert desk.show(REVIEW) == ["WP01 doing→for_review"]
+    assert desk.commit(DOING, left=REVIEW) == []
+    assert desk.commit(REVIEW) == []
+
+
+def test_a_commit_of_something_older_that_nobody_saw() -> None:
+    """Scenario 8 where the first edit was missed: what the worktree shows contains the commit."""
+    desk = Desk()
+    assert desk.show(REVIEW) == ["WP01 planned→for_review"]
+    assert desk.commit(DOING, left=REVIEW) == []
+    assert desk.commit(REVIEW) == []
+
+
+def test_a_commit_of_something_else() -> None:
+    """The edit is gone and another lane is committed: one step from what was told."""
+    desk = Desk()
+    assert desk.show(DOING) == ["WP01 planned→doing"]
+    assert desk.commit(DONE) == ["WP01 doing→done"]
+    assert desk.book.edits == {}
+
+
+def test_a_new_file_that_is_not_committed() -> None:
+    """D2: seen first as an edit: created with its feature; its commit is silent."""
+    book = Book()
+    book.worktree = WorktreeLook(NOON, {KEY: DOING}, features=snapshot(DOING).features)
+    assert said(tell_worktree(book, [], LIVE)) == [f"feature {FEATURE}", "WP01 created", "WP01 planned→doing"]
+    assert tell(book, snapshot(DOING, commit="c"), LIVE) == []
+
+
+def test_an_edit_with_a_trail() -> None:
+    """Scenario 7: both records, 2 steps; committed: none."""
+    desk = Desk()
+    now = package("for_review", [moved(1, "doing"), moved(2, "for_review")])
+    assert desk.show(now) == ["WP01 planned→doing", "WP01 doing→for_review"]
+    assert desk.commit(now) == []
+
+
+def test_an_edit_that_shows_the_commits_lane_again() -> None:
+    """D1: only the body differs now; the lane went there and back, both told."""
+    desk = Desk()
+    desk.show(DOING)
+    body = package("planned", body="More words.")
+    assert desk.show(body) == ["WP01 doing→planned"]
+    assert desk.show(None, PLANNED) == []
+
+
+def test_without_a_look_nothing_is_told() -> None:
+    """None where nobody looked."""
+    desk = Desk()
+    desk.book.worktree = None
+    assert tell_worktree(desk.book, [], LIVE) == []
+
+
+def test_a_file_that_is_gone_stays_as_it_was() -> None:
+    """D6: in neither list: no event, and the edit is kept."""
+    desk = Desk()
+    desk.show(DOING)
+    assert desk.show(None) == []
+    assert desk.show(DOING) == []
