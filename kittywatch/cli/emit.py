@@ -12,7 +12,10 @@ import click
 from kittywatch.cli.context import open_project
 from kittywatch.cli.lines import event_line
 from kittywatch.cli.output import Output
+from kittywatch.cli.taken_in import say_baseline
 from kittywatch.events import to_json
+from kittywatch.observe.once import observe_all
+from kittywatch.observe.reconcile import reconcile_view
 from kittywatch.observe.replay import Replay, Scope
 
 
@@ -67,6 +70,50 @@ def replay(
                 elif dry_run or output.verbose:
                     output.data(event_line(event))
     output.say(str(run.summary) + (" (dry run: nothing was written)" if dry_run else ""))
+
+
+@emit.command()
+@click.option("--json", "as_json", is_flag=True, help="Print each event as one line of JSON.")
+@click.pass_context
+def scan(ctx: click.Context, as_json: bool) -> None:
+    """Observe every worktree once, edits that are not committed included.
+
+    \b
+    Example:
+      kittywatch emit scan
+    """
+    output: Output = ctx.obj
+    told = 0
+    for seen in observe_all(open_project(ctx)):
+        told += len(seen.events)
+        for event in seen.events:
+            output.data(to_json(event) if as_json else event_line(event))
+        say_baseline(output, seen)
+    output.say(f"{told} {'event' if told == 1 else 'events'} told")
+
+
+@emit.command()
+@click.option("--dry-run", is_flag=True, help="Print what would be told; write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print each event as one line of JSON.")
+@click.pass_context
+def reconcile(ctx: click.Context, dry_run: bool, as_json: bool) -> None:
+    """Tell where the lanes told last differ from what is checked out.
+
+    They differ, for instance, when another branch shows another lane. That is no transition, so nothing but this
+    command ever tells it.
+
+    \b
+    Examples:
+      kittywatch emit reconcile --dry-run
+      kittywatch emit reconcile
+    """
+    output: Output = ctx.obj
+    project = open_project(ctx, writes=not dry_run)
+    events = reconcile_view(project, dry_run=dry_run)
+    for event in events:
+        output.data(to_json(event) if as_json else event_line(event))
+    told = f"{len(events)} {'event' if len(events) == 1 else 'events'}"
+    output.say(f"{told} would be told (dry run: nothing was written)" if dry_run else f"{told} told")
 
 
 @contextmanager

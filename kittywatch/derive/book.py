@@ -5,7 +5,7 @@ The store fills a book, `tell` writes into it, the store saves what was written.
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -291,3 +291,20 @@ def _broken(book: Book, snapshot: Snapshot, rules: Rules) -> list[Telling]:
 def _know(known: dict[str, KnownKind], new: dict[str, KnownKind], name: str, kind: KnownKind) -> None:
     if name not in known:
         known[name] = new[name] = kind
+
+
+def differences(book: Book, packages: Mapping[Key, WorkPackage], moment: datetime, rules: Rules) -> list[Told]:
+    """Tell where a log ends in another lane than the view shows, and let the view stand at its end (rule B3)."""
+    told: list[Told] = []
+    for key, package in sorted(packages.items()):
+        log, known = book.log(key), book.known.get(key)
+        if not log.entries or known is None or package.lane is None:
+            continue
+        last = log.entries[-1]
+        if last.lane == package.lane:
+            continue
+        at_end = Known(replace(known.shown, lane=last.lane), last)
+        settled = settle(log, at_end, Sighting(package, moment), rules)
+        _stand(book, key, settled, None)
+        told += settled.told
+    return told

@@ -1,0 +1,214 @@
+"""A real project on real git, with the observers that a scenario asks for, and what they told."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.waiting import until
+
+PROGRAM = [sys.executable, "-P", "-m", "kittywatch.cli.main"]
+FEATURE = "001-login"
+
+
+class Watching:
+    """A watcher as a process of its own."""
+
+    def __init__(self, root: Path, environment: Mapping[str, str]) -> None:
+        command = [*PROGRAM, "watch", "--json"]
+        self.process = subprocess.Popen(
+            command, cwd=root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        self.said: list[str] = []
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+        until(lambda: any(line.startswith("watching") for line in self.said), what=lambda: f"watching: {self.said}")
+
+    def stop(self) -> int:
+        self.process.terminate()
+        return self.join()
+
+    def join(self) -> int:
+        code = self.process.wait(10)
+        self._reader.join()
+        return code
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        with self.process.stderr:
+            for line in self.process.stderr:
+                self.said.append(line)
+
+
+class Clone:
+    """One clone of the project, or one of its linked worktrees."""
+
+    def __init__(self, root: Path, home: Path) -> None:
+        self.root = root
+        self.home = home
+        self.environment = dict(os.environ) | {"SPEC_KITTY_HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
+        self.clock = 1_767_225_600
+
+    def git(self, *command: str, check: bool = True, **environment: str) -> str:
+        """Run git as a person would; commits are a second apart, as people's are at least."""
+        self.clock += 1
+        date = {"GIT_AUTHOR_DATE": f"{self.clock} +0100", "GIT_COMMITTER_DATE": f"{self.clock} +0100"}
+        done = subprocess.run(
+            ["git", *command],
+            cwd=self.root,
+            env=self.environment | date | {"GIT_EDITOR": "true", "GIT_MERGE_AUTOEDIT": "no"} | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"git {' '.join(command)}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run kittywatch."""
+        done = subprocess.run(
+            [*PROGRAM, *command], cwd=self.root, env=self.environment, capture_output=True, text=True, check=False
+        )
+        if check and done.returncode:
+            raise AssertionError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
+        return done
+
+    def path(self, wp_id: str = "WP01", feature: str = FEATURE) -> Path:
+        return self.root / "kitty-specs" / feature / "tasks" / f"{wp_id}-work.md"
+
+    def write(
+        self,
+        lane: str | None,
+        *,
+        trail: Sequence[tuple[str, str]] = (),
+        wp_id: str = "WP01",
+        body: str = "Do it.",
+        feature: str = FEATURE,
+    ) -> None:
+        """Save a work package; `trail` are (time, lane) records."""
+        path = self.path(wp_id, feature)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        records = "".join(f"- {time} – agent – lane={to} – moved\n" for time, to in trail)
+        stated = f"lane: {lane}\n" if lane else ""
+        text = (
+            f"---\nwork_package_id: {wp_id}\ntitle: Work {wp_id}\n{stated}---\n\n{body}\n\n## Activity Log\n\n{records}"
+        )
+        path.write_text(text, "utf-8")
+
+    def commit(self, message: str = "commit", *options: str) -> None:
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", message, *options)
+
+    def move(self, lane: str, *, wp_id: str = "WP01", **options: Any) -> None:
+        """Edit a lane and commit it."""
+        self.write(lane, wp_id=wp_id, **options)
+        self.commit(f"{wp_id} {lane}")
+
+    def events(self, kind: str | None = "WPStatusChanged") -> list[dict[str, Any]]:
+        """What was told, in the order in which it was told."""
+        with contextlib.closing(sqlite3.connect(self.home / "queue.db", timeout=30)) as connection:
+            rows = connection.execute("SELECT data FROM events ORDER BY seq").fetchall()
+        found: list[dict[str, Any]] = [json.loads(row[0]) for row in rows]
+        return [event for event in found if kind is None or event["event_type"] == kind]
+
+    def steps(self, wp_id: str = "WP01") -> list[str]:
+        """The transitions told of a work package: `planned>doing`."""
+        found = [event["payload"] for event in self.events()]
+        return [f"{one['previous_status']}>{one['new_status']}" for one in found if one["wp_id"] == wp_id]
+
+
+class World(Clone):
+    """A project with WP01 at planned, committed and baselined, and observers as the mode says."""
+
+    def __init__(self, directory: Path, mode: str) -> None:
+        super().__init__(directory / "project", directory / "home")
+        self.directory = directory
+        self.mode = mode
+        self.watching: list[Watching] = []
+        self.beacons = 0
+        self.root.mkdir(parents=True)
+        self.git("init", "-q", "-b", "main")
+        self.write("planned")
+        self.run("init")  # makes the identity, which is committed as people do
+        self.commit("start")
+        shutil.rmtree(self.home)
+        self.run("init")
+        self.observe()
+
+    @property
+    def watched(self) -> bool:
+        return "W" in self.mode
+
+    @property
+    def hooked(self) -> bool:
+        return "H" in self.mode
+
+    def observe(self) -> None:
+        """Start what the mode asks for."""
+        if self.hooked:
+            self.run("hooks", "install")
+        if self.watched:
+            self.watching.append(Watching(self.root, self.environment))
+
+    def stop(self) -> None:
+        while self.watching:
+            self.watching.pop().stop()
+
+    def expect(self, *steps: str, wp_id: str = "WP01") -> None:
+        """Wait until just these transitions have been told; hooks have told when git returns."""
+        want = list(steps)
+        if self.watched:
+            until(lambda: self.steps(wp_id) == want, what=lambda: f"{self.mode}: {want}, told: {self.steps(wp_id)}")
+        assert self.steps(wp_id) == want, self.mode
+
+    def settle(self) -> None:
+        """Wait until the watcher has seen everything that is there: a work package made for this is told of."""
+        if not self.watched:
+            return
+        self.beacons += 1
+        feature = "999-beacon"
+        tip = self.git("rev-parse", "HEAD").strip()
+
+        def seen() -> bool:
+            path = self.path(f"WP{self.beacons:02}", feature)
+            told = [one["payload"] for one in self.events("WPCreated")]
+            return path.exists() and any(
+                one["feature_slug"] == feature and one["wp_id"] == path.name[:4] for one in told
+            )
+
+        self.write("planned", wp_id=f"WP{self.beacons:02}", feature=feature)
+        until(seen, what="the beacon")
+        self.path(f"WP{self.beacons:02}", feature).unlink()
+        assert self.git("rev-parse", "HEAD").strip() == tip
+
+    def replay_adds_nothing(self, revision: str = "HEAD") -> None:
+        """After each scenario a replay of the branch tells no transition more."""
+        before = [event["event_id"] for event in self.events()]
+        self.run("emit", "replay", revision)
+        after = [event["event_id"] for event in self.events()]
+        added = [one["payload"] for one in self.events() if one["event_id"] not in before]
+        assert after == before, added
+        clocks = [event["lamport_clock"] for event in self.events(None)]
+        assert clocks == list(range(1, len(clocks) + 1)), "a gap or a repeat in lamport_clock"
+
+    def clone(self, name: str, *, home: Path | None = None, source: Path | None = None) -> Clone:
+        """Another clone, by default of a bare `origin` that this project pushes to, with a home of its own."""
+        origin = self.directory / "origin.git"
+        if not origin.exists():
+            subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(origin)], check=True)
+            self.git("remote", "add", "origin", str(origin))
+            self.git("push", "-q", "-u", "origin", "main")
+        made = Clone(self.directory / name, home or self.directory / f"home-{name}")
+        subprocess.run(["git", "clone", "-q", str(source or origin), str(made.root)], check=True, env=self.environment)
+        made.clock = self.clock + 1000
+        return made
