@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kittywatch.errors import StoreBusyError, StoreCorruptError, StoreError
@@ -21,7 +22,12 @@ from kittywatch.store.schema import MIGRATIONS
 
 NAME = "queue.db"
 WAIT_SECONDS = 30.0
+_opening = threading.Lock()
 _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+class MovedError(Exception):
+    """The open file is no longer the one at its path: it was damaged and set aside, or somebody deleted it."""
 
 
 class Database:
@@ -33,9 +39,12 @@ class Database:
         self.wait_seconds = wait_seconds
         with self._errors():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # SQLite would make the file with the umask's mode, and its journal takes the mode of the file.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
-            self.connection = sqlite3.connect(path, timeout=wait_seconds, isolation_level=None, check_same_thread=False)
+            with _opening:
+                _make(path)
+                self._file = _file_at(path)
+                self.connection = sqlite3.connect(
+                    path, timeout=wait_seconds, isolation_level=None, check_same_thread=False
+                )
         try:
             with self._errors():
                 self.connection.execute("PRAGMA journal_mode = TRUNCATE")
@@ -49,7 +58,7 @@ class Database:
     def in_memory(cls) -> Database:
         """An empty database with all tables that nobody else sees."""
         database = cls.__new__(cls)
-        database.path, database.wait_seconds = Path(":memory:"), 0.0
+        database.path, database.wait_seconds, database._file = Path(":memory:"), 0.0, None
         database.connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         database._migrate()
         return database
@@ -59,10 +68,14 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing; raises StoreError, after which nothing of it has happened."""
+        """All or nothing; raises StoreError, after which nothing of it has happened.
+
+        Raises MovedError where another file is at the path by now: this one is not read by anybody any more.
+        """
         with self._errors():
             self.connection.execute("BEGIN IMMEDIATE")
             try:
+                self._still_there()
                 yield self.connection
                 self.connection.execute("COMMIT")
             except BaseException:
@@ -72,10 +85,11 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """One state of the database, unchanging for as long as it is held; raises StoreError."""
+        """One state of the database, unchanging for as long as it is held; raises StoreError, MovedError."""
         with self._errors():
             self.connection.execute("BEGIN")
             try:
+                self._still_there()
                 yield self.connection
             finally:
                 self.connection.execute("ROLLBACK")
@@ -86,6 +100,10 @@ class Database:
             return bool(self.connection.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok")
         except sqlite3.DatabaseError:
             return False
+
+    def _still_there(self) -> None:
+        if self._file is not None and _file_at(self.path) != self._file:
+            raise MovedError
 
     def _migrate(self) -> None:
         version = self._version()
@@ -130,3 +148,22 @@ class Database:
             sqlite3.SQLITE_IOERR: "check the disk, then run the command again",
         }
         return StoreError(f"{self.path}: {error}", remedy=remedies.get(code, "run `kittywatch doctor`"))
+
+
+def _make(path: Path) -> None:
+    """Make an empty file where there is none: SQLite would take the umask's mode, and its journal the file's.
+
+    One that is there is never opened here. To close a file drops all locks that the process has on it, also those
+    of SQLite in another thread.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600))
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """Which file is at a path, None where none is."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino

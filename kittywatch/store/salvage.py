@@ -3,14 +3,14 @@
 Rules of this module:
 - The damaged file keeps all its bytes, under a name that says what it is.
 - Its place is taken in one step, so that a process killed half-way leaves either the old file or the new one.
-- One process mends; the others wait, and then find a sound database.
+- One process mends; the others wait, and then find a sound database. While it mends it keeps writers out of the
+  damaged file where SQLite still can, and whoever has that file open sees in its next transaction that it has moved.
 - What was told stays told: the ledger is rebuilt from the log where only one of the two can be read.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -18,10 +18,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kittywatch.store.database import Database
+from kittywatch.events import Event, FeatureCreated, InvalidEventError, WPCreated, WPStatusChanged, from_json
+from kittywatch.store.database import WAIT_SECONDS, Database
 from kittywatch.store.lock import locked
+from kittywatch.store.outbox import append
 from kittywatch.store.schema import TABLES
 
+_PATIENCE = 10_000  # rows that can't be read, one after the other, before whole ranges are given up
 _LONGEST_GAP = 1 << 40
 
 
@@ -35,14 +38,18 @@ def salvage(path: Path, least_tick: int) -> str:
         rebuilt = path.with_name(f"{path.name}.rebuilt")
         for leftover in (rebuilt, _journal(rebuilt)):
             leftover.unlink(missing_ok=True)
-        fresh = Database(rebuilt)
-        try:
-            counts = _carry_over(path, fresh.connection)
-            _rebuild(fresh.connection, least_tick)
-        finally:
-            fresh.close()
-        _set_aside(path, aside)
-        rebuilt.replace(path)
+        with contextlib.closing(_source(path)) as source:
+            fresh = Database(rebuilt)
+            try:
+                counts = _carry_over(source, fresh.connection)
+                _rebuild(fresh.connection, least_tick)
+            finally:
+                fresh.close()
+            _set_aside(path, aside)
+            if os.name == "nt":  # an open file can't be replaced there
+                source.close()
+            rebuilt.replace(path)
+        _journal(rebuilt).unlink(missing_ok=True)
     kept = ", ".join(f"{counts[table]} {table}" for table in ("events", "queue", "ledger"))
     return f"{path} was damaged and is set aside as {aside.name}; carried over: {kept}"
 
@@ -82,23 +89,26 @@ def _journal(path: Path) -> Path:
     return path.with_name(f"{path.name}-journal")
 
 
-def _carry_over(damaged: Path, into: sqlite3.Connection) -> dict[str, int]:
+def _source(damaged: Path) -> sqlite3.Connection:
+    """The damaged database, with writers kept out for as long as it is open, where it is sound enough for a lock."""
+    source = sqlite3.connect(damaged, timeout=WAIT_SECONDS, isolation_level=None)
+    with contextlib.suppress(sqlite3.Error):
+        source.execute("BEGIN EXCLUSIVE")
+    return source
+
+
+def _carry_over(source: sqlite3.Connection, into: sqlite3.Connection) -> dict[str, int]:
     counts = dict.fromkeys(TABLES, 0)
-    try:
-        source = sqlite3.connect(f"{damaged.absolute().as_uri()}?mode=ro", uri=True)
-    except sqlite3.Error:
-        return counts
     into.execute("BEGIN IMMEDIATE")
-    with contextlib.closing(source):
-        for table in TABLES:
-            names = [row[1] for row in into.execute(f"PRAGMA table_info({table})")]
-            insert = f"INSERT OR IGNORE INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
-            if table == "clock":
-                insert = insert.replace("IGNORE", "REPLACE")
-            for row in _readable(source, table, names):
-                # A damaged row may break a rule of its table; then it is as lost as one that can't be read.
-                with contextlib.suppress(sqlite3.Error):
-                    counts[table] += into.execute(insert, row).rowcount
+    for table in TABLES:
+        names = [row[1] for row in into.execute(f"PRAGMA table_info({table})")]
+        insert = f"INSERT OR IGNORE INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+        if table == "clock":
+            insert = insert.replace("IGNORE", "REPLACE")
+        for row in _readable(source, table, names):
+            # A damaged row may break a rule of its table; then it is as lost as one that can't be read.
+            with contextlib.suppress(sqlite3.Error):
+                counts[table] += into.execute(insert, row).rowcount
     into.execute("COMMIT")
     return counts
 
@@ -106,28 +116,27 @@ def _carry_over(damaged: Path, into: sqlite3.Connection) -> dict[str, int]:
 def _readable(source: sqlite3.Connection, table: str, names: list[str]) -> Iterator[Any]:
     """Every row that can still be read: from the front up to each damaged place, and on behind it."""
     query = f"SELECT rowid, {', '.join(names)} FROM {table} NOT INDEXED WHERE rowid > ? ORDER BY rowid"
-    last, gap = 0, 1
+    last, missed, gap = 0, 0, 1
     while gap < _LONGEST_GAP:
         try:
-            rows = source.execute(query, (last,))
-            for row in rows:
+            for row in source.execute(query, (last,)):
                 yield row[1:]
-                last, gap = row[0], 1
-        except sqlite3.Error:
-            last, gap = last + gap, gap * 2
+                last, missed, gap = row[0], 0, 1
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
+                return
+            last, missed = last + gap, missed + 1
+            gap = gap * 2 if missed > _PATIENCE else 1
         else:
             return
 
 
 def _rebuild(connection: sqlite3.Connection, least_tick: int) -> None:
-    """Bring log, queue, ledger and clock to agree on what was told."""
+    """Bring projects, log, queue, ledger and clock to agree on what was told."""
     connection.execute("BEGIN IMMEDIATE")
-    known = {row[0] for row in connection.execute("SELECT event_id FROM ledger WHERE event_id IS NOT NULL")}
-    for project, data in connection.execute("SELECT project, data FROM events ORDER BY lamport").fetchall():
-        with contextlib.suppress(ValueError, KeyError, TypeError):
-            event = json.loads(data)
-            if event["event_id"] not in known:
-                _relearn(connection, project, event)
+    _relearn_projects(connection)
+    _relearn_log(connection)
+    _relearn_ledger(connection)
     connection.execute(
         "INSERT OR IGNORE INTO queue (event_id, event_type, data, timestamp)"
         " SELECT event_id, event_type, data, CAST(told_at AS INTEGER) FROM events WHERE delivered_at IS NULL"
@@ -138,17 +147,67 @@ def _rebuild(connection: sqlite3.Connection, least_tick: int) -> None:
     connection.execute("COMMIT")
 
 
-def _relearn(connection: sqlite3.Connection, project: int, event: dict[str, Any]) -> None:
-    payload = event["payload"]
-    if event["event_type"] == "FeatureCreated":
-        connection.execute("INSERT OR IGNORE INTO features VALUES (?, ?, 'told')", (project, payload["feature_slug"]))
-    if event["event_type"] not in ("WPCreated", "WPStatusChanged"):
-        return
-    key = (project, payload["feature_slug"], payload["wp_id"])
-    created = event["event_type"] == "WPCreated"
-    position = "coalesce(min(position), 1) - 1" if created else "coalesce(max(position), -1) + 1"
+def _relearn_projects(connection: sqlite3.Connection) -> None:
+    """Give projects whose row is lost their row back, so that no other project takes their number."""
+    lost = "SELECT project, max(data) FROM events WHERE project NOT IN (SELECT id FROM projects) GROUP BY project"
+    for project, data in connection.execute(lost).fetchall():
+        event = _parsed(data)
+        key = (event.project_uuid if event else None) or f"lost:{project}"
+        slug = event.project_slug if event else None
+        connection.execute("INSERT OR IGNORE INTO projects VALUES (?, ?, ?)", (project, key, slug))
+
+
+def _relearn_log(connection: sqlite3.Connection) -> None:
+    """Put what waits in the queue back into the log, where the log has lost it."""
+    projects: dict[str, int] = dict(connection.execute("SELECT key, id FROM projects"))
+    lost = "SELECT data FROM queue WHERE event_id NOT IN (SELECT event_id FROM events)"
+    for (data,) in connection.execute(lost).fetchall():
+        event = _parsed(data)
+        if event is not None and event.project_uuid in projects:
+            append(connection, projects[event.project_uuid], [(event, "{}")])
+
+
+def _relearn_ledger(connection: sqlite3.Connection) -> None:
+    """Put what the log tells back into the ledger, each step behind the one that was told last before it."""
+    known = {row[0] for row in connection.execute("SELECT event_id FROM ledger WHERE event_id IS NOT NULL")}
+    log = connection.execute("SELECT project, event_id, lamport, data FROM events ORDER BY lamport").fetchall()
+    ticks = {event_id: lamport for _, event_id, lamport, _ in log}
+    for project, event_id, _, data in log:
+        event = _parsed(data) if event_id not in known else None
+        if isinstance(event, FeatureCreated):
+            connection.execute(
+                "INSERT OR IGNORE INTO features VALUES (?, ?, 'told')", (project, event.payload.feature_slug)
+            )
+        elif isinstance(event, (WPCreated, WPStatusChanged)) and event.payload.feature_slug is not None:
+            _relearn(connection, (project, event.payload.feature_slug, event.payload.wp_id), event, ticks)
+
+
+def _relearn(
+    connection: sqlite3.Connection, key: tuple[int, str, str], event: WPCreated | WPStatusChanged, ticks: dict[str, int]
+) -> None:
+    """Put one entry into its work package's log.
+
+    A creation stands first. What a history told stands before the baseline, though it was told after what follows
+    it: so a step's place is right behind the entry with the greatest tick below its own, else behind the baseline.
+    """
+    package = "project = ? AND feature = ? AND wp_id = ?"
+    rows = connection.execute(f"SELECT position, kind, event_id FROM ledger WHERE {package}", key).fetchall()
+    before = [(ticks[told], at) for at, _, told in rows if told in ticks and ticks[told] < event.lamport_clock]
+    marks = [at for at, kind, _ in rows if kind in ("baseline", "elsewhere")]
+    if isinstance(event, WPCreated):
+        kind, lane, position = "created", "planned", 0
+    else:
+        kind, lane = "step", event.payload.new_status
+        position = max(before)[1] + 1 if before else max(marks, default=-1) + 1
+    connection.execute(f"UPDATE ledger SET position = position + 1 WHERE {package} AND position >= ?", (*key, position))
     connection.execute(
-        "INSERT INTO ledger (project, feature, wp_id, position, kind, lane, event_id)"
-        f" SELECT ?1, ?2, ?3, {position}, ?4, ?5, ?6 FROM ledger WHERE project = ?1 AND feature = ?2 AND wp_id = ?3",
-        (*key, "created" if created else "step", payload.get("new_status", "planned"), event["event_id"]),
+        "INSERT INTO ledger (project, feature, wp_id, position, kind, lane, event_id) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (*key, position, kind, lane, event.event_id),
     )
+
+
+def _parsed(data: str) -> Event | None:
+    try:
+        return from_json(data)
+    except (InvalidEventError, TypeError):
+        return None

@@ -10,10 +10,11 @@ from typing import TypeVar
 
 from kittywatch.errors import StoreCorruptError, StoreError
 from kittywatch.store import clock
-from kittywatch.store.database import NAME, WAIT_SECONDS, Database
+from kittywatch.store.database import NAME, WAIT_SECONDS, Database, MovedError
 from kittywatch.store.salvage import finish_salvage, salvage
 
 Result = TypeVar("Result")
+_ATTEMPTS = 10
 
 
 class Store:
@@ -71,11 +72,20 @@ class Store:
     def _mending(self, work: Callable[[Database], Result]) -> Result:
         with self._turn:
             try:
-                return work(self._open())
+                return self._on_current(work)
             except StoreCorruptError:
                 self.close()
                 self._warn(salvage(self.path, clock.read_copy(self._clock_path)))
+                return self._on_current(work)
+
+    def _on_current(self, work: Callable[[Database], Result]) -> Result:
+        """Run `work` on the file that is at the path now; a process that mends may put another one there."""
+        for _ in range(_ATTEMPTS):
+            try:
                 return work(self._open())
+            except MovedError:
+                self.close()
+        raise StoreError(f"{self.path} is replaced again and again", remedy="find out by whom, then run it again")
 
     def _open(self) -> Database:
         if self._database is None:

@@ -1,0 +1,173 @@
+"""Damaged databases: set aside whole, carried over, and nothing told again."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kittywatch.emitter import EventEmitter
+from kittywatch.observe.git import Git
+from kittywatch.store.database import NAME
+from kittywatch.store.salvage import salvage
+from tests.store import stores
+
+PAGE = 4096
+
+
+@pytest.fixture
+def git(tmp_path: Path) -> Git:
+    return stores.make_history(tmp_path / "repository", packages=6)
+
+
+def _asides(home: Path) -> list[Path]:
+    return sorted(path for path in home.glob(f"{NAME}.corrupt-*") if not path.name.endswith("-journal"))
+
+
+def _garbage_header(data: bytes) -> bytes:
+    return b"\xa5" * 100 + data[100:]
+
+
+def _truncated(data: bytes) -> bytes:
+    return data[: len(data) // 2 // PAGE * PAGE + 17]
+
+
+def _zeroed_page(data: bytes) -> bytes:
+    middle = len(data) // PAGE // 2 * PAGE
+    return data[:middle] + bytes(PAGE) + data[middle + PAGE :]
+
+
+def _noise(data: bytes) -> bytes:
+    return bytes((index * 31 + 7) % 256 for index in range(len(data)))
+
+
+@pytest.mark.parametrize("damage", [_garbage_header, _truncated, _zeroed_page, _noise])
+def test_a_damaged_database_is_set_aside_whole_and_what_was_told_is_not_told_again(
+    home: Path, git: Git, emitter_at: Callable[..., EventEmitter], damage: Callable[[bytes], bytes]
+) -> None:
+    first = emitter_at(home)
+    told = stores.replay(git, first)
+    first.store.close()
+    path = home / NAME
+    damaged = damage(path.read_bytes())
+    path.write_bytes(damaged)
+
+    second = emitter_at(home)
+    salvage(path, stores.copy_value(home))
+    kept = {str(row[0]) for row in stores.rows(home, "SELECT event_id FROM events")}
+    again = stores.replay(git, second)
+
+    assert [aside.read_bytes() for aside in _asides(home)] == [damaged]
+    assert not kept & set(again)
+    assert kept | set(again) == set(told), "the events have other ids now"
+    assert stores.rows(home, "PRAGMA integrity_check") == [("ok",)]
+    ticks = [row[0] for row in stores.rows(home, "SELECT lamport FROM events ORDER BY seq")]
+    assert len(set(ticks)) == len(ticks)
+    new = [row[0] for row in stores.rows(home, "SELECT lamport FROM events ORDER BY seq") if row[0] > len(told)]
+    assert len(new) == len(again), "a value of the clock was given twice"
+
+
+def test_the_store_mends_by_itself_and_says_so(home: Path, emitter_at: Callable[..., EventEmitter]) -> None:
+    first = emitter_at(home)
+    stores.steps(first, 5)
+    first.store.close()
+    (home / NAME).write_bytes(b"not a database" * 1000)
+    warnings: list[str] = []
+
+    event = stores.note(emitter_at(home, warnings.append), "after")
+
+    assert event is not None
+    (warning,) = warnings
+    assert "was damaged and is set aside as queue.db.corrupt-" in warning
+    assert stores.rows(home, "SELECT lamport FROM events") == [(6,)]
+
+
+def test_each_page_in_turn(home: Path, tmp_path: Path, git: Git, emitter_at: Callable[..., EventEmitter]) -> None:
+    """Whatever page is lost: nothing that the log still has is told again, and no transition twice."""
+    first = emitter_at(home)
+    told = stores.replay(git, first)
+    first.store.close()
+    whole = (home / NAME).read_bytes()
+    for page in range(1, len(whole) // PAGE):
+        place = tmp_path / f"page-{page}"
+        shutil.copytree(home, place)
+        (place / NAME).write_bytes(whole[: page * PAGE] + bytes(PAGE) + whole[(page + 1) * PAGE :])
+        salvage(place / NAME, stores.copy_value(place))
+        kept = {str(row[0]) for row in stores.rows(place, "SELECT event_id FROM events")}
+        again = emitter_at(place)
+        new = stores.replay(git, again)
+        again.store.close()
+        assert not kept & set(new), f"page {page}"
+        assert kept | set(new) <= set(told), f"page {page}: a transition under a second id"
+        chains = _chains(place)
+        assert all(chain == list(range(len(chain))) for chain in chains.values()), f"page {page}: {chains}"
+        shutil.rmtree(place)
+
+
+def test_whoever_has_the_damaged_file_open_goes_over_to_the_new_one(
+    home: Path, emitter_at: Callable[..., EventEmitter]
+) -> None:
+    watcher = emitter_at(home)
+    told = stores.steps(watcher, 3)
+    (home / "copy.db").write_bytes(_garbage_header((home / NAME).read_bytes()))
+    (home / "copy.db").replace(home / NAME)  # not in place: the watcher's pages would change under it
+    other = emitter_at(home, lambda message: None)
+    assert stores.note(other, "mends") is not None
+
+    later = stores.note(watcher, "still told")
+
+    assert later is not None
+    logged = {row[0] for row in stores.rows(home, "SELECT event_id FROM events")}
+    assert later in logged
+    assert stores.rows(home, "SELECT max(lamport), count(DISTINCT lamport) = count(*) FROM events") == [(5, 1)]
+    assert len(told) == 3
+
+
+def test_a_deleted_database_is_made_anew_by_whoever_has_it_open(
+    home: Path, emitter_at: Callable[..., EventEmitter]
+) -> None:
+    target = emitter_at(home)
+    stores.steps(target, 3)
+    (home / NAME).unlink()
+
+    assert stores.note(target, "after") is not None
+
+    assert stores.rows(home, "SELECT lamport FROM events") == [(4,)]
+
+
+def test_what_the_queue_still_has_goes_back_into_the_log(home: Path, emitter_at: Callable[..., EventEmitter]) -> None:
+    first = emitter_at(home)
+    told = stores.steps(first, 4)
+    first.store.close()
+    stores.execute(home, "DELETE FROM events WHERE lamport IN (2, 3)", "DELETE FROM ledger", "DELETE FROM projects")
+    stores.break_an_index(home)
+
+    salvage(home / NAME, 0)
+
+    assert [row[0] for row in stores.rows(home, "SELECT event_id FROM events ORDER BY lamport")] == told
+    assert [row[0] for row in stores.rows(home, "SELECT event_id FROM ledger ORDER BY position")] == told
+    assert stores.rows(home, "SELECT key FROM projects") == [(stores.UUID,)]
+
+
+def test_a_sound_database_is_left_alone(home: Path, emitter_at: Callable[..., EventEmitter]) -> None:
+    stores.steps(emitter_at(home), 2)
+    before = (home / NAME).stat().st_ino
+
+    assert "another process has mended it" in salvage(home / NAME, 0)
+
+    assert (home / NAME).stat().st_ino == before
+    assert not _asides(home)
+
+
+def test_killed_at_any_step_of_mending_there_is_the_old_database_or_the_new_one(tmp_path: Path) -> None:
+    assert int(stores.run_child("tests.store.killing", "mending", tmp_path / "homes")) > 100
+
+
+def _chains(home: Path) -> dict[object, list[int]]:
+    """Each work package's log, as the numbers of its lanes."""
+    chains: dict[object, list[int]] = {}
+    for wp_id, lane in stores.rows(home, "SELECT wp_id, lane FROM ledger ORDER BY wp_id, position"):
+        chains.setdefault(wp_id, []).append(stores.LANES.index(str(lane)))
+    return chains
