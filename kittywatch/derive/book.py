@@ -57,6 +57,7 @@ class Book:
 
     `landed` says which entries a commit brought. `features` and `broken` say how each came to be known; what is
     known from the baseline is told by a history. `changed` are the work packages that the view shows otherwise now.
+    `left_out` are features and broken contents that a history met first where it tells nothing: the next one's news.
     """
 
     logs: dict[Key, Log] = field(default_factory=dict)
@@ -70,6 +71,7 @@ class Book:
     landings: list[tuple[str, Entry]] = field(default_factory=list)
     new_features: dict[str, KnownKind] = field(default_factory=dict)
     new_broken: dict[str, KnownKind] = field(default_factory=dict)
+    left_out: set[str] = field(default_factory=set)
     already_told: int = 0
     withheld: int = 0
 
@@ -104,8 +106,7 @@ def tell(book: Book, snapshot: Snapshot, rules: Rules, claimed: Set[Entry] = fro
         tellings += _package(
             book, (feature, package.wp_id), snapshot, _sighting(book, snapshot, package), rules, claimed
         )
-    tellings += _broken(book, snapshot, rules)
-    return tellings
+    return _in_order(tellings + _broken(book, snapshot, rules))
 
 
 def adopt(book: Book, snapshot: Snapshot, kind: Literal["baseline", "elsewhere"]) -> int:
@@ -143,6 +144,9 @@ def _package(
     else:
         settled = settle(log, before, sighting, rules, claimed)
     _stand(book, key, settled, snapshot.commit)
+    known = book.known.get(key)
+    if key in snapshot.brought and snapshot.commit and known and known.cursor and known.cursor.told:
+        book.landings.append((snapshot.commit, known.cursor))
     return [PackageTold(one, snapshot.commit) for one in settled.told]
 
 
@@ -216,7 +220,20 @@ def tell_worktree(book: Book, homes: Sequence[dict[Key, Known]], rules: Rules) -
         else:
             continue
         tellings += [PackageTold(one, None) for one in settled.told]
-    return tellings + _broken(book, sightings, rules)
+    return _in_order(tellings + _broken(book, sightings, rules))
+
+
+def _in_order(tellings: list[Telling]) -> list[Telling]:
+    """By feature, the feature itself first, then by work package; what is told of one stays in its order."""
+
+    def place(telling: Telling) -> tuple[str, bool, str]:
+        if isinstance(telling, FeatureTold):
+            return telling.feature, False, ""
+        if isinstance(telling, PackageTold):
+            return telling.told.package.feature, True, telling.told.package.wp_id
+        return telling.broken.feature, True, telling.broken.wp_id or ""
+
+    return sorted(tellings, key=place)
 
 
 def _edited(book: Book, key: Key, settled: Settled) -> None:
@@ -259,7 +276,8 @@ def _discarded(
 def _feature(book: Book, snapshot: Snapshot, feature: str, rules: Rules) -> list[Telling]:
     kind = book.features.get(feature)
     silent = snapshot.origin == "elsewhere"
-    if silent and rules.mode == "history":  # what a history leaves out it leaves to the next one
+    if rules.mode == "history" and (silent or feature in book.left_out):
+        book.left_out.add(feature)
         return []
     if kind is None:
         _know(book.features, book.new_features, feature, "elsewhere" if silent else "told")
@@ -280,7 +298,8 @@ def _broken(book: Book, snapshot: Snapshot, rules: Rules) -> list[Telling]:
         if kind is not None and not (kind == "baseline" and rules.mode == "history"):
             continue
         silent = snapshot.origin == "elsewhere"
-        if silent and rules.mode == "history":
+        if rules.mode == "history" and (silent or broken.content in book.left_out):
+            book.left_out.add(broken.content)
             continue
         book.broken[broken.content] = book.new_broken[broken.content] = "elsewhere" if silent else "told"
         if not silent:

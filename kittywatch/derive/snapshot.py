@@ -52,11 +52,16 @@ class Snapshot:
     past: bool = False
     moved: frozenset[Key] = frozenset()
     gone: frozenset[Key] = frozenset()
+    brought: frozenset[Key] = frozenset()
 
     def within(self, keys: Set[Key]) -> Snapshot | None:
         """The part of the snapshot that is about some work packages, None where it has none."""
         packages = tuple(one for one in self.packages if (one.feature, one.wp_id) in keys)
         return replace(self, packages=packages, broken=()) if packages else None
+
+    def without(self, keys: Set[Key]) -> Snapshot:
+        """The rest of the snapshot."""
+        return replace(self, packages=tuple(one for one in self.packages if (one.feature, one.wp_id) not in keys))
 
     def only(self, feature: str) -> Snapshot | None:
         """The part of the snapshot that is one feature's, None where it has none."""

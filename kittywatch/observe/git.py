@@ -230,11 +230,11 @@ class Git:
         out = self.run("for-each-ref", "--format=%(refname)", "refs/heads")
         return set(out.decode("utf-8", "surrogateescape").splitlines())
 
-    def not_on_remotes(self, commits: Iterable[str]) -> set[str]:
-        """Those of some commits that no remote-tracking branch reaches."""
+    def not_on_remotes(self, commits: Iterable[str], once: Iterable[str] = ()) -> set[str]:
+        """Those of some commits that no remote-tracking branch reaches, nor any commit that one was `once` at."""
         wanted = set(commits)
-        listed = "".join(f"{commit}\n" for commit in wanted)
-        out = self.run("rev-list", "--stdin", "--not", "--remotes", data=listed.encode())
+        listed = "".join([*(f"{commit}\n" for commit in wanted), *(f"^{commit}\n" for commit in once)])
+        out = self.run("rev-list", "--ignore-missing", "--stdin", "--not", "--remotes", data=listed.encode())
         return wanted & set(out.decode().split())
 
     def reached(self, commits: Iterable[str], tip: str) -> set[str]:

@@ -232,8 +232,9 @@ def broken_content(problem: Problem, content: str, packages: dict[str, WorkPacka
     """A problem as something to be told once for its content; a second file of one id once for its path."""
     where = place(problem.path)
     owner = next((one.wp_id for one in packages.values() if one.problem is problem), None)
-    duplicate = "already the id of" in problem.reason
-    key = hashlib.sha256(f"{problem.path}\0{problem.reason}\0{'' if duplicate else content}".encode(errors="replace"))
+    reason, duplicate, _ = problem.reason.partition(" is already the id of ")
+    # Which file has the id doesn't matter: when that one goes and the next one takes its place, nothing is news.
+    key = hashlib.sha256(f"{problem.path}\0{reason}\0{'' if duplicate else content}".encode(errors="replace"))
     return BrokenContent(
         problem, where.feature if where else "", owner or (where.wp_id if where else None), key.hexdigest()[:32]
     )

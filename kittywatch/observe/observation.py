@@ -7,8 +7,10 @@ and made again from what is known now; so however many observe at once, each tra
 from __future__ import annotations
 
 import contextlib
+import math
+import time
 from collections.abc import Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,6 +32,7 @@ from kittywatch.project import Project
 from kittywatch.store.files import replace_file
 from kittywatch.store.views import Checkout, View, Views
 
+INDEX_QUIET = 0.25  # seconds after which a written index is no half of a checkout any more
 _ATTEMPTS = 50
 
 
@@ -82,22 +85,32 @@ class Observer:
         self.worktree = Worktree(project.git, self.reader)
 
     def observe(
-        self, *, worktree: bool = True, hook: str | None = None, paths: frozenset[str] | None = None
+        self,
+        *,
+        worktree: bool = True,
+        hook: str | None = None,
+        paths: frozenset[str] | None = None,
+        patient: bool = True,
     ) -> Observed:
         """Look once; raises GitError, StoreError.
 
         `worktree` says whether edits that are not committed count too: for a hook they don't, unless they were told
         before. `hook` is the name of the git hook that asks. `paths` are the only files to look at, if HEAD hasn't
-        moved.
+        moved. One that isn't `patient` looks at commits alone, and says so by an unsettled path "", when the index
+        was written just now: between the index and HEAD a checkout shows the new files under the old branch.
         """
         for _ in range(_ATTEMPTS):
             doing = busy(self.project.git.directory, hook)
             if doing is not None:
                 return Observed(busy=doing)
+            young = worktree and index_age(self.project.git.directory) < INDEX_QUIET
+            if young and patient:
+                time.sleep(INDEX_QUIET)
             try:
-                return _Attempt(self, worktree=worktree, hook=hook, paths=paths).run()
+                seen = _Attempt(self, worktree=worktree and not (young and not patient), hook=hook, paths=paths).run()
             except _OutdatedError:
                 continue
+            return replace(seen, unsettled=("",)) if young and not patient else seen
         raise StoreError(
             f"{self.project.git.root} is being observed by so many processes that this one never got its turn",
             remedy="run the command again; nothing is lost",
@@ -303,6 +316,15 @@ class _Attempt:
 
     def _tell(self, unit: Unit, tellings: list[Telling]) -> None:
         self.observed.events += unit.tell(tellings, self.observer.name)
+
+
+def index_age(directory: Path) -> float:
+    """The seconds since git wrote the index of a worktree; infinite where there is none or the clock was set back."""
+    try:
+        age = time.time() - (directory / "index").stat().st_mtime
+    except OSError:
+        return math.inf
+    return age if age >= 0 else math.inf
 
 
 def note_observed(directory: Path, tip: str | None) -> None:

@@ -84,6 +84,13 @@ def made_here(common: Path) -> set[str]:
     return {entry.new for log in logs for entry in read(log) if entry.made}
 
 
+def remote_tips(common: Path) -> set[str]:
+    """Every commit that a remote-tracking branch was ever at, as far as its log goes: upstream may be rewritten."""
+    logs = (common / "logs" / "refs" / "remotes").rglob("*")
+    tips = {tip for log in logs if log.is_file() for entry in read(log) for tip in (entry.old, entry.new)}
+    return {tip for tip in tips if tip.strip("0")}
+
+
 def stays(entries: Iterable[Entry], ref: str | None, branches: set[str]) -> list[Stay]:
     """The stretches before the last one, of which the entries say something; HEAD was on `ref` at the beginning.
 

@@ -19,6 +19,7 @@ from kittywatch.emitter import EventEmitter, Unit
 from kittywatch.events import Event
 from kittywatch.observe.git import Commit, Git
 from kittywatch.observe.history import Reader, Walk
+from kittywatch.observe.merges import sides
 from kittywatch.workpackages.lanes import LaneNames
 
 BATCH = 2_000  # snapshots a transaction: what Ctrl-C can cost, and how long others wait
@@ -73,7 +74,9 @@ class Replay:
         self.summary = Summary()
         self._progress = progress
         self._known: dict[Key, Known] = {}
+        self._elsewhere: list[str] = []
         self._packages: set[Key] = set()
+        self._left_out: set[str] = set()
 
     def run(self, revision: str, *, dry_run: bool = False) -> Iterator[list[Event]]:
         """Tell, a transaction at a time; yields the events of each. Raises GitError, StoreError."""
@@ -97,6 +100,7 @@ class Replay:
             return unit.ledger.horizons()
 
         found = self.emitter.peek(horizons)
+        self._elsewhere = found["elsewhere"]
         after_baseline = set(self.git.first_parents(tip, without=found["baseline"])) if found["baseline"] else None
         ours = set(self.git.first_parents(tip, without=found["elsewhere"])) if found["elsewhere"] else None
 
@@ -113,14 +117,28 @@ class Replay:
             for number, commit in enumerate(commits, start=1):
                 whose, past = origin(commit.id)
                 snapshot = walk.step(commit, origin=whose, past=past)
-                if snapshot is not None:
+                if snapshot is not None and len(commit.parents) > 1 and whose == "here":
+                    snapshots += self._merged(reader, commit, snapshot)
+                elif snapshot is not None:
                     snapshots.append(snapshot)
                 self._progress(number, len(commits))
         return snapshots
 
+    def _merged(self, reader: Reader, merge: Commit, snapshot: Snapshot) -> Iterator[Snapshot]:
+        """What each side brought into a merge, and then what the merge added to all of them."""
+        if snapshot.moved:
+            for side, brought in sides(self.git, reader, merge, snapshot.moved, snapshot.moment):
+                part = snapshot.within(brought)
+                if part is not None:
+                    foreign = not snapshot.past and any(self.git.is_ancestor(side, one) for one in self._elsewhere)
+                    yield replace(part, origin="elsewhere" if foreign else "side")
+                    snapshot = snapshot.without(brought)
+        yield snapshot
+
     def _tell(self, unit: Unit, snapshots: list[Snapshot], later: list[Snapshot] | None = None) -> list[Event]:
         book = unit.ledger.read()
         book.known = {key: unit.ledger.rebound(known) for key, known in self._known.items()}
+        book.left_out = self._left_out
         claims = _Claims(book, [*snapshots, *(later or [])])
         for snapshot in snapshots:
             claims.reached(snapshot)

@@ -15,6 +15,7 @@ from kittywatch.derive.snapshot import Key, Origin, Snapshot
 from kittywatch.observe import reflog
 from kittywatch.observe.git import Commit, Git
 from kittywatch.observe.history import Reader, Walk
+from kittywatch.observe.merges import sides
 from kittywatch.store.views import DETACHED, View
 from kittywatch.workpackages.reader import WorkPackage
 
@@ -97,7 +98,8 @@ class Planner:
                 self._made_everywhere = reflog.made_here(self.git.common)
             unmade = [commit for commit in unmade if commit not in self._made_everywhere]
         if unmade:
-            local = set() if self._arrived else self.git.not_on_remotes(unmade)
+            once = reflog.remote_tips(self.git.common)
+            local = set() if self._arrived else self.git.not_on_remotes(unmade, once)
             origins.update({commit: "elsewhere" for commit in unmade if commit not in local})
         return origins
 
@@ -180,9 +182,9 @@ class Planner:
     def _merged(self, plan: ViewPlan, merge: Commit, snapshot: Snapshot) -> Snapshot:
         """Put the other sides of a merge into the plan, and return what the merge adds to all of them."""
         keys = {(one.feature, one.wp_id) for one in snapshot.packages}
-        for side in merge.parents[1:]:
-            added = self._differing(side, merge.id)
-            brought = frozenset(keys - added)
+        came: frozenset[Key] = frozenset()
+        for side, brought in sides(self.git, self.reader, merge, keys, self.now):
+            came |= brought
             commits = list(self.git.history(side, since=merge.parents[0]))
             origins = self.origins(commit.id for commit in commits)
             plan.horizons += [commit for commit, origin in origins.items() if origin == "elsewhere"][-1:]
@@ -192,12 +194,7 @@ class Planner:
                 part = walk.step(commit, origin=whose)
                 if part is not None and (part := part.within(brought)) is not None:
                     plan.snapshots.append(part)
-        return snapshot
-
-    def _differing(self, old: str, new: str) -> set[Key]:
-        """The work packages whose lanes differ between two commits."""
-        snapshot = self._walk(old).change(*self.git.difference(old, new), self.now)
-        return set(snapshot.moved) if snapshot else set()
+        return replace(snapshot, brought=came)
 
     def _diverged(self, plan: ViewPlan, old: str, new: str) -> ViewPlan:
         """The net difference alone counts (rule O4), for each work package with whoever made it."""

@@ -147,7 +147,7 @@ class Watcher:
         self._watch.watch(root / SPECS, below=True)
         self._watch.watch(watched.git.directory / "logs", below=False)
         try:
-            seen = watched.observer.observe(paths=paths)
+            seen = watched.observer.observe(paths=paths, patient=False)
         except (GitError, StoreError, OSError) as error:
             remedy = error.remedy if isinstance(error, KittywatchError) else "it is tried again"
             self._warn(f"{error}; {remedy}")
@@ -156,7 +156,7 @@ class Watcher:
         if seen.busy:
             self._due.ask((root, None), now + BUSY_RETRY)
         for path in seen.unsettled:
-            self._due.put_off((root, path), now + SETTLED)
+            self._due.put_off((root, path or None), now + SETTLED)
         self._told(seen)
 
     # Worktrees that come and go.
