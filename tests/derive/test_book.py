@@ -47,11 +47,11 @@ def test_order() -> None:
         "WP02 created",
         "WP02 planned→doing",
         "WP02 doing→done",
+        "broken kitty-specs/001-login/tasks/WP09.md",
         "feature 002-b",
         "WP01 created",
         "WP01 planned→doing",
         "WP10 created",
-        "broken kitty-specs/001-login/tasks/WP09.md",
     ]
 
 
@@ -127,7 +127,9 @@ def test_a_history_claims_nothing_that_it_leaves_out() -> None:
     left_out = replace(snapshot(package("doing"), origin="elsewhere"), broken=(broken(),))
     assert tell(book, left_out, HISTORY) == []
     assert (book.features, book.broken) == ({}, {})
-    book.known = {}
+    later = replace(snapshot(package("planned", wp_id="WP02")), broken=(broken(),))
+    assert said(tell(book, later, HISTORY)) == ["WP02 created"]
+    book.known, book.left_out = {}, set()
     assert len(tell(book, replace(left_out, origin="here"), HISTORY)) == 4
 
 

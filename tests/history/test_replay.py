@@ -1,0 +1,408 @@
+"""B2: replay of real repositories tells a history, and tells it once."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import shutil
+import subprocess
+from collections import defaultdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kittywatch.errors import GitError, NotAProjectError
+from kittywatch.observe import replay as replay_module
+from kittywatch.observe.observation import observe
+from kittywatch.observe.replay import Replay, Scope, Summary
+from kittywatch.sync.identity import CONFIG
+from tests.history.replaying import briefs, fingerprint, ids, lanes, opened, replay
+from tests.history.script import LOGIN, ODD, Repository, build, text, wp
+
+IDENTITY = 'project:\n  uuid: "550e8400-e29b-41d4-a716-446655440000"\n  slug: demo\n  node_id: "a1b2c3d4e5f6"\n'
+EXPECTED = [
+    json.loads(line) for line in Path(__file__).with_name("expected.jsonl").read_text(encoding="utf-8").splitlines()
+]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The history, made once; nobody may write to it."""
+    root = tmp_path_factory.mktemp("built") / "demo"
+    build(root)
+    return root
+
+
+@pytest.fixture
+def root(built: Path, tmp_path: Path) -> Path:
+    """A copy of the history, with an identity."""
+    copy = tmp_path / "demo"
+    shutil.copytree(built, copy, symlinks=True)
+    identify(copy)
+    return copy
+
+
+@pytest.fixture
+def home(own_home: Path) -> Path:
+    return own_home / ".spec-kitty"
+
+
+def identify(root: Path) -> None:
+    (root / CONFIG).parent.mkdir(exist_ok=True)
+    (root / CONFIG).write_text(IDENTITY, encoding="utf-8")
+
+
+def ledger(root: Path, home: Path) -> dict[tuple[str, str], list[tuple[str, str, str | None]]]:
+    """Each work package's log in its order."""
+    with opened(root, home) as project:
+        book = project.emitter.peek(lambda unit: unit.ledger.read())
+    return {key: [(one.kind, one.lane, one.event_id) for one in log.entries] for key, log in book.logs.items()}
+
+
+def chains(events: list[dict[str, Any]]) -> dict[tuple[str, str], list[tuple[str, str]]]:
+    found = defaultdict(list)
+    for one in events:
+        if one["type"] == "WPStatusChanged":
+            found[one["feature"], one["wp"]].append((one["from"], one["to"]))
+    return found
+
+
+# The history with every oddity
+
+
+def test_what_a_replay_tells(root: Path, home: Path) -> None:
+    """Exactly expected.jsonl, in its order: R1 to R6, D1 to D6, O4, O5."""
+    warnings: list[str] = []
+    told = briefs(replay(root, home, warnings=warnings))
+    for number, (one, expected) in enumerate(zip(told, EXPECTED, strict=False), start=1):
+        assert one == expected, f"line {number} of expected.jsonl"
+    assert len(told) == len(EXPECTED)
+    assert len(warnings) == 1, "the feature whose name is no slug has no FeatureCreated, and that is said"
+    assert "feature_slug" in warnings[0]
+    assert "größe" not in warnings[0]
+
+
+def test_expected_chains_hold() -> None:
+    """O10: each previous lane is the new one before it, from planned; so for what was written by hand, too."""
+    for steps in chains(EXPECTED).values():
+        assert [before for before, _ in steps] == ["planned", *(after for _, after in steps[:-1])]
+
+
+def test_events_of_a_replay(root: Path, home: Path) -> None:
+    """Distinct ids, rising ticks, one causation for a feature and its work packages, one correlation a commit."""
+    events = replay(root, home)
+    assert len(set(ids(events))) == len(events)
+    ticks = [event.lamport_clock for event in events]
+    assert ticks == list(range(ticks[0], ticks[0] + len(ticks)))
+    first = [event for event in events if type(event).__name__ != "WPStatusChanged"][:3]
+    assert [type(event).__name__ for event in first] == ["FeatureCreated", "WPCreated", "WPCreated"]
+    assert len({event.causation_id for event in first}) == 1
+    assert first[0].causation_id is not None
+    assert len({event.correlation_id for event in first}) == 1
+    assert events[-1].correlation_id != first[0].correlation_id
+
+
+def test_twice_tells_nothing(root: Path, home: Path) -> None:
+    """B2: the second run tells nothing, and says how much was told already."""
+    summaries: list[Summary] = []
+    first = replay(root, home, summary=summaries)
+    before = ledger(root, home)
+    assert replay(root, home, summary=summaries) == []
+    assert ledger(root, home) == before
+    assert summaries[0].told == len(first)
+    assert (summaries[0].commits, summaries[1].commits) == (33, 33)
+    assert summaries[1].told == 0
+    assert summaries[1].already_told == sum(one["type"] in ("WPCreated", "WPStatusChanged") for one in EXPECTED)
+
+
+def test_two_clones_and_two_homes(root: Path, tmp_path: Path) -> None:
+    """O9: the same event ids on another clone and machine, also with a longer name of the same revision."""
+    other = tmp_path / "elsewhere" / "a clone"
+    subprocess.run(["git", "clone", "-q", root, other], check=True)
+    identify(other)
+    first, second = replay(root, tmp_path / "one"), replay(other, tmp_path / "two", revision="refs/heads/main")
+    assert ids(first) == ids(second)
+    assert briefs(second) == EXPECTED
+
+
+def test_the_other_clone_on_the_same_home(root: Path, home: Path, tmp_path: Path) -> None:
+    """O1: one ledger, two clones: told once."""
+    other = tmp_path / "other"
+    subprocess.run(["git", "clone", "-q", root, other], check=True)
+    identify(other)
+    assert replay(root, home)
+    assert replay(other, home) == []
+
+
+def test_a_dry_run_writes_nothing(root: Path, home: Path) -> None:
+    """The home, which isn't there yet, and the repository stay byte for byte; then the real run has the same ids."""
+    assert not home.exists()
+    before = fingerprint(root)
+    dry = replay(root, home, dry_run=True)
+    assert fingerprint(root) == before
+    assert not home.exists()
+    assert ids(replay(root, home)) == ids(dry)
+    after = fingerprint(home)
+    assert replay(root, home, dry_run=True) == []
+    assert fingerprint(home) == after
+    assert fingerprint(root) == before
+
+
+def test_a_dry_run_without_an_identity_makes_none(built: Path, home: Path) -> None:
+    assert len(replay(built, home, dry_run=True)) == len(EXPECTED)
+    assert not (built / CONFIG).exists()
+    assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        pytest.param(Scope(since=datetime(2026, 2, 20, tzinfo=UTC)), id="since the middle"),
+        pytest.param(Scope(since=datetime(2027, 1, 1, tzinfo=UTC)), id="since later than all"),
+        pytest.param(Scope(since=datetime(2026, 2, 12, tzinfo=UTC), feature=LOGIN), id="since, of one feature"),
+        pytest.param(Scope(feature=ODD), id="one feature"),
+        pytest.param(Scope(feature="999-none"), id="no feature"),
+    ],
+)
+def test_a_part_and_then_the_whole(root: Path, home: Path, tmp_path: Path, scope: Scope) -> None:
+    """B2: a full replay tells the rest, each once; then the log of each work package is as after one run."""
+    part = replay(root, home, scope=scope)
+    assert replay(root, home, scope=scope) == []
+    rest = replay(root, home)
+    whole = replay(root, tmp_path / "whole")
+    assert sorted(ids(part) + ids(rest)) == sorted(ids(whole))
+    assert ledger(root, home) == ledger(root, tmp_path / "whole")
+    assert replay(root, home) == []
+
+
+def test_since_counts_author_time(root: Path, home: Path) -> None:
+    """The 20th itself counts; what was committed before it doesn't, whatever its records say."""
+    part = briefs(replay(root, home, scope=Scope(since=datetime(2026, 2, 20, 12, tzinfo=UTC))))
+    first = next(number for number, one in enumerate(EXPECTED) if one["at"] == "2026-02-20T12:00:00Z")
+    assert [one for one in part if one["type"] == "WPStatusChanged"] == [
+        one for one in EXPECTED[first:] if one["type"] == "WPStatusChanged"
+    ]
+
+
+def test_of_one_feature(root: Path, home: Path) -> None:
+    assert briefs(replay(root, home, scope=Scope(feature=LOGIN))) == [
+        one for one in EXPECTED if one["feature"] == LOGIN
+    ]
+
+
+@pytest.mark.parametrize("batches", [1, 4, 9])
+def test_interrupted_between_batches(
+    root: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batches: int
+) -> None:
+    """Resumable: what was told before the interruption stays told, the next run goes on; together they are one run."""
+    whole = replay(root, tmp_path / "whole")
+    monkeypatch.setattr(replay_module, "BATCH", 3)
+    with opened(root, home) as project:
+        run = Replay(project.git, project.names, project.emitter).run("HEAD")
+        told = [event for _ in range(batches) for event in next(run)]
+        run.close()  # type: ignore[attr-defined]
+    told += replay(root, home)
+    assert ids(told) == ids(whole)
+    assert [event.lamport_clock for event in told] == [event.lamport_clock for event in whole]
+    assert ledger(root, home) == ledger(root, tmp_path / "whole")
+
+
+def test_a_bad_moment_loses_no_batch(root: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """O8: an interruption within a transaction leaves nothing of it; the next run tells it."""
+    monkeypatch.setattr(replay_module, "BATCH", 3)
+    with opened(root, home) as project:
+        told: list[str] = []
+
+        def interrupt(unit: Any, *arguments: Any) -> Any:
+            Replay._tell(run, unit, *arguments)
+            raise KeyboardInterrupt
+
+        run = Replay(project.git, project.names, project.emitter)
+        batches = run.run("HEAD")
+        told += ids(next(batches))
+        monkeypatch.setattr(run, "_tell", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            next(batches)
+    rest = replay(root, home)
+    assert briefs(rest) == EXPECTED[len(told) :]
+
+
+def test_commits_one_at_a_time(root: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A growing branch, replayed after each commit, tells the same in the same order."""
+    log = subprocess.run(
+        ["git", "rev-list", "--first-parent", "--reverse", "HEAD"], cwd=root, check=True, capture_output=True
+    )
+    told = [event for commit in log.stdout.decode().split() for event in replay(root, home, revision=commit)]
+    assert briefs(told) == EXPECTED
+
+
+# Beside live observation
+
+
+def test_after_a_baseline(root: Path, home: Path) -> None:
+    """B1: init takes everything in silently; the replay tells it as if there had been no baseline."""
+    with opened(root, home) as project:
+        seen = observe(project, "init")
+        assert seen.events == []
+        assert seen.baseline == len({(one["feature"], one["wp"]) for one in EXPECTED if one["type"] == "WPCreated"}) - 2
+    assert briefs(replay(root, home)) == EXPECTED
+    assert replay(root, home) == []
+    with opened(root, home) as project:
+        assert observe(project, "scan").events == []
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Repository:
+    """WP01, planned and then doing, with an identity that is committed."""
+    repository = Repository(tmp_path / "small")
+    path = wp(LOGIN, "WP01")
+    repository.commit("02-01", files={str(CONFIG): IDENTITY, path: text("WP01", "Log in", "planned")})
+    repository.commit("02-02", files={path: text("WP01", "Log in", "doing")})
+    return repository
+
+
+def test_scenario_41_and_42(small: Repository, home: Path, tmp_path: Path) -> None:
+    """Live after a baseline, then a replay, then a replay of another clone with another home."""
+    path = wp(LOGIN, "WP01")
+    with opened(small.root, home) as project:
+        assert observe(project, "watch").baseline == 1
+        small.write(path, text("WP01", "Log in", "for_review"))
+        live = observe(project, "watch").events
+        assert lanes(live) == ["WP01 doing→for_review"]
+        small.commit("02-03")
+        assert observe(project, "watch").events == []
+        small.commit("02-04", files={path: text("WP01", "Log in", "done")})
+        live += observe(project, "watch").events
+        assert lanes(live) == ["WP01 doing→for_review", "WP01 for_review→done"]
+    told = replay(small.root, home)
+    assert lanes(told) == ["WP01 created", "WP01 planned→doing"]
+    assert replay(small.root, home) == []
+    assert [(kind, lane) for kind, lane, _ in ledger(small.root, home)[LOGIN, "WP01"]] == [
+        ("created", "planned"),
+        ("step", "doing"),
+        ("baseline", "doing"),
+        ("step", "for_review"),
+        ("step", "done"),
+    ]
+
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", small.root, clone], check=True)
+    again = replay(clone, tmp_path / "second home")
+    assert lanes(again) == ["WP01 created", "WP01 planned→doing", "WP01 doing→for_review", "WP01 for_review→done"]
+    here, there = set(ids(told + live)), set(ids(again))
+    assert here - there == {live[0].event_id}, "only what was told from an edit has the time of its observation"
+
+
+def test_after_live_observation_of_everything(small: Repository, home: Path) -> None:
+    """B2: after live observation it tells nothing that was told: here from the first commit on."""
+    path = wp(LOGIN, "WP02")
+    with opened(small.root, home) as project:
+        observe(project, "watch")
+        live = []
+        for day, lane in enumerate(("planned", "doing", "planned", "doing", "done"), start=3):
+            small.commit(f"02-{day:02}", files={path: text("WP02", "Two", lane)})
+            live += observe(project, "watch").events
+    steps = ["planned→doing", "doing→planned", "planned→doing", "doing→done"]
+    assert lanes(live) == ["WP02 created", *(f"WP02 {step}" for step in steps)]
+    assert lanes(replay(small.root, home)) == ["WP01 created", "WP01 planned→doing"]
+
+
+# Other repositories
+
+
+def test_a_detached_head(root: Path, home: Path) -> None:
+    """Scenario 40: the history of what is checked out; then that of the branch tells the rest."""
+    subprocess.run(["git", "checkout", "-q", "--detach", "HEAD~6"], cwd=root, check=True)
+    part = briefs(replay(root, home))
+    assert part == EXPECTED[: len(part)]
+    assert len(part) < len(EXPECTED)
+    assert part + briefs(replay(root, home, revision="main")) == EXPECTED
+
+
+def test_a_shallow_clone(root: Path, home: Path, tmp_path: Path) -> None:
+    """Scenario 40: as the commits that are there say; trails tell more than the commits do."""
+    clone = tmp_path / "shallow"
+    subprocess.run(["git", "clone", "-q", "--depth", "2", root.as_uri(), clone], check=True)
+    identify(clone)
+    told = briefs(replay(clone, home))
+    for steps in chains(told).values():
+        assert [before for before, _ in steps] == ["planned", *(after for _, after in steps[:-1])]
+    assert chains(told)[LOGIN, "WP01"] == chains(EXPECTED)[LOGIN, "WP01"]
+    assert chains(told)[ODD, "WP03"] == [("planned", "for_review"), ("for_review", "done")]
+    assert replay(clone, home) == []
+
+
+def test_a_linked_worktree(root: Path, home: Path, tmp_path: Path) -> None:
+    """The identity and the ledger are the project's: told once."""
+    subprocess.run(["git", "worktree", "add", "-q", tmp_path / "linked", "main~3"], cwd=root, check=True)
+    part = replay(tmp_path / "linked", home)
+    assert briefs(part + replay(root, home)) == EXPECTED
+
+
+def test_a_name_with_everything_in_it(built: Path, home: Path, tmp_path: Path) -> None:
+    """Scenario 40: a path with spaces, quotes, a tab and letters of other scripts."""
+    odd = tmp_path / 'it\'s "a" tab\there — größe 猫'
+    shutil.copytree(built, odd, symlinks=True)
+    identify(odd)
+    assert briefs(replay(odd, home)) == EXPECTED
+
+
+def test_without_a_commit(tmp_path: Path, home: Path) -> None:
+    """Scenario 40: a clear refusal."""
+    repository = Repository(tmp_path / "empty")
+    with pytest.raises(GitError, match="HEAD is no commit here"):
+        replay(repository.root, home)
+
+
+def test_a_bare_repository(tmp_path: Path, home: Path) -> None:
+    """Scenario 40: a clear refusal."""
+    subprocess.run(["git", "init", "-q", "--bare", tmp_path / "bare.git"], check=True)
+    with pytest.raises(NotAProjectError, match="not in a git repository with a worktree"):
+        replay(tmp_path / "bare.git", home)
+
+
+def test_a_revision_that_is_none(root: Path, home: Path) -> None:
+    for revision in ("nothing", "--all", "HEAD:README.md", ""):
+        with pytest.raises(GitError, match="is no commit here"):
+            replay(root, home, revision=revision)
+
+
+def test_a_repository_without_work_packages(tmp_path: Path, home: Path) -> None:
+    repository = Repository(tmp_path / "none")
+    repository.commit("02-01", files={"README.md": "x", "kitty-specs/README.md": "x"})
+    assert replay(repository.root, home) == []
+
+
+# A real project's history, where one is at hand
+
+CORPUS = Path(__file__).parents[2].parent / "shared" / "corpus"
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="no corpus beside the checkout (../shared/corpus)")
+def test_a_real_project(tmp_path: Path, home: Path) -> None:
+    """Each work package's chain as it must be; the second run tells nothing."""
+    repository = Repository(tmp_path / "corpus")
+    (stream,) = CORPUS.glob("*.fast-export.xz")
+    subprocess.run(
+        ["git", "fast-import", "--quiet"], cwd=repository.root, input=lzma.decompress(stream.read_bytes()), check=True
+    )
+    repository.git("reset", "-q", "--hard", "main")
+    (listing,) = CORPUS.glob("*.expected.jsonl")
+    expected: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for line in listing.read_text(encoding="utf-8").splitlines():
+        event = json.loads(line)
+        fields = event.get("payload", event)
+        if event["event_type"] in ("WPCreated", "WPStatusChanged"):
+            words = f"{fields.get('previous_status')}→{fields.get('new_status')}"
+            expected[fields["feature_slug"], fields["wp_id"]].append(
+                "created" if event["event_type"] == "WPCreated" else words
+            )
+    told: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for one in briefs(replay(repository.root, home, revision="main")):
+        if one["type"] in ("WPCreated", "WPStatusChanged"):
+            words = f"{one.get('from')}→{one.get('to')}"
+            told[one["feature"], one["wp"]].append("created" if one["type"] == "WPCreated" else words)
+    assert told == expected
+    assert replay(repository.root, home, revision="main") == []
