@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,14 @@ from tests.store import stores
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     return tmp_path / "kitty"
+
+
+@pytest.fixture
+def quick_home(tmp_path: Path) -> Iterator[Path]:
+    """A home in memory, where there is such a place: a killed process doesn't show what a disk does with a sync."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as directory:
+        yield Path(directory) / "kitty"
 
 
 @pytest.fixture

@@ -26,10 +26,11 @@ from kittywatch.store.salvage import salvage
 from tests.store import stores
 
 _PACKAGE = Path(kittywatch.__file__).parent
-_TRACED = tuple(str(_PACKAGE / name) for name in ("store/", "emitter.py", "by_hand.py"))
+_EMISSION = tuple(str(_PACKAGE / name) for name in ("store/", "emitter.py", "by_hand.py"))
+_MENDING = tuple(str(_PACKAGE / "store" / name) for name in ("salvage.py", "files.py", "lock.py"))
 
 
-def survives(step: int, work: Callable[[int], None]) -> tuple[bool, list[str]]:
+def survives(step: int, traced: tuple[str, ...], work: Callable[[int], None]) -> tuple[bool, list[str]]:
     """Fork a child that does `work` and dies before its line number `step`: whether it lived, and what it reported.
 
     `work` gets a pipe to report on, a line a report.
@@ -40,7 +41,7 @@ def survives(step: int, work: Callable[[int], None]) -> tuple[bool, list[str]]:
         status = 1
         try:
             os.close(reading)
-            _die_at(step)
+            _die_at(step, traced)
             work(writing)
             status = 0
         finally:
@@ -57,12 +58,12 @@ def survives(step: int, work: Callable[[int], None]) -> tuple[bool, list[str]]:
     return True, reported
 
 
-def _die_at(step: int) -> None:
+def _die_at(step: int, traced: tuple[str, ...]) -> None:
     left = step
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
         nonlocal left
-        if not frame.f_code.co_filename.startswith(_TRACED):
+        if not frame.f_code.co_filename.startswith(traced):
             return None
         if event == "line":
             left -= 1
@@ -88,7 +89,7 @@ def emission(home: Path, *, fresh: bool) -> int:
             assert event is not None
             os.write(pipe, f"{event['event_id']}\n".encode())
 
-        lived, reported = survives(step, work)
+        lived, reported = survives(step, _EMISSION, work)
         told += reported
         _observe_again(place, told)
         if fresh:
@@ -165,7 +166,7 @@ def mending(home: Path) -> int:
         def work(pipe: int, place: Path = place) -> None:
             salvage(place / NAME, 6)
 
-        lived, _ = survives(step, work)
+        lived, _ = survives(step, _MENDING, work)
         if (place / NAME).read_bytes() != damaged:
             stores.check_whole(place, told)
         salvage(place / NAME, 6)

@@ -97,17 +97,17 @@ def test_two_stores_in_one_process(home: Path, emitter_at: Callable[..., EventEm
     assert stores.check_whole(home) == 1
 
 
-def test_killed_at_each_step_of_an_emission(home: Path) -> None:
-    assert int(stores.run_child("tests.store.killing", "emission", home)) > 100
+def test_killed_at_each_step_of_an_emission(quick_home: Path) -> None:
+    assert int(stores.run_child("tests.store.killing", "emission", quick_home)) > 100
 
 
-def test_killed_at_each_step_of_the_first_emission(home: Path) -> None:
-    assert int(stores.run_child("tests.store.killing", "first-emission", home)) > 100
+def test_killed_at_each_step_of_the_first_emission(quick_home: Path) -> None:
+    assert int(stores.run_child("tests.store.killing", "first-emission", quick_home)) > 100
 
 
 @pytest.mark.campaign
-def test_killed_at_random_moments(home: Path) -> None:
-    assert int(stores.run_child("tests.store.killing", "random", home, "3000" if CAMPAIGN else "300")) > 300
+def test_killed_at_random_moments(quick_home: Path) -> None:
+    assert int(stores.run_child("tests.store.killing", "random", quick_home, "3000" if CAMPAIGN else "300")) > 300
 
 
 def test_a_full_disk(small_disk: Path, emitter_at: Callable[..., EventEmitter]) -> None:
