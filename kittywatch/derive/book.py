@@ -52,8 +52,9 @@ class BrokenTold:
 class Book:
     """A project's logs, where one view stands with each work package, and what is known besides.
 
-    `edits` is what the checkout's worktree showed beyond its commit when it was last looked at, `worktree` what it
-    shows now; None where nobody looked.
+    `before` is where the view stood when the observation began, as far as that has changed. `edits` is what the
+    checkout's worktree showed beyond its commit when it was last looked at, `worktree` what it shows now; None where
+    nobody looked.
 
     `landed` says which entries a commit brought. `features` and `broken` say how each came to be known; what is
     known from the baseline is told by a history. `changed` are the work packages that the view shows otherwise now.
@@ -62,6 +63,7 @@ class Book:
 
     logs: dict[Key, Log] = field(default_factory=dict)
     known: dict[Key, Known] = field(default_factory=dict)
+    before: dict[Key, Known] = field(default_factory=dict)
     edits: dict[Key, Known] = field(default_factory=dict)
     worktree: WorktreeLook | None = None
     landed: dict[str, list[tuple[Key, Entry]]] = field(default_factory=dict)
@@ -157,6 +159,8 @@ def _stand(book: Book, key: Key, settled: Settled, commit: str | None) -> None:
     before, known = book.known.get(key), settled.known
     if known is None or known == before:
         return
+    if before is not None:
+        book.before.setdefault(key, before)
     book.known[key] = known
     book.changed.add(key)
     cursor = known.cursor
@@ -213,6 +217,9 @@ def tell_worktree(book: Book, homes: Sequence[dict[Key, Known]], rules: Rules) -
             if key[0] != feature:
                 feature = key[0]
                 tellings += _feature(book, sightings, feature, rules)
+            if edit is None and (before := book.before.get(key)) and before.shown == shown(package):
+                book.edits[key] = before  # the commit moved on without the worktree, as libgit2 or a push make it
+                continue
             settled = settle(book.log(key), edit or committed, Sighting(package, look.moment), rules)
             _edited(book, key, settled)
         elif edit is not None and (clean := look.clean.get(key)) is not None:

@@ -51,9 +51,11 @@ def settle_commit(
 ) -> tuple[Settled, Known | None]:
     """Settle a commit of a work package that has an edit; returns the edit that is left."""
     now = shown(sighting.package)
-    if now == edit.shown:
-        cursor = log.later(edit.cursor, known.cursor if known else None)
-        return Settled(Known(edit.shown, cursor), already_told=1), None
+    ahead = known is None or log.position(edit.cursor) >= log.position(known.cursor)
+    if now == edit.shown and ahead:
+        return Settled(edit, already_told=1), None
+    if not ahead:
+        return settle(log, known, sighting, rules, claimed), edit
     behind = settle(log, known, replace(sighting, origin="elsewhere"), rules, claimed)
     if not behind.withheld or still_there:
         return Settled(behind.known, already_told=behind.already_told + behind.withheld), edit

@@ -265,6 +265,7 @@ class _Attempt:
 
     def _carry_out_view(self, unit: Unit, rows: Views, checkout: int, book: Book, plan: ViewPlan) -> int:
         view = rows.save_view(checkout, plan.ref, plan.tip)
+        book.before = {}
         self._begin(unit, rows, book, view, plan)
         for commit in plan.horizons:
             unit.ledger.add_horizon(commit, "elsewhere")

@@ -23,8 +23,8 @@ FEATURE = "001-login"
 class Watching:
     """A watcher as a process of its own."""
 
-    def __init__(self, root: Path, environment: Mapping[str, str]) -> None:
-        command = [*PROGRAM, "watch", "--json"]
+    def __init__(self, root: Path, environment: Mapping[str, str], *options: str) -> None:
+        command = [*PROGRAM, "watch", "--json", *options]
         self.process = subprocess.Popen(
             command, cwd=root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
@@ -82,6 +82,13 @@ class Clone:
         if check and done.returncode:
             raise AssertionError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
         return done
+
+    def run_elsewhere(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run kittywatch outside of the project, which fails; for waiting a process's time."""
+        where = self.root.parent
+        return subprocess.run(
+            [*PROGRAM, *command], cwd=where, env=self.environment, capture_output=True, text=True, check=False
+        )
 
     def path(self, wp_id: str = "WP01", feature: str = FEATURE) -> Path:
         return self.root / "kitty-specs" / feature / "tasks" / f"{wp_id}-work.md"

@@ -1,0 +1,295 @@
+"""Scenarios 27 and 34 to 36 of the contract's table, and how the watcher itself behaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pygit2
+import pytest
+
+from tests.scenarios.world import PROGRAM, Clone, Watching, World
+from tests.waiting import until
+
+P_D, D_R, R_D = "planned>doing", "doing>for_review", "for_review>done"
+
+
+@pytest.fixture
+def watched(make_world: Callable[[str], World]) -> World:
+    return make_world("W")
+
+
+def test_27_commit_by_libgit2(watched: World) -> None:
+    repository = pygit2.Repository(str(watched.root))
+    text = watched.path().read_bytes().replace(b"lane: planned", b"lane: doing")
+    blob = repository.create_blob(text)
+    index = repository.index
+    index.add(pygit2.IndexEntry(os.path.relpath(watched.path(), watched.root), blob, pygit2.enums.FileMode.BLOB))
+    author = pygit2.Signature("L. Git", "l@example.invalid")
+    repository.create_commit("HEAD", author, author, "by libgit2", index.write_tree(), [repository.head.target])
+    watched.expect(P_D)
+    watched.git("reset", "-q", "--hard")
+    watched.settle()
+    watched.expect(P_D)
+    watched.replay_adds_nothing()
+
+
+def test_34_half_written_file(watched: World) -> None:
+    """R5: a file that is broken while it is being written is no error."""
+    watched.write("doing")
+    whole = watched.path().read_bytes()
+    with watched.path().open("wb") as file:
+        for end in range(0, len(whole), 20):
+            file.write(whole[end : end + 20])
+            file.flush()
+            watched.path().stat()
+    watched.path().write_bytes(whole[:30])  # closed, and broken, for less than it takes to settle
+    watched.path().write_bytes(whole)
+    watched.settle()
+    watched.expect(P_D)
+    assert watched.events("ErrorLogged") == []
+
+
+def test_broken_file_is_told_once_it_has_settled(watched: World) -> None:
+    """R5: still broken after 250 ms without a write; told once for the content, and the lane goes on from there."""
+    text = watched.path().read_text("utf-8")
+    watched.path().write_text(text.replace("lane: planned", "lane: [doing"), "utf-8")
+    until(lambda: watched.events("ErrorLogged"), what="the error")
+    watched.path().write_text(watched.path().read_text("utf-8") + "\nmore text\n", "utf-8")
+    watched.settle()
+    watched.commit("broken as it is")
+    watched.settle()
+    assert len(watched.events("ErrorLogged")) == 1
+    watched.move("doing")
+    watched.expect(P_D)
+    watched.replay_adds_nothing()
+
+
+def _by_rename(path: Path, data: bytes) -> None:
+    temporary = path.with_name(".#save")
+    temporary.write_bytes(data)
+    temporary.replace(path)
+
+
+def _by_truncating(path: Path, data: bytes) -> None:
+    with path.open("r+b") as file:
+        file.truncate()
+        file.write(data)
+
+
+def _by_swapping(path: Path, data: bytes) -> None:
+    """As vim with backups: the old file moves away, a new one is written, the old one is removed."""
+    backup = path.with_name(path.name + "~")
+    path.rename(backup)
+    path.write_bytes(data)
+    backup.unlink()
+
+
+def _from_elsewhere(path: Path, data: bytes) -> None:
+    """From a directory that nobody watches."""
+    temporary = path.parents[4] / "outside.tmp"
+    temporary.write_bytes(data)
+    temporary.replace(path)
+
+
+@pytest.mark.parametrize("save", [_by_rename, _by_truncating, _by_swapping, _from_elsewhere])
+def test_35_editors(watched: World, save: Callable[[Path, bytes], None]) -> None:
+    lanes = ("planned", "doing", "for_review", "done")
+    for before, after in pairwise(lanes):
+        save(watched.path(), watched.path().read_bytes().replace(before.encode(), after.encode()))
+        until(lambda after=after: watched.steps() and watched.steps()[-1].endswith(after), what=after)  # type: ignore[misc]
+    watched.settle()
+    watched.expect(P_D, D_R, R_D)
+    assert watched.events("ErrorLogged") == []
+
+
+def test_36_eight_at_the_same_moment(make_world: Callable[[str], World]) -> None:
+    world = make_world("")
+    world.write("doing", trail=[("2026-01-01T10:00:00Z", "doing")])
+    processes = [
+        subprocess.Popen(
+            [*PROGRAM, "emit", "scan"],
+            cwd=world.root,
+            env=world.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        for _ in range(8)
+    ]
+    said = [process.communicate(timeout=60)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 8, said
+    world.expect(P_D)
+    world.commit()
+    world.run("emit", "scan")
+    world.expect(P_D)
+    world.replay_adds_nothing()
+
+
+def test_second_watcher_says_who_runs(watched: World) -> None:
+    second = Watching(watched.root, watched.environment)
+    first = watched.watching[0].process.pid
+    try:
+        assert any(f"process {first} watches this project already" in line for line in second.said), second.said
+        watched.move("doing")
+        watched.expect(P_D)
+    finally:
+        assert second.stop() == 0
+    watched.replay_adds_nothing()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ends_in_order(watched: World, number: signal.Signals) -> None:
+    watching = watched.watching.pop()
+    watching.process.send_signal(number)
+    assert watching.join() == 0
+    assert watching.said[-1] == "stopped\n"
+    assert not (watched.root / ".git" / "kittywatch-watcher").exists()
+    assert not (watched.root / ".git" / "kittywatch-watch.pid").exists()
+
+
+def test_closed_terminal_ends_it(watched: World) -> None:
+    """What reads the output goes away: the watcher ends, and what it had told stays told."""
+    process = subprocess.Popen(
+        [*PROGRAM, "watch"],
+        cwd=watched.root,
+        env=watched.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    until(lambda: f"{process.pid} " in _marks(watched), what="the second watcher")
+    process.stdout.close()
+    watched.move("doing")
+    watched.expect(P_D)
+    assert process.wait(10) in (0, 1)
+
+
+def _marks(world: World) -> str:
+    path = world.root / ".git" / "kittywatch-watcher"
+    return path.read_text("utf-8") if path.exists() else ""
+
+
+def test_prints_one_line_an_event(watched: World) -> None:
+    command = [*PROGRAM, "watch"]
+    process = subprocess.Popen(
+        command,
+        cwd=watched.root,
+        env=watched.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    lines: list[str] = []
+    reader = threading.Thread(target=lambda: lines.extend(process.stdout or []))
+    reader.start()
+    until(lambda: f"{process.pid} " in _marks(watched), what="the second watcher")
+    watched.write("doing", trail=[("2026-01-01T10:00:00Z", "doing")])
+    watched.expect(P_D)
+    watched.git("commit", "-q", "-a", "-m", "x")
+    watched.settle()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 0
+    reader.join()
+    process.stdout.close()
+    about = [line for line in lines if "WP01" in line and "001-login" in line]
+    assert len(about) == 1
+    assert "planned → doing  by agent" in about[0]
+    assert "watcher" in about[0]
+
+
+def test_json_prints_the_envelope(watched: World) -> None:
+    process = subprocess.Popen(
+        [*PROGRAM, "watch", "--json"],
+        cwd=watched.root,
+        env=watched.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    until(lambda: f"{process.pid} " in _marks(watched), what="the second watcher")
+    watched.write("doing")
+    event = json.loads(process.stdout.readline())
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 0
+    process.stdout.close()
+    assert event == watched.events()[0]
+
+
+def test_worktree_that_appears_later(watched: World) -> None:
+    path = watched.directory / "later"
+    watched.git("worktree", "add", "-q", "-b", "later", str(path))
+    linked = Clone(path, watched.home)
+    linked.write("doing")
+    watched.expect(P_D)
+    linked.commit()
+    watched.git("worktree", "remove", "--force", str(path))
+    watched.settle()
+    watched.git("merge", "-q", "later")
+    watched.settle()
+    watched.expect(P_D)
+    watched.replay_adds_nothing()
+
+
+def test_specs_directory_that_appears_later(watched: World) -> None:
+    watched.git("rm", "-r", "-q", "kitty-specs")
+    watched.git("commit", "-q", "-m", "all gone")
+    assert not (watched.root / "kitty-specs").exists()
+    watched.write("doing")
+    watched.expect(P_D)
+
+
+def test_project_directory_deleted_and_made_again(watched: World) -> None:
+    aside = watched.directory / "aside"
+    watched.root.rename(aside)
+    watched.run_elsewhere("queue", "list")
+    aside.rename(watched.root)
+    watched.write("doing")
+    watched.expect(P_D)
+
+
+def test_polling(make_world: Callable[[str], World]) -> None:
+    world = make_world("")
+    world.mode = "W"
+    world.watching.append(Watching(world.root, world.environment, "--poll"))
+    world.move("doing")
+    world.expect(P_D)
+    world.write("for_review")
+    world.expect(P_D, D_R)
+
+
+def test_once(make_world: Callable[[str], World]) -> None:
+    world = make_world("")
+    world.write("doing")
+    done = world.run("watch", "--once", "--json")
+    assert [json.loads(line)["payload"]["new_status"] for line in done.stdout.splitlines()] == ["doing"]
+    assert world.run("watch", "--once").stdout == ""
+    world.expect(P_D)
+
+
+def test_switched_off(make_world: Callable[[str], World]) -> None:
+    world = make_world("")
+    world.environment = world.environment | {"KITTYWATCH": "0"}
+    assert "nothing is watched" in world.run("watch").stderr
+
+
+def test_lost_events_are_made_up_for_by_a_rescan(make_world: Callable[[str], World]) -> None:
+    """An overflow of the kernel's queue: 20,000 events while the watcher is stopped, and the change among them."""
+    limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    world = make_world("W")
+    process = world.watching[0].process
+    process.send_signal(signal.SIGSTOP)
+    noise = world.path().parent / "noise.txt"
+    for number in range(limit // 2 + 1000):
+        noise.write_text(str(number % 2))
+        noise.unlink()
+    world.write("doing")
+    process.send_signal(signal.SIGCONT)
+    world.expect(P_D)
