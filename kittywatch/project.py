@@ -32,6 +32,7 @@ class Project:
     store: Store
     warn: Warn
     writes: bool = True
+    restores: bool = False
 
     @classmethod
     def find(cls, start: Path, warn: Warn, *, writes: bool = True, wait_seconds: float = WAIT_SECONDS) -> Project:
@@ -50,7 +51,7 @@ class Project:
         if found.complete or not self.writes:
             return found
         site = Site(root, self.git.common, self.git.config("remote.origin.url"))
-        return ensure_identity(site, self.warn, remembered=self._remembered())
+        return ensure_identity(site, self.warn, remembered=self._remembered(), restore=self.restores)
 
     @cached_property
     def config(self) -> dict[str, Value]:

@@ -13,10 +13,14 @@ from kittywatch.project import Project
 from kittywatch.store.outbox import queue_length
 
 
-def open_project(ctx: click.Context, *, writes: bool = True) -> Project:
-    """The project around the current directory; gives it an identity where it has none, unless `writes` is off."""
+def open_project(ctx: click.Context, *, writes: bool = True, restores: bool = False) -> Project:
+    """The project around the current directory; gives it an identity where it has none, unless `writes` is off.
+
+    With `restores` on, also a known project's checkout that lacks the file gets it.
+    """
     output: Output = ctx.obj
     project = Project.find(Path.cwd(), output.warn, writes=writes)
+    project.restores = restores
     ctx.call_on_close(project.store.close)
     if writes:
         _ = project.identity

@@ -27,7 +27,7 @@ def init(ctx: click.Context, as_json: bool) -> None:
       kittywatch init --json
     """
     output: Output = ctx.obj
-    project = open_project(ctx)
+    project = open_project(ctx, restores=True)
     identity = project.identity
     seen = observe(project, "init")
     if as_json:

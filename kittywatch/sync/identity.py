@@ -4,7 +4,9 @@ Rules of this module (the end of the contract's protocol page):
 - A linked worktree uses the main worktree's file.
 - Of two processes that make an identity at once the first write wins, and the second reads it.
 - All other keys, comments and the order of the file survive every write.
-- A malformed file is kept in a copy beside it, and the identity is made anew.
+- A malformed file is kept in a copy beside it, and the identity is made anew. What can still be used of it stays.
+- A checkout of a branch that lacks the file, of a project that was observed, keeps the project's uuid and gets no
+  file: it would stand in the way of the next checkout, in a bisect for example. `init` puts it there.
 - Where nothing can be written there is no identity: `project_uuid` is None, and events wait in the queue.
 """
 
@@ -79,11 +81,14 @@ def identity_in(config: dict[str, Value]) -> ProjectIdentity:
     return ProjectIdentity(unique if _UUID4.match(unique) else None, slug, node)
 
 
-def ensure_identity(site: Site, warn: Callable[[str], None], *, remembered: str | None = None) -> ProjectIdentity:
+def ensure_identity(
+    site: Site, warn: Callable[[str], None], *, remembered: str | None = None, restore: bool = False
+) -> ProjectIdentity:
     """The project's identity, made or completed where needed.
 
     `remembered` is the uuid under which this repository was observed before: a checkout of a branch without the file
-    must not make another project of it. Never raises for the file system's sake; says through `warn` what is wrong.
+    must not make another project of it; `restore` writes the file also there. Never raises for the file system's
+    sake; says through `warn` what is wrong.
     """
     try:
         found = identity_in(read_config(site.root))
@@ -93,7 +98,7 @@ def ensure_identity(site: Site, warn: Callable[[str], None], *, remembered: str 
         pass
     try:
         with locked(site.lock_directory / "kittywatch.lock"):
-            return _complete(site, warn, remembered)
+            return _complete(site, warn, remembered, restore=restore)
     except OSError as error:
         warn(
             f"{site.root / CONFIG}: {error.strerror}; the project has no identity until it can be written, "
@@ -102,26 +107,31 @@ def ensure_identity(site: Site, warn: Callable[[str], None], *, remembered: str 
         return ProjectIdentity(None, project_slug(site), None)
 
 
-def _complete(site: Site, warn: Callable[[str], None], remembered: str | None) -> ProjectIdentity:
+def _complete(site: Site, warn: Callable[[str], None], remembered: str | None, *, restore: bool) -> ProjectIdentity:
     """Read again under the lock, and write what is missing."""
     path = site.root / CONFIG
+    malformed: PlainYamlError | None = None
     try:
         found = identity_in(read_config(site.root))
-        document = _load(path)
+        text, document = _load(path)
     except PlainYamlError as error:
-        copy = _keep_copy(path)
-        warn(f"{path}:{error.line}: {error.reason}; kept as {copy.name}, and the identity is made anew")
-        found, document = ProjectIdentity(None, None, None), None
+        malformed = error
+        found, text, document = _usable(path)
     if found.complete:
         return found
+    if malformed is not None:
+        copy = _keep_copy(path)
+        warn(f"{path}:{malformed.line}: {malformed.reason}; kept as {copy.name}, and the identity is made anew")
     made = ProjectIdentity(
         found.project_uuid or remembered or str(uuid.uuid4()),
         found.project_slug or project_slug(site),
         found.node_id or node_id(),
     )
+    if remembered is not None and malformed is None and not restore:
+        return made
     path.parent.mkdir(exist_ok=True)
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
-    data = _dump(document, made)
+    data = _with_identity(text, document, made).encode()
     if path.exists() and b"\r\n" in path.read_bytes():
         data = data.replace(b"\n", b"\r\n")
     replace_file(path, data, mode=mode)
@@ -136,7 +146,8 @@ def project_slug(site: Site) -> str:
 
 def repository_name(url: str) -> str | None:
     """The last part of a remote's URL or path: https, ssh, scp-like, file, Windows."""
-    last = re.split(r"[/\\:]", url.split("?", 1)[0].rstrip("/\\"))[-1]
+    url = re.sub(r"//[^/@]*@", "//", url.split("?", 1)[0])  # a password must not become a name
+    last = re.split(r"[/\\:]", url.rstrip("/\\"))[-1]
     return last.removesuffix(".git") or None
 
 
@@ -154,31 +165,57 @@ def _keep_copy(path: Path) -> Path:
     return copy
 
 
-def _yaml() -> Any:
+def _yaml(text: str) -> Any:
     from ruamel.yaml import YAML  # only where a file is written: its import costs more than an observation
 
     yaml = YAML()  # round trip: comments, quotes and order survive
     yaml.preserve_quotes = True
     yaml.width = 4096
+    # As far in as the file has it: mappings, and lists below their key.
+    nested = re.search(r"^[^\s#-][^\n]*:[ \t]*(?:#.*)?\n( +)[^\s#-]", text, re.MULTILINE)
+    item = re.search(r"^( *)[^\s#-][^\n]*:[ \t]*(?:#.*)?\n\1( +)- ", text, re.MULTILINE)
+    offset = len(item[2]) if item else 0
+    yaml.indent(mapping=len(nested[1]) if nested else 2, sequence=offset + 2, offset=offset)
     return yaml
 
 
-def _load(path: Path) -> Any:
-    """The file as ruamel.yaml keeps it, None where there is nothing in it."""
+def _load(path: Path) -> tuple[str, Any]:
+    """The file's text, and its mapping as ruamel.yaml keeps it, None where there is nothing in it."""
+    from ruamel.yaml.comments import CommentedMap
     from ruamel.yaml.error import YAMLError
 
     try:
-        document = _yaml().load(path.read_text("utf-8-sig"))
-    except FileNotFoundError:
-        return None
-    except YAMLError:
+        text = path.read_text("utf-8-sig")
+        document = _yaml(text).load(text)
+    except (FileNotFoundError, NotADirectoryError):
+        return "", None
+    except (YAMLError, ValueError, RecursionError):
         raise PlainYamlError(1, "it cannot be read") from None
-    if document is not None and not isinstance(document.get("project", {}), dict):
+    if document is None:
+        return text, None
+    if not isinstance(document, CommentedMap):
+        raise PlainYamlError(1, "it has no fields")
+    if not isinstance(document.get("project") or {}, dict):
         raise PlainYamlError(document.lc.key("project")[0] + 1, "project has no fields")
-    return document
+    return text, document
 
 
-def _dump(document: Any, made: ProjectIdentity) -> bytes:
+def _usable(path: Path) -> tuple[ProjectIdentity, str, Any]:
+    """What there is to keep of a file that plain YAML refuses: all of it where it only has anchors or tags."""
+    nobody = ProjectIdentity(None, None, None)
+    if path.stat().st_size > MAX_BYTES:
+        return nobody, "", None
+    try:
+        text, document = _load(path)
+    except PlainYamlError:
+        return nobody, "", None
+    project = document.get("project") if document is not None else None
+    fields: dict[str, Value] = {key: str(value) for key, value in (project or {}).items() if value is not None}
+    return identity_in({"project": fields}), text, document
+
+
+def _with_identity(text: str, document: Any, made: ProjectIdentity) -> str:
+    """The file with the identity in it. Where it has no project yet, everything else stays byte for byte."""
     from ruamel.yaml.comments import CommentedMap
     from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
@@ -187,13 +224,24 @@ def _dump(document: Any, made: ProjectIdentity) -> bytes:
         "slug": made.project_slug,
         "node_id": DoubleQuotedScalarString(made.node_id or ""),
     }
-    if document is None:
-        document = CommentedMap()
-    if "project" not in document:
+    if document is None or "project" not in document:
+        section = CommentedMap(project=CommentedMap(fields))
+        whole = text + ("" if not text or text.endswith("\n") else "\n") + _dumped("", section)
+        try:
+            if identity_in(read_mapping(whole)[0]) == made:
+                return whole
+        except PlainYamlError:
+            pass  # the mapping is written in braces, or ends with a mark
+    document = CommentedMap() if document is None else document
+    if not document.get("project"):
         document["project"] = CommentedMap()
     for key, value in fields.items():
         if document["project"].get(key) != value:
             document["project"][key] = value
-    buffer = io.BytesIO()
-    _yaml().dump(document, buffer)
+    return _dumped(text, document)
+
+
+def _dumped(text: str, document: Any) -> str:
+    buffer = io.StringIO()
+    _yaml(text).dump(document, buffer)
     return buffer.getvalue()
