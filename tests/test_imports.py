@@ -1,0 +1,207 @@
+"""What a process loads, and which way imports point."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import kittywatch
+
+PACKAGE = Path(kittywatch.__file__).parent
+HEAVY = {
+    "asyncio",
+    "click",
+    "email",
+    "git",
+    "http",
+    "httpx",
+    "importlib.metadata",
+    "jsonschema",
+    "rich",
+    "ruamel",
+    "ssl",
+    "ulid",
+    "unittest",
+    "watchdog",
+    "websockets",
+}
+_FILES = {"os", "io", "pathlib", "shutil", "tempfile", "glob", "fcntl", "msvcrt"}
+_NETWORK = {"socket", "ssl", "http", "urllib", "httpx", "websockets", "asyncio"}
+_TIME = {"time", "random", "secrets", "sched"}
+_PROCESSES = {"subprocess", "multiprocessing", "signal"}
+_EDGES = {"cli", "hub", "observe", "store", "sync"}
+
+# A part of the package: what it never imports, of the package and of the rest.
+NEVER: dict[str, tuple[set[str], set[str]]] = {
+    "workpackages": (
+        _EDGES | {"api", "by_hand", "derive", "emitter", "events", "home", "project", "stamp"},
+        {"sqlite3", "git", "yaml"} | _NETWORK | _PROCESSES | _TIME,
+    ),
+    "derive": (
+        _EDGES | {"api", "by_hand", "emitter", "events", "home", "project", "stamp"},
+        {"sqlite3", "git"} | _FILES | _NETWORK | _PROCESSES | _TIME,
+    ),
+    "events": (
+        _EDGES | {"api", "by_hand", "derive", "emitter", "home", "project", "stamp", "workpackages"},
+        {"sqlite3", "git", "pathlib"} | _NETWORK | _PROCESSES,
+    ),
+    "stamp": (
+        _EDGES | {"api", "by_hand", "emitter", "home", "project"},
+        {"sqlite3", "git"} | _FILES | _NETWORK | _PROCESSES | _TIME,
+    ),
+    "store": (
+        {"api", "by_hand", "cli", "emitter", "hub", "observe", "project", "sync"},
+        {"git"} | _NETWORK | _PROCESSES,
+    ),
+    "emitter": ({"api", "cli", "hub", "observe", "project", "sync"}, {"git"} | _FILES | _NETWORK | _PROCESSES),
+    "by_hand": ({"api", "cli", "hub", "observe", "project", "sync"}, {"git"} | _FILES | _NETWORK | _PROCESSES),
+    "observe": ({"api", "cli", "hub"}, {"sqlite3"} | _NETWORK),
+    "sync": ({"api", "cli", "derive", "hub", "observe"}, {"sqlite3", "git"}),
+    "errors": (_EDGES | {"derive", "events", "workpackages"}, {"sqlite3"} | _PROCESSES | _NETWORK),
+    "project": ({"api", "cli", "hub"}, {"sqlite3"} | _NETWORK | _PROCESSES),
+    "api": ({"cli", "hub", "sync"}, {"sqlite3"} | _NETWORK | _PROCESSES),
+}
+# The only modules that may import something.
+ONLY: dict[str, set[str]] = {
+    "sqlite3": {"store", "emitter", "hub"},
+    "subprocess": {"observe/git.py", "observe/hooks.py", "hub", "cli", "sync", "demo"},
+    "click": {"cli"},
+    "rich": {"cli"},
+    "watchdog": {"observe"},
+    "ruamel": {"sync/identity.py", "workpackages"},
+}
+
+
+def _modules() -> Iterator[tuple[str, Path]]:
+    """Every module with its path below the package."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield path.relative_to(PACKAGE).as_posix(), path
+
+
+def _part(place: str) -> str:
+    return place.split("/")[0].removesuffix(".py")
+
+
+def _imported(path: Path) -> set[str]:
+    """The full names of what a module imports anywhere, but for what only a type checker sees."""
+    tree = ast.parse(path.read_text("utf-8"))
+    unseen = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if id(node) in unseen:
+            continue
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module is not None
+            assert node.level == 0, f"{path}: imports are absolute"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def _parts_of(names: set[str]) -> set[str]:
+    return {name.split(".")[1] for name in names if name.startswith("kittywatch.") and name.count(".")}
+
+
+@pytest.mark.parametrize(("place", "path"), list(_modules()))
+def test_imports_point_inward(place: str, path: Path) -> None:
+    names = _imported(path)
+    top = {name.split(".")[0] for name in names}
+    ours, others = NEVER.get(_part(place), (set(), set()))
+    assert not _parts_of(names) & ours
+    assert not top & others
+    for module, homes in ONLY.items():
+        if module in top:
+            assert place in homes or _part(place) in homes, f"only {sorted(homes)} import {module}"
+
+
+def test_only_one_module_starts_git() -> None:
+    starting = [
+        place
+        for place, path in _modules()
+        if any(
+            isinstance(node, ast.List)
+            and node.elts
+            and isinstance(node.elts[0], ast.Constant)
+            and node.elts[0].value == "git"
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        )
+    ]
+    assert starting == ["observe/git.py"]
+
+
+def test_sql_is_in_the_store_alone() -> None:
+    words = ("SELECT ", "INSERT ", "UPDATE ", "DELETE FROM ", "CREATE TABLE ")
+    with_sql = [
+        place
+        for place, path in _modules()
+        if any(
+            isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith(words)
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        )
+    ]
+    assert with_sql
+    assert {_part(place) for place in with_sql} <= {"store", "hub"}
+
+
+def _loaded(program: str, directory: Path) -> set[str]:
+    """The modules that a process has loaded when its program is through, packages and all above them."""
+    listing = "import sys; print(*sorted(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{program}\n{listing}"],
+        cwd=directory,
+        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stdout.split())
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with an identity, as it is after the first command."""
+    root = tmp_path / "project"
+    (root / ".kittify").mkdir(parents=True)
+    (root / ".kittify" / "config.yaml").write_text(
+        'project:\n  uuid: "7a4e4b0e-52a6-4c0a-9d7e-0d5f3b1c2a10"\n  slug: shop\n  node_id: "0123456789ab"\n'
+    )
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    return root
+
+
+def test_the_package_alone_loads_nothing_of_it(project: Path) -> None:
+    bare = _loaded("", project)
+    assert {name for name in _loaded("import kittywatch", project) - bare if name.startswith("kittywatch")} == {
+        "kittywatch"
+    }
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "from kittywatch import emit_wp_status_changed as emit\n"
+        "assert emit('WP01', 'planned', 'doing', feature_slug='001-login')",
+        "from pathlib import Path\n"
+        "from kittywatch.observe.observation import observe\n"
+        "from kittywatch.project import Project\n"
+        "observe(Project.find(Path.cwd(), print), 'post-commit', worktree=False, hook='post-commit')",
+    ],
+    ids=["emission", "observation"],
+)
+def test_an_emission_loads_only_what_it_needs(project: Path, program: str) -> None:
+    loaded = _loaded(program, project)
+    assert "kittywatch.emitter" in loaded
+    assert not {name for name in HEAVY if name in loaded}
+    assert not {name for name in loaded if name.startswith(("kittywatch.cli", "kittywatch.hub"))}
