@@ -234,10 +234,10 @@ def alone(common: Path) -> Iterator[str | None]:
     note = common / "kittywatch-watch.pid"
     with locked(path, wait=False) as held:
         if not held:
-            try:
-                yield note.read_text("utf-8").strip() or "another process"
-            except OSError:
-                yield "another process"
+            holder = ""
+            with contextlib.suppress(OSError):
+                holder = note.read_text("utf-8").strip()
+            yield holder or "another process"
             return
         with contextlib.suppress(OSError):
             note.write_text(f"process {os.getpid()}\n", "utf-8")
