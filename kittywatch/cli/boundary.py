@@ -27,8 +27,9 @@ DONE, FAILED, USAGE, BUG, AUTHENTICATION, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 def run(command: click.Command, arguments: list[str], **options: Any) -> int:
     """Run a command; returns its exit code, having said what went wrong."""
+    output = Output()  # the command sets how loud and how colourful
     try:
-        result = command.main(arguments, standalone_mode=False, **options)
+        result = command.main(arguments, standalone_mode=False, obj=output, **options)
         sys.stdout.flush()
     except click.exceptions.Exit as stop:
         return stop.exit_code
@@ -46,15 +47,13 @@ def run(command: click.Command, arguments: list[str], **options: Any) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except KittywatchError as error:
-        _output(command).error(str(error), error.remedy)
+        output.error(str(error), error.remedy)
+        if output.verbose:
+            click.echo("".join(f"{plain(line)}\n" for line in traceback.format_exc().splitlines()), err=True, nl=False)
         return FAILED
     except Exception:
         return _bug(arguments)
     return result if isinstance(result, int) else DONE
-
-
-def _output(command: click.Command) -> Output:
-    return Output()
 
 
 def _bug(arguments: list[str]) -> int:

@@ -35,12 +35,17 @@ def _what(event: Event) -> str:
         case Assignment() as assignment:
             return f"{assignment.phase} by {assignment.agent_id}"
         case FeatureCreation() as feature:
-            return f"feature created, {feature.wp_count} work packages"
+            return f"feature created, {counted(feature.wp_count, 'work package')}"
         case Completion() as completion:
-            return f"feature completed, {completion.total_wps} work packages"
+            return f"feature completed, {counted(completion.total_wps, 'work package')}"
         case HistoryEntry() as entry:
             return f"{entry.entry_type} by {entry.author}: {entry.entry_content}"
         case LoggedError() as error:
             return f"error: {error.error_message}"
         case Resolution() as resolution:
             return f"no longer waits for {resolution.dependency_wp_id}"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 event`, `2 events`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -72,7 +72,8 @@ def cli(ctx: click.Context, directory: Path | None, quiet: bool, verbose: bool, 
             os.chdir(directory)
         except OSError as error:
             raise click.BadParameter(f"{directory}: {error.strerror}", param_hint="-C") from None
-    ctx.obj = Output(quiet=quiet, verbose=verbose, color=color)
+    output = ctx.ensure_object(Output)
+    output.quiet, output.verbose, output.color = quiet, verbose, color
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -24,13 +24,13 @@ class Output:
     warnings: list[str] = field(default_factory=list)
 
     def data(self, text: str) -> None:
-        """One line of what was asked for."""
-        click.echo(text, color=self.colors(sys.stdout.isatty()))
+        """What was asked for: a line, or lines. In JSON, what `plain` shows by code points means the same."""
+        click.echo(_plain_lines(text), color=self.colors(sys.stdout.isatty()))
 
     def say(self, text: str) -> None:
         """One line for people; silent with -q."""
         if not self.quiet:
-            click.echo(text, err=True, color=self.colors(sys.stderr.isatty()))
+            click.echo(_plain_lines(text), err=True, color=self.colors(sys.stderr.isatty()))
 
     def warn(self, text: str) -> None:
         """A warning, each once."""
@@ -51,7 +51,22 @@ class Output:
 
 
 def plain(text: str) -> str:
-    """Text without what a terminal would act on: control and formatting characters are shown as their code points."""
-    return "".join(
-        f"\\u{ord(char):04x}" if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") else char for char in text
-    )
+    """Text without what a terminal would act on: control and formatting characters are shown as their code points.
+
+    Those beyond four digits as two, the way JSON has it, so that JSON stays the same value.
+    """
+    if text.isprintable():
+        return text
+    return "".join(_code_points(char) if unicodedata.category(char) in _ACTED_ON else char for char in text)
+
+
+_ACTED_ON = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+def _code_points(char: str) -> str:
+    units = char.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+
+
+def _plain_lines(text: str) -> str:
+    return "\n".join(plain(line) for line in text.split("\n"))

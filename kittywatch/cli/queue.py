@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from kittywatch.cli.context import open_project
-from kittywatch.cli.lines import event_line
+from kittywatch.cli.lines import counted, event_line
 from kittywatch.cli.output import Output
 from kittywatch.errors import KittywatchError
 from kittywatch.events import from_json
@@ -89,7 +89,7 @@ def export(ctx: click.Context, file: Path) -> None:
         raise KittywatchError(f"{file} is there already", remedy="name a file that doesn't exist yet") from None
     except OSError as error:
         raise KittywatchError(f"{file}: {error.strerror}", remedy="name a file that can be written") from None
-    output.say(f"{len(rows)} events written to {file}; they go on waiting")
+    output.say(f"{counted(len(rows), 'event')} written to {file}; still waiting for delivery")
 
 
 def _rows(ctx: click.Context, *, prefix: str = "", limit: int | None = None) -> list[QueueRow]:
