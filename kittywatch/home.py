@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 DEFAULT_MAX_QUEUE = 10_000
 DEFAULT_INTERVAL_SECONDS = 300.0
@@ -29,8 +30,7 @@ def node_id() -> str:
     return hashlib.sha256(f"{socket.gethostname()}:{user}".encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
-@dataclass(frozen=True, slots=True)
-class SyncSettings:
+class SyncSettings(Struct, frozen=True):
     """The `[sync]` of config.toml. No event is ever dropped at `max_queue_size`; commands warn past it."""
 
     server_url: str | None = None

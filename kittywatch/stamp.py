@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from kittywatch.derive.book import BrokenTold, FeatureTold, PackageTold, Telling
 from kittywatch.derive.steps import Step
@@ -28,8 +28,7 @@ from kittywatch.events import (
 from kittywatch.workpackages.reader import WorkPackage
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(Struct, frozen=True):
     """What every event of one checkout carries; see the contract for each field.
 
     `target_branch` is the repository's default branch, asked for only where a feature doesn't name its own.
@@ -54,8 +53,7 @@ class Stamp:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """An event that lacks its tick. `source` says where it came from, for `explain`."""
 
     payload: Payload

@@ -10,8 +10,9 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from kittywatch.events import Event, to_json
 
@@ -23,8 +24,7 @@ _LOG = (
 _QUEUE = "INSERT OR IGNORE INTO queue (event_id, event_type, data, timestamp) VALUES (?, ?, ?, ?)"
 
 
-@dataclass(frozen=True, slots=True)
-class LogRow:
+class LogRow(Struct, frozen=True):
     """One event as it stands in the log; `data` is its JSON, `told_at` and `delivered_at` seconds since 1970."""
 
     sequence: int
@@ -41,8 +41,7 @@ class LogRow:
         return str(json.loads(self.source).get("observer", ""))
 
 
-@dataclass(frozen=True, slots=True)
-class QueueRow:
+class QueueRow(Struct, frozen=True):
     """One event that waits; `retry_count` counts the times that a server refused it."""
 
     key: int

@@ -11,7 +11,6 @@ from typing import TypeVar
 from kittywatch.errors import StoreCorruptError, StoreError
 from kittywatch.store import clock
 from kittywatch.store.database import NAME, WAIT_SECONDS, Database, MovedError
-from kittywatch.store.salvage import finish_salvage, salvage
 
 Result = TypeVar("Result")
 _ATTEMPTS = 10
@@ -74,6 +73,8 @@ class Store:
             try:
                 return self._on_current(work)
             except StoreCorruptError:
+                from kittywatch.store.salvage import salvage  # hardly ever needed
+
                 self.close()
                 self._warn(salvage(self.path, clock.read_copy(self._clock_path)))
                 return self._on_current(work)
@@ -89,7 +90,10 @@ class Store:
 
     def _open(self) -> Database:
         if self._database is None:
-            finish_salvage(self.path)
+            if not self.exists:
+                from kittywatch.store.salvage import finish_salvage
+
+                finish_salvage(self.path)
             self._database = Database(self.path, wait_seconds=self._wait_seconds)
             self.least_tick = clock.read_copy(self._clock_path)
         return self._database

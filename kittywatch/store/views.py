@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from kittywatch.derive.settle import Known
 from kittywatch.derive.snapshot import Key
@@ -13,8 +14,7 @@ from kittywatch.store.ledger import Ledger
 DETACHED = "HEAD"
 
 
-@dataclass(frozen=True, slots=True)
-class Checkout:
+class Checkout(Struct, frozen=True):
     """A worktree that was observed: the branch it was on (DETACHED without one), and its HEAD log's size then."""
 
     key: int
@@ -23,8 +23,7 @@ class Checkout:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """A branch in a checkout: the commit it showed when it was last looked at, None before the first commit."""
 
     key: int
