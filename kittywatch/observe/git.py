@@ -190,7 +190,17 @@ class Git:
         `since` is left out, with all that it reaches.
         """
         revisions = [tip] if since is None else [tip, f"^{since}"]
-        command = ["log", "--first-parent", "-m", "--reverse", *_RAW, _FORMAT, *revisions, "--", SPECS]
+        command = [
+            "log",
+            "--first-parent",
+            "--diff-merges=first-parent",
+            "--reverse",
+            *_RAW,
+            _FORMAT,
+            *revisions,
+            "--",
+            SPECS,
+        ]
         return _commits(self.run(*command))
 
     def difference(self, old: str, new: str) -> tuple[tuple[File, ...], tuple[str, ...]]:
