@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -82,9 +83,13 @@ class TreeWatch:
         self._handler = _Handler(hear)
         self._warn = warn
         self._log = _Overflow(lost)
-        self._observer: BaseObserver = self._poller() if poll else Observer()
         self._watches: dict[tuple[Path, bool], ObservedWatch] = {}
         self.polling = poll
+        try:
+            self._observer: BaseObserver = self._poller() if poll else Observer()
+        except OSError as error:
+            warn(f"the file system can't be watched ({error.strerror}); polling every {POLL_SECONDS:g} s instead")
+            self._observer, self.polling = self._poller(), True
         logging.getLogger("watchdog").addHandler(self._log)
         logging.getLogger("watchdog").propagate = False
         self._observer.start()
@@ -104,6 +109,24 @@ class TreeWatch:
                 raise
             self._poll_instead(f"{directory} can't be watched ({error.strerror}; see fs.inotify.max_user_watches)")
             self._schedule(directory, below)
+        if below:
+            self.check()
+
+    def check(self) -> None:
+        """Poll from now on if the kernel's watches are used up.
+
+        For a directory below a watched one watchdog passes over that error in silence, at the start and when the
+        directory appears later. So one more watch is asked for, which then fails as well.
+        """
+        if self.polling:
+            return
+        with tempfile.TemporaryDirectory(prefix="kittywatch-") as probe:
+            try:
+                self._observer.unschedule(self._observer.schedule(self._handler, probe, event_filter=_EVENTS))
+            except OSError as error:
+                self._poll_instead(
+                    f"not every directory can be watched ({error.strerror}; fs.inotify.max_user_watches)"
+                )
 
     def forget(self, directory: Path) -> None:
         """A directory is gone; when it comes back it is watched anew."""

@@ -146,6 +146,8 @@ class Watcher:
             return
         self._watch.watch(root / SPECS, below=True)
         self._watch.watch(watched.git.directory / "logs", below=False)
+        if paths is None:
+            self._watch.check()
         try:
             seen = watched.observer.observe(paths=paths, patient=False)
         except (GitError, StoreError, OSError) as error:

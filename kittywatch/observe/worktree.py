@@ -31,12 +31,10 @@ def read_file(root: Path, path: str) -> tuple[bytes, float] | None:
 
     None where there is none that may be read. Believes two equal reads: one alone may be torn, if somebody writes.
     """
-    target = root / path
     try:
-        if target.is_symlink() or target.parent.is_symlink():
-            target = target.resolve(strict=True)
-            if not target.is_relative_to(root.resolve()):
-                return None
+        target = (root / path).resolve(strict=True)  # a link anywhere on the way may lead out of the project
+        if not target.is_relative_to(root.resolve()):
+            return None
         last = _read(target)
         for _ in range(_READS):
             again = _read(target)

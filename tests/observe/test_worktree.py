@@ -1,0 +1,78 @@
+"""R1, R5: which files of a worktree are read, and how."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from kittywatch.observe.worktree import read_file
+from kittywatch.workpackages.reader import MAX_BYTES
+
+PATH = "kitty-specs/001-login/tasks/WP01.md"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "project"
+    (root / PATH).parent.mkdir(parents=True)
+    return root
+
+
+def _data(root: Path) -> bytes | None:
+    read = read_file(root, PATH)
+    return read[0] if read else None
+
+
+def test_a_regular_file(root: Path) -> None:
+    (root / PATH).write_bytes(b"text")
+    assert _data(root) == b"text"
+
+
+def test_no_more_than_a_work_package_may_be_long(root: Path) -> None:
+    (root / PATH).write_bytes(b"x" * (MAX_BYTES + 100))
+    assert len(_data(root) or b"") == MAX_BYTES + 1
+
+
+def test_a_link_within_the_project(root: Path) -> None:
+    (root / "elsewhere.md").write_bytes(b"text")
+    (root / PATH).symlink_to(root / "elsewhere.md")
+    assert _data(root) == b"text"
+
+
+def test_a_link_out_of_the_project(root: Path) -> None:
+    (root.parent / "secret.md").write_bytes(b"secret")
+    (root / PATH).symlink_to(root.parent / "secret.md")
+    assert _data(root) is None
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_a_directory_that_is_a_link_out_of_the_project(root: Path, depth: int) -> None:
+    """A link anywhere on the way leads out just as well."""
+    parts = PATH.split("/")
+    outside = root.parent / "outside"
+    (outside / Path(*parts[depth:])).parent.mkdir(parents=True)
+    (outside / Path(*parts[depth:])).write_bytes(b"secret")
+    place = root / Path(*parts[:depth])
+    for directory in sorted((one for one in place.rglob("*") if one.is_dir()), reverse=True):
+        directory.rmdir()
+    place.rmdir()
+    place.symlink_to(outside)
+    assert _data(root) is None
+
+
+def test_a_pipe_is_not_waited_for(root: Path) -> None:
+    os.mkfifo(root / PATH)
+    assert _data(root) is None
+
+
+def test_a_directory_and_nothing(root: Path) -> None:
+    assert _data(root) is None
+    (root / PATH).mkdir()
+    assert _data(root) is None
+
+
+def test_a_loop_of_links(root: Path) -> None:
+    (root / PATH).symlink_to(root / PATH)
+    assert _data(root) is None
