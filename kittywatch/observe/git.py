@@ -51,9 +51,10 @@ _LOCAL = frozenset(
 )
 _QUIET = {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "LANGUAGE": "C", "GIT_TERMINAL_PROMPT": "0"}
 _CONFIG = ("-c", "log.showSignature=false", "-c", "log.showRoot=true", "-c", "core.fsmonitor=false")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RAW = ("-z", "--raw", "--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all")
 _ID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
-_FORMAT = "--format=tformat:%x01%H %P%x01%aI"
+_FORMAT = "--format=tformat:%x01%H %P%x01%at %ct"
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,7 +363,19 @@ def _commits(out: bytes) -> Iterator[Commit]:
             changes.append(part)
         changed, removed = _changes(iter(changes))
         commit, *parents = ids.split()
-        yield Commit(commit, tuple(parents), datetime.fromisoformat(moment).astimezone(UTC), changed, removed)
+        yield Commit(commit, tuple(parents), _moment(moment.split(" ")), changed, removed)
+
+
+def _moment(stated: Iterable[str]) -> datetime:
+    """The first of some times that is one: what old tools wrote into commits may be out of every range, or nothing."""
+    for seconds in stated:
+        try:
+            moment = datetime.fromtimestamp(int(seconds), UTC)
+        except (ValueError, OverflowError, OSError):
+            continue
+        if moment >= _EPOCH:
+            return moment
+    return _EPOCH
 
 
 def _changes(parts: Iterator[bytes]) -> tuple[tuple[File, ...], tuple[str, ...]]:

@@ -6,6 +6,7 @@ import json
 import lzma
 import shutil
 import subprocess
+import sys
 from collections import defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +15,11 @@ from typing import Any
 import pytest
 
 from kittywatch.errors import GitError, NotAProjectError
+from kittywatch.events import from_json
 from kittywatch.observe import replay as replay_module
 from kittywatch.observe.observation import observe
 from kittywatch.observe.replay import Replay, Scope, Summary
+from kittywatch.store import outbox
 from kittywatch.sync.identity import CONFIG
 from tests.history.replaying import briefs, fingerprint, ids, lanes, opened, replay
 from tests.history.script import LOGIN, ODD, Repository, build, text, wp
@@ -446,6 +449,67 @@ def test_nobodys_configuration_changes_a_history(root: Path, home: Path, own_hom
         (root / wp(LOGIN, "WP09")).write_text(text("WP09", "Nine", "doing"), encoding="utf-8")
         told = lanes(observe(project, "watch").events)
     assert told == ["WP01 done→doing", "WP09 created", "WP09 planned→doing"]
+
+
+@pytest.mark.parametrize(
+    ("author", "expected"),
+    [
+        ("1700000000 +0000", "2023-11-14T22:13:20Z"),
+        ("1700000000 +051800", "2023-11-14T22:13:20Z"),
+        ("1700000000 -9999", "2023-11-14T22:13:20Z"),
+        ("0 +0000", "1970-01-01T00:00:00Z"),
+        ("253402300799 -0800", "9999-12-31T23:59:59Z"),
+        ("253402300800 +0000", "2026-02-01T12:00:00Z"),
+        ("99999999999999999999 +0000", "2026-02-01T12:00:00Z"),
+        ("-5 +0000", "2026-02-01T12:00:00Z"),
+        ("yesterday", "2026-02-01T12:00:00Z"),
+    ],
+)
+def test_what_old_tools_wrote_for_a_time(tmp_path: Path, home: Path, author: str, expected: str) -> None:
+    """D5: the author's time in any zone that was ever written; the committer's where there is none."""
+    repository = Repository(tmp_path / "dates")
+    repository.commit("02-01", files={wp(LOGIN, "WP01"): text("WP01", "Log in", "doing")})
+    lines = repository.git("cat-file", "commit", "HEAD").split("\n")
+    lines = [f"author A <a@example.invalid> {author}" if line.startswith("author ") else line for line in lines]
+    made = subprocess.run(
+        ["git", "hash-object", "-t", "commit", "-w", "--stdin", "--literally"],
+        cwd=repository.root,
+        input="\n".join(lines).encode(),
+        capture_output=True,
+        check=True,
+    )
+    repository.git("reset", "-q", "--hard", made.stdout.decode().strip())
+    assert {one["at"] for one in briefs(replay(repository.root, home))} == {expected}
+
+
+def test_replays_at_once(root: Path, home: Path) -> None:
+    """O1: several processes replay one history at the same moment: each event is told once, and in order."""
+    program = (
+        "import sys; from pathlib import Path;"
+        "from kittywatch.observe import replay; from kittywatch.project import Project;"
+        "replay.BATCH = 2; project = Project.find(Path('.'), len);"
+        "run = replay.Replay(project.git, project.names, project.emitter); print('ready', flush=True);"
+        "sys.stdin.readline(); print(sum(len(events) for events in run.run('HEAD')))"
+    )
+    running = [
+        subprocess.Popen([sys.executable, "-c", program], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    for process in running:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+    for process in running:
+        assert process.stdin is not None
+        process.stdin.write(b"go\n")
+        process.stdin.flush()
+    counts = [int(process.communicate()[0]) for process in running]
+    assert sum(counts) == len(EXPECTED)
+    with opened(root, home) as project:
+        nothing: list[outbox.LogRow] = []
+        rows = project.emitter.read(lambda connection, row: outbox.logged(connection, row), default=nothing)
+    told = [from_json(row.data) for row in rows]
+    assert [event.lamport_clock for event in told] == list(range(1, len(EXPECTED) + 1))
+    assert briefs(told) == EXPECTED
 
 
 def test_without_a_commit(tmp_path: Path, home: Path) -> None:
