@@ -60,7 +60,7 @@ def _pairs(events: Iterator[Any], depth: int, lines: dict[str, int] | None = Non
             return pairs
         key = _value(event, events, depth)
         if not isinstance(key, str):
-            key = str(key)
+            key = event.value if key is None else str(key)  # as a key, null is a word
         if lines is not None:
             lines[key] = event.start_mark.line + 1
         pairs[key] = _value(next(events), events, depth)

@@ -96,7 +96,7 @@ def test_deep_nesting_is_refused(opening: str) -> None:
 
 
 def test_keys_that_are_no_text() -> None:
-    assert read_mapping("? [x]\n: y\n? null\n: z\n")[0] == {"['x']": "y", "None": "z"}
+    assert read_mapping("? [x]\n: y\n? null\n: z\n")[0] == {"['x']": "y", "null": "z"}
 
 
 @given(st.text(max_size=200))
