@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from kittywatch.emitter import EventEmitter
 from kittywatch.observe.git import Git
+from kittywatch.store import salvage as salvaging
 from kittywatch.store.database import NAME
 from kittywatch.store.salvage import salvage
 from tests.store import stores
@@ -149,6 +151,81 @@ def test_what_the_queue_still_has_goes_back_into_the_log(home: Path, emitter_at:
     assert [row[0] for row in stores.rows(home, "SELECT event_id FROM events ORDER BY lamport")] == told
     assert [row[0] for row in stores.rows(home, "SELECT event_id FROM ledger ORDER BY position")] == told
     assert stores.rows(home, "SELECT key FROM projects") == [(stores.UUID,)]
+
+
+def test_lost_rows_of_the_ledger_go_back_to_where_they_stood(
+    home: Path, git: Git, emitter_at: Callable[..., EventEmitter]
+) -> None:
+    first = emitter_at(home)
+    told = stores.replay(git, first)
+    first.store.close()
+    order = stores.rows(home, "SELECT wp_id, event_id FROM ledger ORDER BY wp_id, position")
+    stores.execute(home, "DELETE FROM ledger WHERE id % 3 = 0 OR wp_id = 'WP03' OR kind = 'created'")
+    stores.break_an_index(home)
+
+    salvage(home / NAME, 0)
+
+    assert stores.rows(home, "SELECT wp_id, event_id FROM ledger ORDER BY wp_id, position") == order
+    assert stores.replay(git, emitter_at(home)) == []
+    assert stores.check_whole(home, told) == len(told)
+
+
+def test_what_a_history_told_goes_back_before_the_baseline(home: Path, emitter_at: Callable[..., EventEmitter]) -> None:
+    """Told after the baseline, it happened before: the first event of the log is the last of the ledger."""
+    target = emitter_at(home)
+    live, created, past = (
+        target.emit_wp_status_changed("WP01", "doing", "done", feature_slug=stores.FEATURE),
+        target.emit_wp_created("WP01", "Part", [], stores.FEATURE),
+        target.emit_wp_status_changed("WP01", "planned", "doing", feature_slug=stores.FEATURE),
+    )
+    target.store.close()
+    assert live
+    assert created
+    assert past
+    columns = "project, feature, wp_id, position, kind, lane, event_id"
+    for lost in ("created", "past", "live"):
+        stores.execute(home, "DELETE FROM ledger")
+        for position, (name, kind, lane, event) in enumerate(
+            [
+                ("created", "created", "planned", created),
+                ("past", "step", "doing", past),
+                ("baseline", "baseline", "doing", None),
+                ("live", "step", "done", live),
+            ]
+        ):
+            told = f"'{event['event_id']}'" if event else "NULL"
+            row = f"1, '{stores.FEATURE}', 'WP01', {position}, '{kind}', '{lane}', {told}"
+            if name != lost:
+                stores.execute(home, f"INSERT INTO ledger ({columns}) VALUES ({row})")
+        stores.break_an_index(home)
+        salvage(home / NAME, 0)
+        kinds = [
+            f"{kind} {lane}" for kind, lane in stores.rows(home, "SELECT kind, lane FROM ledger ORDER BY position")
+        ]
+        assert kinds == ["created planned", "step doing", "baseline doing", "step done"], lost
+
+
+def test_nobody_writes_into_the_damaged_file_while_it_is_mended(
+    home: Path, emitter_at: Callable[..., EventEmitter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = emitter_at(home)
+    stores.steps(first, 3)
+    stores.break_an_index(home)
+    late: list[str] = []
+    writer = emitter_at(home, late.append, wait_seconds=0.01)
+    carry_over = salvaging._carry_over
+
+    def meanwhile(source: sqlite3.Connection, into: sqlite3.Connection) -> dict[str, int]:
+        counts = carry_over(source, into)
+        assert stores.note(writer, "too late to be carried over") is None
+        return counts
+
+    monkeypatch.setattr(salvaging, "_carry_over", meanwhile)
+    salvage(home / NAME, 0)
+
+    assert late
+    assert stores.note(writer, "into the new one") is not None
+    assert stores.check_whole(home) == 4
 
 
 def test_a_sound_database_is_left_alone(home: Path, emitter_at: Callable[..., EventEmitter]) -> None:
