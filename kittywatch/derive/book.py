@@ -6,9 +6,11 @@ The store fills a book, `tell` writes into it, the store saves what was written.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, TypeAlias
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from kittywatch.derive.edits import WorktreeLook, settle_commit, settle_discard
 from kittywatch.derive.log import Entry, Log
@@ -21,8 +23,7 @@ Telling: TypeAlias = "FeatureTold | PackageTold | BrokenTold"
 KnownKind: TypeAlias = Literal["told", "baseline", "elsewhere"]
 
 
-@dataclass(frozen=True, slots=True)
-class FeatureTold:
+class FeatureTold(Struct, frozen=True):
     """A feature was seen for the first time."""
 
     feature: str
@@ -31,16 +32,14 @@ class FeatureTold:
     commit: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class PackageTold:
+class PackageTold(Struct, frozen=True):
     """A work package was created, or took a step."""
 
     told: Told
     commit: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class BrokenTold:
+class BrokenTold(Struct, frozen=True):
     """A content that cannot be read, told once."""
 
     broken: BrokenContent
@@ -48,8 +47,7 @@ class BrokenTold:
     commit: str | None
 
 
-@dataclass
-class Book:
+class Book(Struct):
     """A project's logs, where one view stands with each work package, and what is known besides.
 
     `before` is where the view stood when the observation began, as far as that has changed. `edits` is what the

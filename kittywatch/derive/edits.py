@@ -8,8 +8,10 @@ being committed was discarded, which is a transition as well (rule O5).
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from kittywatch.derive.log import Entry, Log
 from kittywatch.derive.settle import Known, Rules, Settled, Sighting, settle
@@ -18,8 +20,7 @@ from kittywatch.derive.steps import Shown, shown
 from kittywatch.workpackages.reader import WorkPackage
 
 
-@dataclass(frozen=True, slots=True)
-class WorktreeLook:
+class WorktreeLook(Struct, frozen=True):
     """What a worktree shows at a moment.
 
     `edited` differ from the commit that is checked out, `clean` don't; a work package in neither has no file, or one

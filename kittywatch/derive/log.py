@@ -10,16 +10,16 @@ Entries that were not told stand for what kittywatch may not tell by itself: `ba
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from kittywatch.workpackages.lanes import Lane
 
 EntryKind: TypeAlias = Literal["created", "step", "baseline", "elsewhere"]
 
 
-@dataclass(eq=False, slots=True)
-class Entry:
+class Entry(Struct, eq=False):
     """One entry; `key` is its row in the store, None until it is stored. `lane` is the lane after it."""
 
     kind: EntryKind

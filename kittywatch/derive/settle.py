@@ -11,9 +11,11 @@ This is where exactly once is decided (rules O1, O3, O4, O10). In this order:
 from __future__ import annotations
 
 from collections.abc import Callable, Set
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from kittywatch.derive.log import Entry, Log, match
 from kittywatch.derive.snapshot import Origin
@@ -24,16 +26,14 @@ from kittywatch.workpackages.reader import WorkPackage
 _TICK = timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """Where a view stands with a work package: what it last showed, and the entry of the log that it came with."""
 
     shown: Shown
     cursor: Entry | None
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(Struct, frozen=True):
     """One work package in one snapshot. `landed` are the entries that this commit is known to have brought."""
 
     package: WorkPackage
@@ -44,8 +44,7 @@ class Sighting:
     past: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """One thing to tell of a work package: its creation (`step` is None) or a step, and its entry in the log."""
 
     package: WorkPackage
@@ -58,8 +57,7 @@ Identify: TypeAlias = Callable[[WorkPackage, "Step | None", datetime], str]
 """The event id of a creation or a step at a moment (rule O9)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """How to settle. `history` tells the past of a log: new entries go where the cursor stands, not to the end."""
 
     names: LaneNames
@@ -67,8 +65,7 @@ class Rules:
     mode: Literal["live", "history"] = "live"
 
 
-@dataclass
-class Settled:
+class Settled(Struct):
     """What became of a sighting: where the view stands now, what is to be told, in order, and what is not.
 
     `already_told` counts what was found in the log, `withheld` what is not told because it was made elsewhere.

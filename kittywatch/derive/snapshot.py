@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, TypeAlias
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from kittywatch.workpackages.features import Meta
 from kittywatch.workpackages.reader import Problem, WorkPackage
@@ -17,16 +19,14 @@ Origin: TypeAlias = Literal["here", "side", "elsewhere"]
 """Whose news a snapshot is: made here; made here, and come in through the other side of a merge; made elsewhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class FeatureFacts:
+class FeatureFacts(Struct, frozen=True):
     """What a feature's own files said at the time of a snapshot; `work_packages` counts those with a valid lane."""
 
     meta: Meta
     work_packages: int
 
 
-@dataclass(frozen=True, slots=True)
-class BrokenContent:
+class BrokenContent(Struct, frozen=True):
     """A file that cannot count, and the id of the content for which that is told once (rule R5)."""
 
     problem: Problem
@@ -35,8 +35,7 @@ class BrokenContent:
     content: str
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """The work packages that changed with one commit (`commit` is its id), or in a worktree (`commit` is None).
 
     `moment` is the commit's author time, or the time of observation. `past` says that the commit was there before

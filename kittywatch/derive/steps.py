@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+
+from msgspec import Struct
 
 from kittywatch.workpackages.lanes import Lane, LaneNames
 from kittywatch.workpackages.reader import WorkPackage
@@ -14,8 +15,7 @@ from kittywatch.workpackages.trail import Record, digest
 DEFAULT_AGENT = "user"
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """What a work package last showed with a valid lane: the lane, and its trail as a length and a fingerprint."""
 
     lane: Lane
@@ -23,8 +23,7 @@ class Shown:
     trail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One transition. `moment` is the trail record's time, None where no record tells it."""
 
     previous: Lane

@@ -12,9 +12,10 @@ import os
 import re
 import subprocess
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from kittywatch.errors import GitError, NotAProjectError, ProjectError
 from kittywatch.workpackages.layout import SPECS
@@ -57,16 +58,14 @@ _ID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _FORMAT = "--format=tformat:%x01%H %P%x01%at %ct"
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """Where HEAD is: the full name of the branch, None when detached; the commit, None before the first one."""
 
     ref: str | None
     tip: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Struct, frozen=True):
     """A file in a tree or of a change: its path from the project's root, git's mode and blob."""
 
     path: str
@@ -78,8 +77,7 @@ class File:
         return self.mode.startswith("100")
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(Struct, frozen=True):
     """A commit with what it changed under kitty-specs/ against its first parent; `removed` are paths."""
 
     id: str

@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import posixpath
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kittywatch.derive.snapshot import BrokenContent, FeatureFacts, Key, Origin, Snapshot
 from kittywatch.observe.git import Commit, File, Git
@@ -95,8 +97,7 @@ class Reader:
         return None if target.startswith("/") or path.startswith("..") else path
 
 
-@dataclass(frozen=True, slots=True)
-class _Feature:
+class _Feature(Struct, frozen=True):
     """One feature as a tree shows it: the work packages that count, what is broken, and its own files."""
 
     packages: dict[str, WorkPackage]

@@ -10,9 +10,11 @@ import contextlib
 import math
 import time
 from collections.abc import Sequence, Set
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from kittywatch.derive.book import Book, Telling, adopt, standing, tell, tell_worktree, undo
 from kittywatch.derive.edits import WorktreeLook
@@ -36,8 +38,7 @@ INDEX_QUIET = 0.25  # seconds after which a written index is no half of a checko
 _ATTEMPTS = 50
 
 
-@dataclass
-class Observed:
+class Observed(Struct):
     """What an observation did. `busy` says what git was in the middle of, and then nothing was looked at.
 
     `baseline` counts work packages that were taken in silently, None where this was not the first observation.
@@ -50,8 +51,7 @@ class Observed:
     unsettled: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Before:
+class _Before(Struct, frozen=True):
     """What the store knew when the plan was made."""
 
     checkout: Checkout | None
@@ -61,8 +61,7 @@ class _Before:
     observed: bool
 
 
-@dataclass
-class _Plan:
+class _Plan(Struct):
     """What is to be carried out: views in the order in which HEAD was on them, the last one being checked out."""
 
     views: list[ViewPlan]

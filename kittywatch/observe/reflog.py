@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 # Every way in which git records that a commit came into being here. The rest moved HEAD to one that was there.
 _MADE = re.compile(
@@ -17,8 +18,7 @@ _MOVED = re.compile(rb"checkout: moving from (\S+) to (\S+)")
 _ARRIVED = re.compile(rb"(?:pull|clone|fetch)\b")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One line: HEAD (or a branch) went from `old` to `new`; `message` says how."""
 
     old: str
@@ -40,8 +40,7 @@ class Entry:
         return bool(_ARRIVED.match(self.message)) and not self.made
 
 
-@dataclass(frozen=True, slots=True)
-class Stay:
+class Stay(Struct, frozen=True):
     """A stretch of time that HEAD spent on one branch (a full name, or None when detached), and where it ended."""
 
     ref: str | None

@@ -8,8 +8,10 @@ in from elsewhere are known, not told.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kittywatch.derive.book import Book, tell
 from kittywatch.derive.log import Entry
@@ -25,16 +27,14 @@ from kittywatch.workpackages.lanes import LaneNames
 BATCH = 2_000  # snapshots a transaction: what Ctrl-C can cost, and how long others wait
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """What of a history is told: commits authored at or after `since`, and one feature."""
 
     since: datetime | None = None
     feature: str | None = None
 
 
-@dataclass
-class Summary:
+class Summary(Struct):
     """What a replay did."""
 
     commits: int = 0

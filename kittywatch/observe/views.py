@@ -7,9 +7,11 @@ any transaction, from rows that may have changed by the time the plan is carried
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence, Set
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from kittywatch.derive.snapshot import Key, Origin, Snapshot
 from kittywatch.observe import reflog
@@ -20,8 +22,7 @@ from kittywatch.store.views import DETACHED, View
 from kittywatch.workpackages.reader import WorkPackage
 
 
-@dataclass(frozen=True, slots=True)
-class CopiedStart:
+class CopiedStart(Struct, frozen=True):
     """A view begins where another one stands, but for what differed at the commit that it left from.
 
     `packages` are those, as they were there; `gone` were not there. `landed` are the commits of the log that this
@@ -34,8 +35,7 @@ class CopiedStart:
     landed: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class AdoptedStart:
+class AdoptedStart(Struct, frozen=True):
     """A view begins with what is there, without telling it: from before kittywatch, or from elsewhere."""
 
     kind: Literal["baseline", "elsewhere"]
@@ -43,8 +43,7 @@ class AdoptedStart:
     commit: str | None
 
 
-@dataclass
-class ViewPlan:
+class ViewPlan(Struct):
     """What to carry out for one view: where it begins (None: where its row says), then snapshots, oldest first.
 
     `undone` are work packages that lost commits made here: told, unless the worktree still shows what was committed.

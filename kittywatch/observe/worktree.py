@@ -10,9 +10,10 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Set
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from kittywatch.derive.edits import WorktreeLook
 from kittywatch.derive.snapshot import Key

@@ -17,10 +17,11 @@ import re
 import unicodedata
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from kittywatch.home import node_id
 from kittywatch.plain_yaml import PlainYamlError, Value, read_mapping
@@ -32,8 +33,7 @@ MAX_BYTES = 1 << 20
 _UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectIdentity:
+class ProjectIdentity(Struct, frozen=True):
     """Who a project is. `node_id` is the machine that made the identity, not the one at hand."""
 
     project_uuid: str | None
@@ -45,8 +45,7 @@ class ProjectIdentity:
         return None not in (self.project_uuid, self.project_slug, self.node_id)
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Struct, frozen=True):
     """What an identity is made of: the main worktree's root, a directory for the lock, and origin's URL."""
 
     root: Path

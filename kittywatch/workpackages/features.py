@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from kittywatch.workpackages.reader import MAX_BYTES, Problem, WorkPackage, distinct
 
@@ -18,8 +19,7 @@ _DEPENDENCY_LINE = re.compile(r"^.*?\b(?:depends on|dependencies\*{0,2}:)(.*)$",
 _IDS = re.compile(r"\bWP[0-9]{2}\b")
 
 
-@dataclass(frozen=True, slots=True)
-class Meta:
+class Meta(Struct, frozen=True):
     """What `meta.json` says; None where it says nothing usable."""
 
     number: str | None = None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from frontmatter.default_handlers import YAMLHandler
+from msgspec import Struct
 
 from kittywatch.plain_yaml import PlainYamlError, Value, read_mapping
 
@@ -20,8 +19,7 @@ class FrontmatterError(ValueError):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Frontmatter:
+class Frontmatter(Struct, frozen=True):
     """The fields of a block, the line in the file that each begins in, and the text after the block."""
 
     fields: dict[str, Value]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
+
+from msgspec import Struct, field
 
 Lane: TypeAlias = Literal["planned", "doing", "for_review", "done"]
 
@@ -17,8 +18,7 @@ DEFAULT_ALIASES: dict[str, Lane] = {
 }
 
 
-@dataclass(frozen=True)
-class LaneNames:
+class LaneNames(Struct, frozen=True):
     """Which written names stand for which lane; `aliases` come on top of the four lanes themselves."""
 
     aliases: Mapping[str, Lane] = field(default_factory=lambda: dict(DEFAULT_ALIASES))

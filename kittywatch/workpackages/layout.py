@@ -6,7 +6,8 @@ Paths are relative to the project's root, with `/` between their parts, as git g
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from kittywatch.workpackages.lanes import LANES, Lane
 
@@ -14,8 +15,7 @@ SPECS = "kitty-specs"
 _NAME = re.compile(r"(WP[0-9]{2}).*\.md\Z", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """What a work package's path says: its feature, the id in its name, and in the old layout the lane directory."""
 
     feature: str

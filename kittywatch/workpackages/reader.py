@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from kittywatch.plain_yaml import Value
 from kittywatch.workpackages.frontmatter import Frontmatter, FrontmatterError, read_frontmatter
@@ -19,8 +20,7 @@ _HEADING = re.compile(r"^# +(.+)$", re.MULTILINE)
 _LINE_ENDS = re.compile(r"\r\n?")
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """What is wrong with a file, for people: `line` counts from 1, `reason` quotes no content."""
 
     path: str
@@ -31,8 +31,7 @@ class Problem:
         return f"{self.path}:{self.line}: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True)
-class WorkPackage:
+class WorkPackage(Struct, frozen=True):
     """What one file says of its work package.
 
     `lane` is None where none is stated or where the stated one is invalid, which is then the `problem`. `agent` is

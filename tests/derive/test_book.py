@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from kittywatch.derive.book import Book, adopt, standing, tell, tell_worktree, undo
 from kittywatch.derive.edits import WorktreeLook

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from kittywatch.derive.snapshot import BrokenContent
 from kittywatch.workpackages.reader import Problem
