@@ -380,6 +380,23 @@ def test_a_detached_head(root: Path, home: Path) -> None:
     assert part + briefs(replay(root, home, revision="main")) == EXPECTED
 
 
+def test_a_branch_before_what_it_was_merged_into(root: Path, home: Path) -> None:
+    """O1, O4, scenario 15: the branch tells its own commits; the merge of it then adds nothing, nor does the squash."""
+    branch = replay(root, home, revision="search")
+    assert lanes(branch)[-6:] == [
+        "WP01 created",
+        "WP02 created",
+        "WP01 planned→doing",
+        "WP02 planned→doing",
+        "WP01 doing→for_review",
+        "WP02 doing→done",
+    ]
+    told = briefs(branch)
+    assert briefs(replay(root, home)) == [one for one in EXPECTED if one not in told and one["feature"] != "003-search"]
+    squashed = replay(root, home, revision="sessions")
+    assert squashed == []
+
+
 def test_a_shallow_clone(root: Path, home: Path, tmp_path: Path) -> None:
     """Scenario 40: as the commits that are there say; trails tell more than the commits do."""
     clone = tmp_path / "shallow"
