@@ -7,6 +7,7 @@ what these classes say, and a test holds the two equal in meaning.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from typing import Literal, TypeAlias
@@ -118,7 +119,12 @@ EVENT_TYPES: dict[type, type[Event]] = {
 }
 
 _encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+
+
+@functools.cache
+def _decoder() -> msgspec.json.Decoder[Event]:
+    """Made when it is needed: what only emits never is, and putting eight types together takes its time."""
+    return msgspec.json.Decoder(Event)
 
 
 def to_json(event: Event) -> str:
@@ -141,7 +147,7 @@ def from_json(data: str | bytes) -> Event:
 
 def _decode(data: str | bytes) -> Event:
     try:
-        return _decoder.decode(data)
+        return _decoder().decode(data)
     except msgspec.ValidationError as error:
         if "got `float`" not in str(error):
             raise
