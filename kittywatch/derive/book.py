@@ -57,6 +57,7 @@ class Book(Struct):
     `landed` says which entries a commit brought. `features` and `broken` say how each came to be known; what is
     known from the baseline is told by a history. `changed` are the work packages that the view shows otherwise now.
     `left_out` are features and broken contents that a history met first where it tells nothing: the next one's news.
+    `met` are those that a walk has come by, for counting what was told before.
     """
 
     logs: dict[Key, Log] = field(default_factory=dict)
@@ -72,6 +73,7 @@ class Book(Struct):
     new_features: dict[str, KnownKind] = field(default_factory=dict)
     new_broken: dict[str, KnownKind] = field(default_factory=dict)
     left_out: set[str] = field(default_factory=set)
+    met: set[str] = field(default_factory=set)
     already_told: int = 0
     withheld: int = 0
 
@@ -289,7 +291,9 @@ def _feature(book: Book, snapshot: Snapshot, feature: str, rules: Rules) -> list
     elif kind == "baseline" and rules.mode == "history" and not silent:
         book.features[feature] = book.new_features[feature] = "told"
     else:
+        _count_told(book, feature, kind)
         return []
+    book.met.add(feature)
     facts = snapshot.features.get(feature)
     if silent or facts is None:
         return []
@@ -301,7 +305,9 @@ def _broken(book: Book, snapshot: Snapshot, rules: Rules) -> list[Telling]:
     for broken in snapshot.broken:
         kind = book.broken.get(broken.content)
         if kind is not None and not (kind == "baseline" and rules.mode == "history"):
+            _count_told(book, broken.content, kind)
             continue
+        book.met.add(broken.content)
         silent = snapshot.origin == "elsewhere"
         if rules.mode == "history" and (silent or broken.content in book.left_out):
             book.left_out.add(broken.content)
@@ -310,6 +316,13 @@ def _broken(book: Book, snapshot: Snapshot, rules: Rules) -> list[Telling]:
         if not silent:
             tellings.append(BrokenTold(broken, snapshot.moment, snapshot.commit))
     return tellings
+
+
+def _count_told(book: Book, name: str, kind: KnownKind) -> None:
+    """What was told before is counted where it is met first."""
+    if kind == "told" and name not in book.met:
+        book.already_told += 1
+    book.met.add(name)
 
 
 def _know(known: dict[str, KnownKind], new: dict[str, KnownKind], name: str, kind: KnownKind) -> None:

@@ -77,6 +77,7 @@ class Replay:
         self._elsewhere: list[str] = []
         self._packages: set[Key] = set()
         self._left_out: set[str] = set()
+        self._met: set[str] = set()
 
     def run(self, revision: str, *, dry_run: bool = False) -> Iterator[list[Event]]:
         """Tell, a transaction at a time; yields the events of each. Raises GitError, StoreError."""
@@ -138,7 +139,7 @@ class Replay:
     def _tell(self, unit: Unit, snapshots: list[Snapshot], later: list[Snapshot] | None = None) -> list[Event]:
         book = unit.ledger.read()
         book.known = {key: unit.ledger.rebound(known) for key, known in self._known.items()}
-        book.left_out = self._left_out
+        book.left_out, book.met = self._left_out, self._met
         claims = _Claims(book, [*snapshots, *(later or [])])
         for snapshot in snapshots:
             claims.reached(snapshot)
