@@ -117,7 +117,8 @@ def test_twice_tells_nothing(root: Path, home: Path) -> None:
     assert summaries[0].told == len(first)
     assert (summaries[0].commits, summaries[1].commits) == (33, 33)
     assert summaries[1].told == 0
-    assert summaries[1].already_told == len(first)
+    discarded = 1  # the creation of 006-größe, whose name the contract does not allow: settled, with a warning
+    assert summaries[1].already_told == len(first) + discarded
 
 
 def test_two_clones_and_two_homes(root: Path, tmp_path: Path) -> None:
