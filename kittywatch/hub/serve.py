@@ -1,0 +1,133 @@
+"""Running the hub: the first start, the address, the server."""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import re
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import uvicorn
+from sqlalchemy import Engine
+
+from kittywatch.hub import accounts, migrations, passwords
+from kittywatch.hub.app import build
+from kittywatch.hub.config import Config, is_loopback
+from kittywatch.hub.database import is_postgresql, open_engine, writing
+from kittywatch.hub.errors import ConfigurationError
+
+FIRST_TEAM = "team"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstUser:
+    """The user that the first start made, with its one-time password."""
+
+    name: str
+    password: str
+    team_slug: str
+
+
+def prepare(config: Config) -> FirstUser | None:
+    """Make the database fit to serve; the first user if there was none.
+
+    A SQLite file is brought to this version; PostgreSQL is left to `hub migrate`, since other replicas may still run
+    the version before. Raises ConfigurationError.
+    """
+    engine = open_engine(config.database)
+    try:
+        if is_postgresql(engine):
+            migrations.check(engine)
+        else:
+            migrations.migrate(engine)
+        return first_user(engine)
+    finally:
+        engine.dispose()
+
+
+def first_user(engine: Engine) -> FirstUser | None:
+    """Make a team and a user where there is none; None where there is."""
+    with writing(engine) as connection:
+        if accounts.list_users(connection):
+            return None
+        teams = accounts.list_teams(connection)
+        team = teams[0] if teams else accounts.add_team(connection, FIRST_TEAM)
+        name = re.sub(r"[^A-Za-z0-9._@+-]", "", getpass.getuser()).lstrip("._@+-") or "admin"
+        password = passwords.one_time()
+        accounts.add_user(connection, name, team=team, password=password, must_change=True)
+    return FirstUser(name=name, password=password, team_slug=team.slug)
+
+
+def serve(config: Config, *, on_listening: Callable[[str], None]) -> None:
+    """Serve until interrupted; `on_listening` gets the board's address. Raises ConfigurationError."""
+    listener = _bind(config)
+    host, port = listener.getsockname()[:2]
+    shown = config.host if is_loopback(config.host) or config.host not in ("0.0.0.0", "::") else socket.gethostname()
+    address = f"{config.scheme}://{f'[{shown}]' if ':' in shown else shown}:{port}/"
+    _log_to_stderr()
+    server = _Server(_settings(config, host=host, port=port), on_started=lambda: on_listening(address))
+    try:
+        server.run(sockets=[listener])
+    finally:
+        listener.close()
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, settings: uvicorn.Config, *, on_started: Callable[[], None]) -> None:
+        super().__init__(settings)
+        self._on_started = on_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_started()
+
+
+def _settings(config: Config, *, host: str, port: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        build(config),
+        host=host,
+        port=port,
+        loop="asyncio",
+        http="h11",
+        ws="websockets-sansio",
+        ws_max_size=config.limits.message,
+        ws_per_message_deflate=True,
+        lifespan="on",
+        log_config=None,
+        access_log=False,  # ours leaves queries out
+        server_header=False,
+        proxy_headers=config.trusted_proxy is not None,
+        forwarded_allow_ips=config.trusted_proxy,
+        ssl_certfile=config.tls_cert,
+        ssl_keyfile=config.tls_key,
+        timeout_graceful_shutdown=5,
+    )
+
+
+def _bind(config: Config) -> socket.socket:
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((config.host, config.port))
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            f"Port {config.port} of {config.host} cannot be had: {error.strerror}.", remedy="Give another with --port."
+        ) from error
+    return listener
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    # These speak of every frame and statement when they are let.
+    for name in ("uvicorn.error", "websockets", "asyncio"):
+        logging.getLogger(name).setLevel(logging.WARNING)
