@@ -111,7 +111,7 @@ def dom_id(key: Key) -> str:
 def counts(connection: Connection, team_id: int, wanted: Filter) -> dict[str, int]:
     """How many cards each lane has."""
     query = select(_TABLE.lane, func.count()).where(*_conditions(team_id, wanted)).group_by(_TABLE.lane)
-    found: dict[str, int] = dict(connection.execute(query).tuples().all())
+    found = {row[0]: row[1] for row in connection.execute(query)}
     return {lane: found.get(lane, 0) for lane in LANES}
 
 
@@ -181,7 +181,7 @@ def agents(connection: Connection, team_id: int) -> list[str]:
 
 def project_slugs(connection: Connection, team_id: int) -> dict[str, str]:
     query = select(projects.c.project, projects.c.slug).where(projects.c.team_id == team_id)
-    return dict(connection.execute(query).tuples().all())
+    return {row.project: row.slug for row in connection.execute(query)}
 
 
 def _conditions(team_id: int, wanted: Filter) -> list[ColumnElement[bool]]:

@@ -100,7 +100,6 @@ def test_a_bad_event_costs_its_neighbours_nothing(machine: Machine) -> None:
     ]
     response = machine.send([good[0], *bad[:4], good[1], *bad[4:], good[2]])
     results = response.json()["results"]
-    refused = ["rejected"] * 4
     assert [result["status"] for result in results] == [
         "success",
         *["rejected"] * 4,
@@ -109,7 +108,7 @@ def test_a_bad_event_costs_its_neighbours_nothing(machine: Machine) -> None:
         "success",
     ]
     assert all(result["error_message"] for result in results if result["status"] == "rejected")
-    assert results[1]["event_id"] == bad[0]["event_id"]  # type: ignore[index]
+    assert results[1]["event_id"] == bad[0]["event_id"]
     assert "wp_id" in results[1]["error_message"]
 
 
