@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import socket
 import sys
 import webbrowser
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from kittywatch.hub.accounts import Team
+    from kittywatch.hub.config import Config
 
 Given = ParamSpec("Given")
 _EXPECTED_FAILURE = 1
@@ -126,6 +128,14 @@ def serve(
         trusted_proxy=trusted_proxy,
         public_metrics=public_metrics,
     )
+    listener = server.bind(config)  # first, so that a start that fails has made nothing
+    with listener:
+        _serve(config, listener, open_browser=open_browser)
+
+
+def _serve(config: Config, listener: socket.socket, *, open_browser: bool) -> None:
+    from kittywatch.hub import serve as server
+
     first = server.prepare(config)
     if first is not None:
         click.echo(f"Made the team {first.team_slug} and the user {first.name}.", err=True)
@@ -136,7 +146,7 @@ def serve(
         if open_browser:
             webbrowser.open(address)
 
-    server.serve(config, on_listening=listening)
+    server.serve(config, listener, on_listening=listening)
 
 
 @hub.command()

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from kittywatch.hub.errors import RequestError, ThrottledError
 
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.S)
+_INNERMOST = re.compile(rb"\[\]|\{\}")
 _NOT_BRACKETS = bytes(sorted(set(range(256)) - set(b"[]{}")))
 _RATIO_FREE_BYTES = 1 << 20  # repetitive events do compress well; a ratio is suspicious only past this size
 
@@ -73,7 +74,7 @@ def is_deeper(data: bytes, depth: int) -> bool:
     for _ in range(depth):
         if not brackets:
             return False
-        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        brackets = _INNERMOST.sub(b"", brackets)
     return bool(brackets)
 
 

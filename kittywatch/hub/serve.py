@@ -61,18 +61,14 @@ def first_user(engine: Engine) -> FirstUser | None:
     return FirstUser(name=name, password=password, team_slug=team.slug)
 
 
-def serve(config: Config, *, on_listening: Callable[[str], None]) -> None:
-    """Serve until interrupted; `on_listening` gets the board's address. Raises ConfigurationError."""
-    listener = _bind(config)
+def serve(config: Config, listener: socket.socket, *, on_listening: Callable[[str], None]) -> None:
+    """Serve on a bound socket until interrupted; `on_listening` gets the board's address."""
     host, port = listener.getsockname()[:2]
     shown = config.host if is_loopback(config.host) or config.host not in ("0.0.0.0", "::") else socket.gethostname()
     address = f"{config.scheme}://{f'[{shown}]' if ':' in shown else shown}:{port}/"
     _log_to_stderr()
     server = _Server(_settings(config, host=host, port=port), on_started=lambda: on_listening(address))
-    try:
-        server.run(sockets=[listener])
-    finally:
-        listener.close()
+    server.run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
@@ -108,7 +104,8 @@ def _settings(config: Config, *, host: str, port: int) -> uvicorn.Config:
     )
 
 
-def _bind(config: Config) -> socket.socket:
+def bind(config: Config) -> socket.socket:
+    """The socket to serve on; raises ConfigurationError if it cannot be had."""
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
