@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from kittywatch.hub.accounts import Team
     from kittywatch.hub.config import Config
+    from kittywatch.hub.serve import FirstUser
 
 Given = ParamSpec("Given")
 _EXPECTED_FAILURE = 1
@@ -137,6 +138,13 @@ def _serve(config: Config, listener: socket.socket, *, open_browser: bool) -> No
     from kittywatch.hub import serve as server
 
     first = server.prepare(config)
+    with server.sole_server(config):
+        _run(config, listener, first, open_browser=open_browser)
+
+
+def _run(config: Config, listener: socket.socket, first: FirstUser | None, *, open_browser: bool) -> None:
+    from kittywatch.hub import serve as server
+
     if first is not None:
         click.echo(f"Made the team {first.team_slug} and the user {first.name}.", err=True)
         click.echo(f"One-time password: {first.password}", err=True)

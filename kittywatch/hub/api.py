@@ -41,6 +41,7 @@ async def obtain_token(request: Request) -> JSONResponse:
 async def refresh_token(request: Request) -> JSONResponse:
     """`POST /api/v1/token/refresh/`"""
     asked = await _small_json(request, _RefreshRequest)
+    service_of(request).batches.take(f"refresh {credentials.address_of(request)}")
     opened = await service_of(request).write(lambda database: sessions.refresh(database, asked.refresh))
     if opened is None:
         raise CredentialError("The refresh token was used before, so this login has ended.", remedy="Log in again.")
@@ -50,6 +51,7 @@ async def refresh_token(request: Request) -> JSONResponse:
 async def obtain_ws_token(request: Request) -> JSONResponse:
     """`POST /api/v1/ws-token/`"""
     login = _writer(await credentials.of_machine(request))
+    service_of(request).batches.take(f"socket {login.session_id}")
     token = await service_of(request).write(lambda database: sessions.issue_ws_token(database, login))
     return JSONResponse({"ws_token": token, "expires_in": WS_SECONDS})
 

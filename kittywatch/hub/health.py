@@ -31,7 +31,9 @@ async def readyz(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """Prometheus' text format; for this machine alone unless the hub was told otherwise."""
     service = service_of(request)
-    if not (service.config.public_metrics or is_loopback(address_of(request))):
+    # Through a proxy on this machine everybody has its address.
+    is_local = is_loopback(address_of(request)) and "x-forwarded-for" not in request.headers
+    if not (service.config.public_metrics or is_local):
         raise ForbiddenError("Metrics are for this machine alone.", remedy="Serve with --public-metrics.")
     text = service.metrics.render(connections=service.feed.connections)
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4")

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import getpass
 import logging
+import os
 import re
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import uvicorn
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 
 from kittywatch.hub import accounts, migrations, passwords
 from kittywatch.hub.app import build
 from kittywatch.hub.config import Config, is_loopback
 from kittywatch.hub.database import is_postgresql, open_engine, writing
 from kittywatch.hub.errors import ConfigurationError
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None  # type: ignore[assignment]
 
 FIRST_TEAM = "team"
 
@@ -46,6 +53,26 @@ def prepare(config: Config) -> FirstUser | None:
         return first_user(engine)
     finally:
         engine.dispose()
+
+
+@contextmanager
+def sole_server(config: Config) -> Iterator[None]:
+    """Keep a SQLite file to one serving process; raises ConfigurationError if another one has it.
+
+    Two would not hear of each other's events. Commands beside a server are fine.
+    """
+    path = make_url(config.database).database
+    if fcntl is None or path is None or not config.database.startswith("sqlite"):
+        yield
+        return
+    with open(os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600), "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigurationError(
+                f"Another hub serves {path} already.", remedy="Use PostgreSQL for more than one process."
+            ) from None
+        yield
 
 
 def first_user(engine: Engine) -> FirstUser | None:

@@ -93,6 +93,7 @@ def refresh(connection: Connection, token: str) -> Opened | None:
     if used.expires_at <= now:
         raise CredentialError("The refresh token has expired.", remedy=_NEW_LOGIN)
     secret = secrets.token_urlsafe(32)
+    connection.execute(delete(refresh_tokens).where(refresh_tokens.c.expires_at < now))
     _add_refresh(connection, login.session_id, secret)
     connection.execute(
         update(sessions).where(sessions.c.id == login.session_id).values(expires_at=now + REFRESH_SECONDS)

@@ -102,6 +102,15 @@ def test_a_port_that_is_taken_is_said(
     assert f"Port {hub.port} of 127.0.0.1 cannot be had" in result.output
 
 
+def test_a_file_is_served_by_one_process(
+    run: Callable[..., Result], sqlite_database: str, start_hub: Callable[..., Hub]
+) -> None:
+    start_hub(sqlite_database)
+    result = run("serve", "--port", "0")
+    assert result.exit_code == 1
+    assert "Another hub serves" in result.output
+
+
 def test_rebuild_and_export(run: Callable[..., Result], sqlite_database: str, start_hub: Callable[..., Hub]) -> None:
     hub = start_hub(sqlite_database)
     told = [created("WP01", lamport=1), moved("WP01", "planned", "doing", lamport=2)]

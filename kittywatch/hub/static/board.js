@@ -68,8 +68,9 @@ async function show(query, { push = true } = {}) {
   query.delete("card");
   const turn = ++asked;
   const address = `/?${query}`;
-  const response = await fetch(address, { headers: { "X-Fragment": "board" } });
-  if (turn !== asked) return;
+  const response = await fetch(address, { headers: { "X-Fragment": "board" } }).catch(() => null);
+  // Without an answer what is shown stays; the badge says how things stand.
+  if (turn !== asked || !response) return;
   if (!response.ok || response.redirected) return location.assign(address);
   const template = document.createElement("template");
   template.innerHTML = await response.text();

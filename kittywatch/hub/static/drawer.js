@@ -14,7 +14,7 @@ function address(card) {
 }
 
 async function load(path) {
-  const response = await fetch(path, { headers: { "X-Fragment": "drawer" } });
+  const response = await fetch(path, { headers: { "X-Fragment": "drawer" } }).catch(() => Response.error());
   if (response.redirected) return location.reload();
   const template = document.createElement("template");
   template.innerHTML = response.ok ? await response.text() : "<p>This work package cannot be shown right now.</p>";
@@ -24,7 +24,9 @@ async function load(path) {
   close.setAttribute("aria-label", "Close");
   close.textContent = "✕";
   close.addEventListener("click", () => drawer.close());
+  const hadFocus = drawer.contains(document.activeElement);
   drawer.replaceChildren(close, template.content);
+  if (hadFocus) close.focus();
   showTimes(drawer);
 }
 
