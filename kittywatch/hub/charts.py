@@ -19,6 +19,8 @@ from kittywatch.hub.schema import events, work_packages
 
 WIDTH, HEIGHT = 720.0, 240.0
 _POINTS = 160
+_FIRST_SECOND = datetime(1, 1, 2, tzinfo=UTC).timestamp()
+_LAST_SECOND = datetime(9999, 12, 30, tzinfo=UTC).timestamp()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,14 +219,11 @@ def _count_ticks(most: int) -> list[int]:
 def _time_ticks(first: float, last: float) -> list[Tick]:
     days = (last - first) / 86400
     form = "%H:%M" if days < 1 else "%d %b %H:%M" if days < 4 else "%d %b" if days < 300 else "%b %Y"
-    return [
-        Tick(
-            at=round(WIDTH * part, 1),
-            label=datetime.fromtimestamp(first + (last - first) * part, UTC).strftime(form),
-        )
-        for part in (0, 0.25, 0.5, 0.75, 1)
-    ]
+    parts = (0, 0.25, 0.5, 0.75, 1)
+    return [Tick(at=round(WIDTH * part, 1), label=_moment(first + (last - first) * part, form=form)) for part in parts]
 
 
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%d %b %Y, %H:%M")
+def _moment(seconds: float, *, form: str = "%d %b %Y, %H:%M") -> str:
+    # Events may be of any year that a date can have, and with a zone a little beyond.
+    within = min(max(seconds, _FIRST_SECOND), _LAST_SECOND)
+    return datetime.fromtimestamp(within, UTC).strftime(form)

@@ -18,6 +18,8 @@ from kittywatch.hub import legacy
 from kittywatch.hub.errors import RequestError
 from kittywatch.hub.limits import Limits, is_deeper, too_big
 
+_LONGEST_NAME = 255  # of a directory, and PostgreSQL's indexes take no more than 2,700 bytes
+_LARGEST_NUMBER = (1 << 53) - 1  # what JavaScript and every JSON reader keeps exactly
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")
 
 
@@ -77,13 +79,25 @@ def open_event(data: bytes, *, team_slug: str, limits: Limits) -> Member:
             event, original = from_json(legacy.convert(older)), data.decode()
     except (InvalidEventError, UnicodeDecodeError, TypeError) as error:
         return Refused(event_id=_id_of(data), reason=_reason(error))
-    if event.project_uuid is None:
-        return Refused(event_id=event.event_id, reason="Event: field project_uuid: Expected a project")
+    if rule := _broken_rule(event):
+        return Refused(event_id=event.event_id, reason=f"Event: field {rule}")
     event = msgspec.structs.replace(event, team_slug=team_slug)
     body = to_json(event)
     if "\\u0000" in body:
         return Refused(event_id=event.event_id, reason="Event: a text holds the character NUL")
     return Accepted(event=event, body=body, content_hash=_content_hash(event), original=original)
+
+
+def _broken_rule(event: Event) -> str | None:
+    """What the contract allows and the hub cannot keep."""
+    if event.project_uuid is None:
+        return "project_uuid: Expected a project"
+    if len(event.payload.feature_slug or "") > _LONGEST_NAME:
+        return f"payload.feature_slug: Expected at most {_LONGEST_NAME} characters"
+    counts = (event.lamport_clock, getattr(event.payload, "wp_count", 0))
+    if max(counts) > _LARGEST_NUMBER:
+        return f"lamport_clock or payload.wp_count: Expected at most {_LARGEST_NUMBER}"
+    return None
 
 
 def _older_form(data: bytes) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ come after what was folded is continued from its row; any other is folded anew f
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -22,12 +23,15 @@ from kittywatch.hub.schema import PROJECTIONS, dependencies, events, features, p
 Key: TypeAlias = tuple[str, str, str]  # project, feature, wp_id
 Placed: TypeAlias = tuple[int, Event]  # position, event
 _CHUNK = 400
+_WP_ID = re.compile(r"WP[0-9]{2}\Z")
 
 
 def key_of(event: Event) -> Key:
     """Whose event it is; the feature is empty where the event names none, wp_id where it is about no work package."""
     wp_id = getattr(event.payload, "wp_id", None) or ""
-    return (str(event.project_uuid), event.payload.feature_slug or "", wp_id)
+    # An ErrorLogged may say anything for a work package.
+    is_wp_id = _WP_ID.match(wp_id) is not None
+    return (str(event.project_uuid), event.payload.feature_slug or "", wp_id if is_wp_id else "")
 
 
 def update(connection: Connection, team_id: int, placed: list[Placed]) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import Engine, make_url
 from kittywatch.hub import accounts, migrations, passwords
 from kittywatch.hub.app import build
 from kittywatch.hub.config import Config, is_loopback
-from kittywatch.hub.database import is_postgresql, open_engine, writing
+from kittywatch.hub.database import is_postgresql, lock_team, open_engine, writing
 from kittywatch.hub.errors import ConfigurationError
 
 try:
@@ -78,6 +78,7 @@ def sole_server(config: Config) -> Iterator[None]:
 def first_user(engine: Engine) -> FirstUser | None:
     """Make a team and a user where there is none; None where there is."""
     with writing(engine) as connection:
+        lock_team(connection, 0)  # of two replicas that start at once, one makes the user
         if accounts.list_users(connection):
             return None
         teams = accounts.list_teams(connection)

@@ -2,23 +2,28 @@
 
 A commit waits for the disk; with a hundred clients that send event by event, one commit for what has piled up
 meanwhile is what keeps up. If a shared transaction fails, nobody in it is answered with success, and everybody sends
-again, which is safe.
+again, which is safe. What the database refuses for its content, past everything that the door looks at, is found by
+storing one by one, so that it costs its neighbours nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError, OperationalError
 from starlette.concurrency import run_in_threadpool
 
 from kittywatch.hub.database import writing
-from kittywatch.hub.door import Member
+from kittywatch.hub.door import Accepted, Member
 from kittywatch.hub.ingest import Result, store
 from kittywatch.hub.sessions import Login
 
+_log = logging.getLogger("kittywatch.hub.writer")
+_NOT_STORABLE = "The hub cannot store this event; its log says why."
 _MEMBERS_AT_ONCE = 4000
 _WAITING_BATCHES = 1000
 
@@ -64,5 +69,24 @@ class Writer:
             self._on_stored({batch.login.team_id for batch in batches})
 
     def _store_all(self, batches: list[_Waiting]) -> list[list[Result]]:
-        with writing(self._engine) as connection:
-            return [store(connection, batch.login, batch.members) for batch in batches]
+        try:
+            with writing(self._engine) as connection:
+                return [store(connection, batch.login, batch.members) for batch in batches]
+        except OperationalError:
+            raise  # the database is away: nothing is wrong with the events
+        except (DBAPIError, ValueError, ArithmeticError) as error:
+            _log.exception("a batch could not be stored; trying its events one by one", exc_info=error)
+            return [self._store_singly(batch) for batch in batches]
+
+    def _store_singly(self, batch: _Waiting) -> list[Result]:
+        results = []
+        for member in batch.members:
+            try:
+                with writing(self._engine) as connection:
+                    results += store(connection, batch.login, [member])
+            except OperationalError:
+                raise
+            except (DBAPIError, ValueError, ArithmeticError):
+                event_id = member.event.event_id if isinstance(member, Accepted) else member.event_id
+                results.append(Result(event_id=event_id, status="rejected", error_message=_NOT_STORABLE))
+        return results

@@ -144,6 +144,27 @@ def test_the_board_says_when_the_hub_is_away_and_catches_up(board: Page, hub: Hu
     assert board.evaluate("window.untouched") is True
 
 
+def test_the_board_says_when_what_it_shows_may_be_old(
+    new_page: Callable[..., Page], hub: Hub, machine: Machine
+) -> None:
+    page = new_page()
+    page.clock.install()
+    sign_in(page, hub.url)
+    is_live(page)
+    hub.stop(signal.SIGKILL)
+
+    def says(word: str) -> bool:
+        page.clock.fast_forward(31_000)
+        return word in page.locator("#badge").inner_text()
+
+    until(lambda: says("Stale"), deadline=30, what="the badge to say Stale")
+    hub.start()
+    with Machine(hub.url, machine.access) as again:
+        again.statuses([created("WP01", lamport=1)])
+    until(lambda: says("Live"), deadline=30, what="the badge to say Live")
+    expect(page.locator("#lane-planned .id")).to_have_text(["WP01"])
+
+
 def test_the_drawer_tells_where_each_transition_came_from(board: Page, hub: Hub, machine: Machine) -> None:
     told = [created("WP01", "Purr", lamport=1), moved("WP01", "planned", "doing", lamport=2, build_id="the-attic")]
     machine.statuses(told)

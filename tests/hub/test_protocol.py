@@ -12,7 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.hub.hubs import PASSWORD, Hub, Machine, created, event, moved
+from tests.hub.hubs import FEATURE, PASSWORD, PROJECT, Hub, Machine, created, event, moved
 
 
 @contextmanager
@@ -110,6 +110,36 @@ def test_a_bad_event_costs_its_neighbours_nothing(machine: Machine) -> None:
     assert all(result["error_message"] for result in results if result["status"] == "rejected")
     assert results[1]["event_id"] == bad[0]["event_id"]
     assert "wp_id" in results[1]["error_message"]
+
+
+def test_extreme_values_are_kept_or_refused_and_cost_their_neighbours_nothing(hub: Hub, machine: Machine) -> None:
+    error = {"wp_id": "x" * 500, "error_type": "unknown", "error_message": "?", "stack_trace": None, "agent_id": None}
+    number = {
+        "feature_slug": FEATURE,
+        "feature_number": None,
+        "target_branch": "main",
+        "created_at": "2026-03-01T00:00:00Z",
+    }
+    sent = {
+        "first year": (moved("WP01", "planned", "doing", lamport=1, timestamp="0001-01-01T00:00:00+14:00"), "success"),
+        "last year": (moved("WP01", "doing", "done", lamport=2, timestamp="9999-12-31T23:59:59-14:00"), "success"),
+        "long id": (event("ErrorLogged", error | {"feature_slug": FEATURE}, lamport=3), "success"),
+        "largest": (created("WP02", lamport=2**53 - 1, timestamp="2026-03-01T00:00:00Z"), "success"),
+        "larger": (created("WP03", lamport=2**53, timestamp="2026-03-01T00:00:00Z"), "rejected"),
+        "huge": (created("WP03", lamport=2**80, timestamp="2026-03-01T00:00:00Z"), "rejected"),
+        "count": (event("FeatureCreated", number | {"wp_count": 2**40}, lamport=4), "success"),
+        "counts": (event("FeatureCreated", number | {"wp_count": 2**70}, lamport=5), "rejected"),
+        "name": (created("WP04", lamport=6, payload={"feature_slug": "y" * 9000}), "rejected"),
+        "text": (created("WP05", "\U0001f63a\ufffe" * 9000, lamport=7), "success"),
+        "neighbour": (created("WP06", lamport=8), "success"),
+    }
+    statuses = machine.statuses(event for event, _ in sent.values())
+    assert dict(zip(sent, statuses, strict=True)) == {name: status for name, (_, status) in sent.items()}
+    cookie = {"Cookie": f"kittywatch={hub.open_login('mira', kind='browser').secret}"}
+    place = f"{PROJECT}/{FEATURE}"
+    for path in ("/", "/activity", f"/feature/{place}", f"/wp/{place}/WP01", "/?text=%00%ff", "/activity?before=9"):
+        assert machine.http.get(path, headers=cookie).status_code == 200, path
+    assert machine.http.get(f"/wp/{place}/WP%00", headers=cookie).status_code == 404
 
 
 def test_a_batch_is_taken_plain_too_and_says_how_often_to_come(machine: Machine) -> None:

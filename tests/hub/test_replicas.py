@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 import httpx
+import psycopg
 from sqlalchemy import Engine, func, select
 from websockets.sync.client import connect
 
@@ -158,6 +159,32 @@ def test_news_of_one_replica_reach_the_sockets_of_the_other(
                 assert sender.statuses([event]) == ["success"]
             heard = [json.loads(socket.recv(timeout=20))["event"]["event_id"] for _ in told]
     assert heard == [event["event_id"] for event in told]
+
+
+def test_a_database_that_goes_away_is_503_and_then_all_goes_on(
+    start_hub: Callable[..., Hub], postgresql: str, postgresql_database: str
+) -> None:
+    first, second = start_hub(postgresql_database), start_hub(postgresql_database, new=False)
+    name = postgresql_database.rsplit("/", 1)[1]
+    access = [hub.access_token(hub.open_login("mira")) for hub in (first, second)]
+    with Machine(first.url, access[0]) as machine, Machine(second.url, access[1]) as listener:
+        headers = {"Authorization": f"Bearer {listener.ws_token()}"}
+        url = second.url.replace("http", "ws", 1) + "/ws/v1/events/"
+        with connect(url, additional_headers=headers, proxy=None) as socket:
+            assert json.loads(socket.recv(timeout=20))["type"] == "snapshot"
+            with psycopg.connect(f"{postgresql}/postgres", autocommit=True) as admin:
+                admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'.encode())
+                query = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s"
+                admin.execute(query, [name])
+                refused = machine.send([created("WP01", lamport=1)])
+                assert refused.status_code == 503
+                assert int(refused.headers["Retry-After"]) >= 1
+                assert machine.http.get("/readyz").status_code == 503
+                assert machine.http.get("/healthz").status_code == 200
+                admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'.encode())
+            told = created("WP01", lamport=1)
+            assert machine.statuses([told]) == ["success"]
+            assert json.loads(socket.recv(timeout=30))["event"]["event_id"] == told["event_id"]
 
 
 def test_a_replica_of_a_newer_version_waits_for_the_migration(postgresql_database: str) -> None:
