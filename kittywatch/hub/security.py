@@ -72,6 +72,8 @@ def _with_headers(scope: Scope, send: Send) -> Send:
     async def sender(message: Message) -> None:
         if message["type"] in ("http.response.start", "websocket.http.response.start"):
             headers = MutableHeaders(scope=message)
+            if message["type"] == "websocket.http.response.start":
+                del headers["Content-Length"]  # uvicorn adds its own, and before 0.54 beside ours
             for name, value in _HEADERS.items():
                 headers.setdefault(name, value)
             # Our own files are the same for everybody; browsers ask whether they changed.

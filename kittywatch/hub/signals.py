@@ -17,7 +17,7 @@ from kittywatch.hub.ingest import CHANNEL
 
 _log = logging.getLogger("kittywatch.hub.signals")
 _FIRST_DELAY = 0.2
-_LAST_DELAY = 10.0
+_LAST_DELAY = 5.0
 
 
 async def listen(engine: Engine, *, on_signal: Callable[[int], None], on_connected: Callable[[], None]) -> None:

@@ -8,10 +8,12 @@ answers each event. `announce` passes on what others of the team sent, and pings
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import suppress
 from datetime import UTC, datetime
 
 import msgspec
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -22,6 +24,7 @@ from kittywatch.hub.service import Service, service_of
 from kittywatch.hub.sessions import Login
 from kittywatch.hub.snapshot import snapshot
 
+_log = logging.getLogger("kittywatch.hub.socket")
 _QUEUED_MESSAGES = 500
 _SILENT_PINGS = 3
 
@@ -63,6 +66,10 @@ class _Conversation:
                 task.result()
         except CredentialError:
             await self._close(1008, "This login has ended.")
+        except SQLAlchemyError as error:
+            # What was not acknowledged comes again, here or at another replica.
+            _log.error("a socket was closed: the database failed: %s", type(error).__name__)
+            await self._close(1013, "Try again later.")
         finally:
             for task in tasks:
                 task.cancel()
