@@ -24,8 +24,9 @@ HOSTILE = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """A browser for this module alone: while playwright runs, no other test of the process may use asyncio.run."""
     with sync_playwright() as playwright:
         browser = launch(playwright)
         yield browser
