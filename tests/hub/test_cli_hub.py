@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -122,6 +124,14 @@ def test_rebuild_and_export(run: Callable[..., Result], sqlite_database: str, st
     assert exported == [event | {"team_slug": "cats"} for event in told]
     line = json.loads(run("export", "--team", "cats", "--originals").output.splitlines()[0])
     assert line.keys() == {"event", "received_at", "original"}
+
+
+def test_the_example_tells_a_hub(sqlite_database: str, start_hub: Callable[..., Hub]) -> None:
+    hub = start_hub(sqlite_database)
+    example = Path(__file__).parents[2] / "examples" / "tell_hub.py"
+    command = [sys.executable, str(example), hub.url, "mira", "001-purr", "WP01", "half way"]
+    done = subprocess.run(command, input=f"{PASSWORD}\n", capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("success\n", "")
 
 
 def test_a_database_of_a_newer_hub_is_left_alone(run: Callable[..., Result], sqlite_database: str) -> None:
