@@ -23,6 +23,7 @@ COMMANDS = {
     "emit": "kittywatch.cli.emit:emit",
     "log": "kittywatch.cli.log:log",
     "queue": "kittywatch.cli.queue:queue",
+    "hub": "kittywatch.cli.hub:hub",
 }
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 

@@ -1,0 +1,1 @@
+"""The hub: the server that events are delivered to, and its live board."""

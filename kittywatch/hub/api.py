@@ -1,0 +1,105 @@
+"""The protocol's four calls over HTTP, for machines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from kittywatch.hub import credentials, door, sessions, tokens
+from kittywatch.hub.errors import CredentialError, ForbiddenError, RequestError
+from kittywatch.hub.limits import inflate, read_body
+from kittywatch.hub.service import service_of
+from kittywatch.hub.sessions import ACCESS_SECONDS, REFRESH_SECONDS, WS_SECONDS, Login, Opened
+
+
+class _LoginRequest(msgspec.Struct):
+    username: str
+    password: str
+
+
+class _RefreshRequest(msgspec.Struct):
+    refresh: str
+
+
+async def obtain_token(request: Request) -> JSONResponse:
+    """`POST /api/v1/token/`"""
+    asked = await _small_json(request, _LoginRequest)
+    opened = await credentials.sign_in(
+        service_of(request),
+        name=asked.username,
+        password=asked.password,
+        address=credentials.address_of(request),
+        kind="machine",
+    )
+    return JSONResponse(_tokens(request, opened))
+
+
+async def refresh_token(request: Request) -> JSONResponse:
+    """`POST /api/v1/token/refresh/`"""
+    asked = await _small_json(request, _RefreshRequest)
+    service_of(request).batches.take(f"refresh {credentials.address_of(request)}")
+    opened = await service_of(request).write(lambda database: sessions.refresh(database, asked.refresh))
+    if opened is None:
+        raise CredentialError("The refresh token was used before, so this login has ended.", remedy="Log in again.")
+    return JSONResponse(_tokens(request, opened))
+
+
+async def obtain_ws_token(request: Request) -> JSONResponse:
+    """`POST /api/v1/ws-token/`"""
+    login = _writer(await credentials.of_machine(request))
+    service_of(request).batches.take(f"socket {login.session_id}")
+    token = await service_of(request).write(lambda database: sessions.issue_ws_token(database, login))
+    return JSONResponse({"ws_token": token, "expires_in": WS_SECONDS})
+
+
+async def take_batch(request: Request) -> JSONResponse:
+    """`POST /api/v1/events/batch/`"""
+    service = service_of(request)
+    login = _writer(await credentials.of_machine(request))
+    service.batches.take(login.session_id)
+    limits = service.config.limits
+    encoding = request.headers.get("content-encoding", "identity").lower()
+    if encoding not in ("gzip", "identity"):
+        raise RequestError("The content encoding is not known.", status=415, remedy="Send gzip.")
+    body = await read_body(request.stream(), limit=limits.body)
+
+    def open_members() -> list[door.Member]:
+        data = inflate(body, limits) if encoding == "gzip" else body
+        return door.open_batch(data, team_slug=login.team_slug, limits=limits)
+
+    members = await run_in_threadpool(open_members)
+    results = await service.writer.store(login, members)
+    service.metrics.count_events(result.status for result in results)
+    return JSONResponse(
+        {"results": [result.to_dict() for result in results]},
+        headers={"X-RateLimit-Batch-Interval": f"{service.config.batch_interval:g}"},
+    )
+
+
+def _writer(login: Login) -> Login:
+    if not login.may_write:
+        raise ForbiddenError("This user may only look.", remedy="Log in as a user who may send events.")
+    return login
+
+
+async def _small_json(request: Request, kind: type[Any]) -> Any:
+    body = await read_body(request.stream(), limit=service_of(request).config.limits.small_body)
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        fields = ", ".join(kind.__struct_fields__)
+        raise RequestError("The body is not what this call takes.", remedy=f"Send JSON with {fields}.") from None
+
+
+def _tokens(request: Request, opened: Opened) -> dict[str, Any]:
+    return {
+        "access": tokens.issue(service_of(request).key, opened.login),
+        "refresh": opened.secret,
+        "access_lifetime": ACCESS_SECONDS,
+        "refresh_lifetime": REFRESH_SECONDS,
+        "team_slug": opened.login.team_slug,
+    }

@@ -1,0 +1,288 @@
+"""What the board shows, read from the projections: lanes of cards, the tree of projects and features, what changed.
+
+Every query is for one team. A lane is shown in pages, its latest first; the cursor of a page is the place of its last
+card, so that cards which arrive meanwhile shift nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeAlias
+from urllib.parse import quote, urlencode
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select, tuple_
+
+from kittywatch.hub.cards import LANES
+from kittywatch.hub.feed import last_position
+from kittywatch.hub.schema import dependencies, projects, work_packages
+
+PAGE_SIZE = 40
+MOST_CHANGES = 200
+_CHUNK = 400
+_TABLE = work_packages.c
+
+Key: TypeAlias = tuple[str, str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """Which cards are wanted; empty means all. `text` is looked for in id, title, feature and agent."""
+
+    project: str = ""
+    feature: str = ""
+    agent: str = ""
+    text: str = ""
+    blocked: str = ""
+
+    @classmethod
+    def from_query(cls, query: Mapping[str, str]) -> Filter:
+        return cls(**{field.name: query.get(field.name, "")[:300].replace("\0", "") for field in fields(cls)})
+
+    def to_query(self, **changes: str) -> str:
+        values = {field.name: getattr(self, field.name) for field in fields(self)} | changes
+        return urlencode({name: value for name, value in values.items() if value})
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardView:
+    """One card; `needs` are all it depends on, `blocked_by` those that are not done."""
+
+    project: str
+    project_slug: str
+    feature: str
+    wp_id: str
+    title: str
+    lane: str
+    agent: str
+    since: str | None
+    rework: int
+    needs: tuple[str, ...]
+    blocked_by: tuple[str, ...]
+    order: float
+
+    @property
+    def key(self) -> Key:
+        return (self.project, self.feature, self.wp_id)
+
+    @property
+    def dom_id(self) -> str:
+        return dom_id(self.key)
+
+    @property
+    def path(self) -> str:
+        return f"/wp/{self.project}/{quote(self.feature, safe='')}/{self.wp_id}"
+
+    @property
+    def hue(self) -> int:
+        return hue_of(self.agent)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LanePage:
+    """A page of a lane; `cursor` is empty when there is nothing after it."""
+
+    lane: str
+    count: int
+    cards: list[CardView]
+    cursor: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """What is different since a position; None in place of it means too much to tell."""
+
+    position: int
+    cards: list[CardView]
+    gone: list[str]
+
+
+def hue_of(agent: str) -> int:
+    """One of twelve colours for an agent, the same everywhere."""
+    return int(hashlib.sha256(agent.encode("utf-8", "surrogatepass")).hexdigest(), 16) % 12
+
+
+def dom_id(key: Key) -> str:
+    return "wp-" + hashlib.sha256("\n".join(key).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def counts(connection: Connection, team_id: int, wanted: Filter) -> dict[str, int]:
+    """How many cards each lane has."""
+    query = select(_TABLE.lane, func.count()).where(*_conditions(team_id, wanted)).group_by(_TABLE.lane)
+    found = {row[0]: row[1] for row in connection.execute(query)}
+    return {lane: found.get(lane, 0) for lane in LANES}
+
+
+def lane_page(
+    connection: Connection, team_id: int, wanted: Filter, *, lane: str, count: int, cursor: str = ""
+) -> LanePage:
+    """A page of a lane, after the cursor if there is one."""
+    conditions = [*_conditions(team_id, wanted), _TABLE.lane == lane]
+    place = _place(cursor)
+    if place is not None:
+        key = tuple_(_TABLE.project, _TABLE.feature, _TABLE.wp_id)
+        seconds, *last = place
+        conditions.append(
+            or_(
+                _TABLE.lane_since_seconds < seconds,
+                and_(_TABLE.lane_since_seconds == seconds, key > tuple_(*last)),
+            )
+        )
+    query = (
+        select(work_packages)
+        .where(*conditions)
+        .order_by(_TABLE.lane_since_seconds.desc(), _TABLE.project, _TABLE.feature, _TABLE.wp_id)
+        .limit(PAGE_SIZE + 1)
+    )
+    rows = connection.execute(query).all()
+    shown = rows[:PAGE_SIZE]
+    following = ""
+    if len(rows) > PAGE_SIZE:
+        last_row = shown[-1]
+        following = f"{last_row.lane_since_seconds!r}/{last_row.project}/{last_row.wp_id}/{last_row.feature}"
+    return LanePage(lane=lane, count=count, cards=_views(connection, team_id, shown), cursor=following)
+
+
+def changes(connection: Connection, team_id: int, wanted: Filter, *, after: int) -> Changes | None:
+    """What is different past a position: cards that changed or whose needs did, and cards that left the filter."""
+    position = last_position(connection, team_id)  # first, so that what comes meanwhile comes again
+    query = select(_TABLE.project, _TABLE.feature, _TABLE.wp_id).where(
+        _TABLE.team_id == team_id, _TABLE.changed > after
+    )
+    keys = {tuple(row) for row in connection.execute(query.limit(MOST_CHANGES + 1))}
+    keys |= _dependents(connection, team_id, keys)
+    if len(keys) > MOST_CHANGES:
+        return None
+    rows = connection.execute(
+        select(work_packages)
+        .where(*_conditions(team_id, wanted), tuple_(_TABLE.project, _TABLE.feature, _TABLE.wp_id).in_(keys))
+        .order_by(_TABLE.changed)
+    ).all()
+    shown = {(row.project, row.feature, row.wp_id) for row in rows}
+    gone = [dom_id(key) for key in keys - shown]
+    return Changes(position=position, cards=_views(connection, team_id, rows), gone=gone)
+
+
+def card(connection: Connection, team_id: int, key: Key) -> CardView | None:
+    """One card, None if the team has none of that key."""
+    conditions = (_TABLE.team_id == team_id, _TABLE.known)
+    here = and_(_TABLE.project == key[0], _TABLE.feature == key[1], _TABLE.wp_id == key[2])
+    rows = connection.execute(select(work_packages).where(*conditions, here)).all()
+    return next(iter(_views(connection, team_id, rows)), None)
+
+
+def agents(connection: Connection, team_id: int) -> list[str]:
+    """Who has work packages, for the filter."""
+    query = select(_TABLE.agent).where(_TABLE.team_id == team_id, _TABLE.known, _TABLE.agent != "").distinct()
+    return list(connection.execute(query.order_by(_TABLE.agent).limit(200)).scalars())
+
+
+def project_slugs(connection: Connection, team_id: int) -> dict[str, str]:
+    query = select(projects.c.project, projects.c.slug).where(projects.c.team_id == team_id)
+    return {row.project: row.slug for row in connection.execute(query)}
+
+
+def _conditions(team_id: int, wanted: Filter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [_TABLE.team_id == team_id, _TABLE.known]
+    for column, value in (
+        (_TABLE.project, wanted.project),
+        (_TABLE.feature, wanted.feature),
+        (_TABLE.agent, wanted.agent),
+    ):
+        if value:
+            conditions.append(column == value)
+    if wanted.text:
+        columns = (_TABLE.wp_id, _TABLE.title, _TABLE.feature, _TABLE.agent)
+        conditions.append(or_(*(column.icontains(wanted.text, autoescape=True) for column in columns)))
+    if wanted.blocked:
+        conditions.append(_is_blocked())
+    return conditions
+
+
+def _is_blocked() -> ColumnElement[bool]:
+    edge, needed = dependencies.c, work_packages.alias("needed")
+    joined = dependencies.outerjoin(
+        needed,
+        and_(
+            needed.c.team_id == edge.team_id,
+            needed.c.project == edge.project,
+            needed.c.feature == edge.feature,
+            needed.c.wp_id == edge.needs,
+            needed.c.known,
+        ),
+    )
+    mine = and_(
+        edge.team_id == _TABLE.team_id,
+        edge.project == _TABLE.project,
+        edge.feature == _TABLE.feature,
+        edge.wp_id == _TABLE.wp_id,
+    )
+    open_edge = or_(and_(needed.c.lane.is_(None), edge.resolution == ""), needed.c.lane != "done")
+    found = exists(select(edge.needs).select_from(joined).where(mine, open_edge, edge.resolution != "skipped"))
+    return and_(_TABLE.lane != "done", found)
+
+
+def _dependents(connection: Connection, team_id: int, keys: Iterable[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
+    edge = dependencies.c
+    wanted = tuple_(edge.project, edge.feature, edge.needs).in_(list(keys)[:MOST_CHANGES])
+    query = select(edge.project, edge.feature, edge.wp_id).where(edge.team_id == team_id, wanted)
+    return {tuple(row) for row in connection.execute(query)}
+
+
+def _views(connection: Connection, team_id: int, rows: Iterable[Row[Any]]) -> list[CardView]:
+    rows = list(rows)
+    slugs = project_slugs(connection, team_id)
+    edges = _edges(connection, team_id, [(row.project, row.feature, row.wp_id) for row in rows])
+    views = []
+    for row in rows:
+        mine = edges.get((row.project, row.feature, row.wp_id), [])
+        blocked_by = tuple(needed for needed, is_open in mine if is_open and row.lane != "done")
+        views.append(
+            CardView(
+                project=row.project,
+                project_slug=slugs.get(row.project, row.project),
+                feature=row.feature,
+                wp_id=row.wp_id,
+                title=row.title,
+                lane=row.lane,
+                agent=row.agent,
+                since=row.lane_since,
+                rework=row.rework,
+                needs=tuple(needed for needed, _ in mine),
+                blocked_by=blocked_by,
+                order=row.lane_since_seconds,
+            )
+        )
+    return views
+
+
+def _edges(connection: Connection, team_id: int, keys: list[Key]) -> dict[Key, list[tuple[str, bool]]]:
+    """For each key what it needs, and whether that is still open."""
+    edge, needed = dependencies.c, work_packages.alias("needed")
+    same = (needed.c.team_id == edge.team_id, needed.c.project == edge.project, needed.c.feature == edge.feature)
+    joined = dependencies.outerjoin(needed, and_(*same, needed.c.wp_id == edge.needs, needed.c.known))
+    found: dict[Key, list[tuple[str, bool]]] = defaultdict(list)
+    for start in range(0, len(keys), _CHUNK):
+        wanted = tuple_(edge.project, edge.feature, edge.wp_id).in_(keys[start : start + _CHUNK])
+        query = (
+            select(edge.project, edge.feature, edge.wp_id, edge.needs, edge.resolution, needed.c.lane)
+            .select_from(joined)
+            .where(edge.team_id == team_id, wanted)
+            .order_by(edge.needs)
+        )
+        for project, feature, wp_id, needs, resolution, lane in connection.execute(query):
+            is_open = resolution != "skipped" and (lane != "done" if lane else resolution == "")
+            found[(project, feature, wp_id)].append((needs, is_open))
+    return found
+
+
+def _place(cursor: str) -> tuple[float, str, str, str] | None:
+    parts = cursor.split("/", 3)
+    if len(parts) != 4:
+        return None
+    try:
+        return (float(parts[0]), parts[1], parts[3], parts[2])
+    except ValueError:
+        return None

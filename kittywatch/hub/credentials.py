@@ -1,0 +1,69 @@
+"""Who is asking: the bearer token of a machine, the cookie of a browser, or a name and a password."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection
+
+from kittywatch.hub import accounts, passwords, sessions, throttle, tokens
+from kittywatch.hub.errors import CredentialError
+from kittywatch.hub.service import Service, service_of
+from kittywatch.hub.sessions import Kind, Login, Opened
+
+
+async def of_machine(connection: HTTPConnection) -> Login:
+    """The login of a request's access token; raises CredentialError."""
+    service = service_of(connection)
+    session_id = tokens.session_of(service.key, bearer_of(connection))
+    return await service.read(lambda database: sessions.login_of(database, session_id, kind="machine"))
+
+
+async def of_browser(connection: HTTPConnection) -> Login:
+    """The login of a request's cookie; raises CredentialError."""
+    cookie = connection.cookies.get(cookie_name(connection), "")
+    if not cookie:
+        raise CredentialError("Nobody is signed in.", remedy="Sign in.")
+    return await service_of(connection).read(lambda database: sessions.login_of_cookie(database, cookie))
+
+
+async def sign_in(service: Service, *, name: str, password: str, address: str, kind: Kind) -> Opened:
+    """Log in with a password; raises CredentialError, or ThrottledError before the password is even looked at."""
+
+    name = name.replace("\0", "")  # which PostgreSQL takes in no text
+
+    def attempt(database: Connection) -> str | None:
+        throttle.begin(database, user=name, address=address)
+        return accounts.password_hash_of(database, name)
+
+    def admit(database: Connection) -> Opened:
+        throttle.succeeded(database, user=name, address=address)
+        return sessions.open_session(database, accounts.user_named(database, name), kind=kind)
+
+    password_hash = await service.write(attempt)
+    async with service.hashing:
+        right = await run_in_threadpool(passwords.matches, password, password_hash)
+    if not right:
+        raise CredentialError("User name or password is wrong.", remedy="Try again, or ask for: hub user reset")
+    return await service.write(admit)
+
+
+def bearer_of(connection: HTTPConnection) -> str:
+    """The token in the Authorization header; raises CredentialError."""
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise CredentialError("A bearer token is missing.", remedy="Log in.")
+    return token.strip()
+
+
+def cookie_name(connection: HTTPConnection) -> str:
+    """With TLS a name that browsers let only this host set, and only over TLS."""
+    return "__Host-kittywatch" if is_secure(connection) else "kittywatch"
+
+
+def is_secure(connection: HTTPConnection) -> bool:
+    return connection.scope["scheme"] in ("https", "wss")
+
+
+def address_of(connection: HTTPConnection) -> str:
+    return connection.client.host if connection.client else "unknown"

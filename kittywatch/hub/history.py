@@ -1,0 +1,140 @@
+"""What happened, for people to read: the activity of a team, and the timeline of one work package."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from sqlalchemy import Connection, Row, select
+
+from kittywatch.events import (
+    DependencyResolved,
+    ErrorLogged,
+    Event,
+    FeatureCompleted,
+    FeatureCreated,
+    HistoryAdded,
+    WPAssigned,
+    WPCreated,
+    WPStatusChanged,
+    from_json,
+)
+from kittywatch.hub.board import Filter, Key, hue_of
+from kittywatch.hub.schema import events, sessions, users
+
+LANE_NAMES = {"planned": "Planned", "doing": "Doing", "for_review": "For review", "done": "Done"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One event as a sentence: `actor` did `verb`, from one lane to another if it is a transition.
+
+    `machine` and `checkout` are the event's node_id and build_id, `account` is who delivered it, `raw` and `original`
+    its JSON, indented.
+    """
+
+    position: int
+    kind: str
+    wp_id: str
+    feature: str
+    path: str
+    actor: str
+    verb: str
+    text: str
+    from_lane: str
+    to_lane: str
+    timestamp: str
+    received_at: float
+    machine: str
+    checkout: str
+    account: str
+    raw: str
+    original: str
+
+    @property
+    def hue(self) -> int:
+        return hue_of(self.actor)
+
+
+def activity(
+    connection: Connection, team_id: int, wanted: Filter, *, before: int | None = None, after: int = 0, limit: int = 30
+) -> list[Entry]:
+    """The events that arrived last, latest first; of the wanted project and feature."""
+    query = _query(team_id).where(events.c.position > after)
+    if before is not None:
+        query = query.where(events.c.position < before)
+    if wanted.project:
+        query = query.where(events.c.project == wanted.project)
+    if wanted.feature:
+        query = query.where(events.c.feature == wanted.feature)
+    rows = connection.execute(query.order_by(events.c.position.desc()).limit(limit))
+    return [_entry(row, with_raw=False) for row in rows]
+
+
+def timeline(connection: Connection, team_id: int, key: Key) -> list[Entry]:
+    """Everything that happened to a work package, latest first in the order of what happened."""
+    query = _query(team_id).where(events.c.project == key[0], events.c.feature == key[1], events.c.wp_id == key[2])
+    order = (events.c.lamport_clock.desc(), events.c.node_id.desc(), events.c.event_id.desc())
+    return [_entry(row, with_raw=True) for row in connection.execute(query.order_by(*order))]
+
+
+def _query(team_id: int) -> Any:
+    columns = (events.c.position, events.c.body, events.c.original, events.c.received_at, users.c.name.label("account"))
+    joined = events.outerjoin(sessions, sessions.c.id == events.c.session_id).outerjoin(
+        users, users.c.id == sessions.c.user_id
+    )
+    return select(*columns).select_from(joined).where(events.c.team_id == team_id)
+
+
+def _entry(row: Row[Any], *, with_raw: bool) -> Entry:
+    event = from_json(row.body)
+    actor, verb, text = _sentence(event)
+    wp_id = getattr(event.payload, "wp_id", None) or ""
+    feature = event.payload.feature_slug or ""
+    place = f"{event.project_uuid}/{quote(feature, safe='')}"
+    return Entry(
+        position=row.position,
+        kind=type(event).__name__,
+        wp_id=wp_id,
+        feature=feature,
+        path=f"/wp/{place}/{wp_id}" if wp_id else f"/feature/{place}",
+        actor=actor,
+        verb=verb,
+        text=text,
+        from_lane=event.payload.previous_status if isinstance(event, WPStatusChanged) else "",
+        to_lane=event.payload.new_status if isinstance(event, WPStatusChanged) else "",
+        timestamp=event.timestamp,
+        received_at=row.received_at,
+        machine=event.node_id,
+        checkout=event.build_id,
+        account=row.account or "",
+        raw=_indented(row.body) if with_raw else "",
+        original=_indented(row.original) if with_raw and row.original else "",
+    )
+
+
+def _indented(text: str) -> str:
+    return msgspec.json.format(text, indent=2)
+
+
+def _sentence(event: Event) -> tuple[str, str, str]:
+    match event:
+        case WPStatusChanged(payload=payload):
+            return payload.changed_by, "moved", ""
+        case WPCreated(payload=payload):
+            return "", "created", payload.title
+        case WPAssigned(payload=payload):
+            again = f", agent {payload.retry_count + 1}" if payload.retry_count else ""
+            return payload.agent_id, "took on", f"{payload.phase}{again}"
+        case HistoryAdded(payload=payload):
+            return payload.author, "reviewed" if payload.entry_type == "review" else "noted", payload.entry_content
+        case DependencyResolved(payload=payload):
+            return "", "freed", f"{payload.dependency_wp_id} {payload.resolution_type}"
+        case FeatureCreated(payload=payload):
+            return "", "started", f"{payload.wp_count} work packages on {payload.target_branch}"
+        case FeatureCompleted(payload=payload):
+            return "", "completed", f"{payload.total_wps} work packages"
+        case ErrorLogged(payload=payload):
+            return payload.agent_id or "", "reported an error", payload.error_message

@@ -1,0 +1,81 @@
+"""Versions of the database, applied in order; a migration and its record commit together.
+
+A migration is never edited once it was released: the next change of a table is the next function in MIGRATIONS.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+
+from sqlalchemy import Connection, Engine, func, insert, inspect, select, text
+
+from kittywatch.hub import schema
+from kittywatch.hub.database import is_postgresql, reading, writing
+from kittywatch.hub.errors import ConfigurationError
+
+_MIGRATION_LOCK = 0x6B697474_00000000
+
+
+def _first_tables(connection: Connection) -> None:
+    tables = (
+        schema.settings,
+        schema.teams,
+        schema.users,
+        schema.sessions,
+        schema.refresh_tokens,
+        schema.ws_tokens,
+        schema.login_failures,
+        schema.events,
+        *schema.PROJECTIONS,
+    )
+    schema.metadata.create_all(connection, tables=list(tables))
+    # Every replica signs with the same key; it lives where the password hashes live.
+    connection.execute(insert(schema.settings).values(name="signing_key", value=secrets.token_bytes(32)))
+
+
+MIGRATIONS: tuple[tuple[str, Callable[[Connection], None]], ...] = (("first tables", _first_tables),)
+
+
+def migrate(engine: Engine) -> list[str]:
+    """Bring the database to this version; the names of what was applied. Safe to run from several processes."""
+    applied = []
+    with writing(engine) as connection:
+        if is_postgresql(connection):
+            connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+        schema.metadata.create_all(connection, tables=[schema.schema_versions])
+        for version, (name, apply) in list(enumerate(MIGRATIONS, start=1))[_current(connection) :]:
+            apply(connection)
+            connection.execute(
+                insert(schema.schema_versions).values(version=version, name=name, applied_at=time.time())
+            )
+            applied.append(name)
+    return applied
+
+
+def check(engine: Engine) -> None:
+    """Raise ConfigurationError unless the database has exactly this program's version."""
+    with reading(engine) as connection:
+        version = _current(connection) if inspect(connection).has_table("schema_versions") else 0
+    if version < len(MIGRATIONS):
+        raise ConfigurationError(
+            f"The database is at version {version}, this hub needs {len(MIGRATIONS)}.", remedy="Run: hub migrate"
+        )
+
+
+def _current(connection: Connection) -> int:
+    version = connection.execute(select(func.max(schema.schema_versions.c.version))).scalar() or 0
+    if version > len(MIGRATIONS):
+        raise ConfigurationError(
+            f"The database is at version {version}, newer than this hub knows ({len(MIGRATIONS)}).",
+            remedy="Upgrade kittywatch here.",
+        )
+    return int(version)
+
+
+def is_current(engine: Engine) -> bool:
+    """Whether the database answers and has this program's version."""
+    with reading(engine) as connection:
+        count = connection.execute(text("SELECT count(*) FROM schema_versions")).scalar()
+    return count == len(MIGRATIONS)

@@ -1,0 +1,30 @@
+"""Rendering: Jinja2 with autoescape for every template, from the package's own files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+_environment = Environment(
+    loader=PackageLoader("kittywatch.hub", "templates"),
+    autoescape=select_autoescape(default=True, default_for_string=True),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def fragment(template: str, **values: Any) -> str:
+    """A template's text."""
+    return _environment.get_template(template).render(**values)
+
+
+def render(
+    request: Request, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
+) -> HTMLResponse:
+    """A page."""
+    return HTMLResponse(fragment(template, path=request.url.path, **values), status_code=status, headers=headers)

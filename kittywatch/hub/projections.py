@@ -1,0 +1,207 @@
+"""Projections kept in step with the events, in the transaction that stores them, and made again from nothing.
+
+Both ways go through the same folds (cards.py), so a rebuild gives what was there. A work package whose new events all
+come after what was folded is continued from its row; any other is folded anew from its events.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection, Row, delete, select, tuple_
+
+from kittywatch.events import Event, FeatureCompleted, FeatureCreated, from_json
+from kittywatch.hub import cards
+from kittywatch.hub.cards import Card, order_of
+from kittywatch.hub.database import lock_team, upsert
+from kittywatch.hub.schema import PROJECTIONS, dependencies, events, features, projects, work_packages
+
+Key: TypeAlias = tuple[str, str, str]  # project, feature, wp_id
+Placed: TypeAlias = tuple[int, Event]  # position, event
+_CHUNK = 400
+_WP_ID = re.compile(r"WP[0-9]{2}\Z")
+
+
+def key_of(event: Event) -> Key:
+    """Whose event it is; the feature is empty where the event names none, wp_id where it is about no work package."""
+    wp_id = getattr(event.payload, "wp_id", None) or ""
+    # An ErrorLogged may say anything for a work package.
+    is_wp_id = _WP_ID.match(wp_id) is not None
+    return (str(event.project_uuid), event.payload.feature_slug or "", wp_id if is_wp_id else "")
+
+
+def update(connection: Connection, team_id: int, placed: list[Placed]) -> None:
+    """Let the projections of a team follow events that were just stored."""
+    by_key: dict[Key, list[Placed]] = defaultdict(list)
+    for position, event in placed:
+        by_key[key_of(event)].append((position, event))
+    touched = {key: news for key, news in by_key.items() if key[2]}
+    _save_cards(connection, team_id, _follow(connection, team_id, touched))
+    _update_features(connection, team_id, [event for _, event in placed])
+    _update_projects(connection, team_id, [event for _, event in placed])
+
+
+def rebuild(connection: Connection, team_id: int) -> int:
+    """Make a team's projections again from its events; the number of events read."""
+    lock_team(connection, team_id)
+    for table in PROJECTIONS:
+        connection.execute(delete(table).where(table.c.team_id == team_id))
+    query = (
+        select(events.c.project, events.c.feature, events.c.wp_id, events.c.position, events.c.body)
+        .where(events.c.team_id == team_id)
+        .order_by(events.c.project, events.c.feature, events.c.wp_id)
+        .execution_options(yield_per=2000)
+    )
+    count = 0
+    for (project, feature, wp_id), rows in groupby(connection.execute(query), key=lambda row: tuple(row[:3])):
+        placed = [(row.position, from_json(row.body)) for row in rows]
+        count += len(placed)
+        if wp_id:
+            _save_cards(connection, team_id, {(project, feature, wp_id): cards.fold(placed)})
+        _update_features(connection, team_id, [event for _, event in placed])
+        _update_projects(connection, team_id, [event for _, event in placed])
+    return count
+
+
+def _follow(connection: Connection, team_id: int, touched: dict[Key, list[Placed]]) -> dict[Key, Card]:
+    stored = _load_cards(connection, team_id, list(touched))
+    result = {}
+    for key, news in touched.items():
+        news.sort(key=lambda pair: order_of(pair[1]))
+        card = stored.get(key, Card())
+        if order_of(news[0][1]) < card.last:
+            card = cards.fold(list(_events_of(connection, team_id, key)))
+        else:
+            for position, event in news:
+                card = cards.apply(card, event, position=position)
+        result[key] = card
+    return result
+
+
+def _events_of(connection: Connection, team_id: int, key: Key) -> Iterator[Placed]:
+    query = select(events.c.position, events.c.body).where(
+        events.c.team_id == team_id, events.c.project == key[0], events.c.feature == key[1], events.c.wp_id == key[2]
+    )
+    for row in connection.execute(query):
+        yield row.position, from_json(row.body)
+
+
+def _load_cards(connection: Connection, team_id: int, keys: list[Key]) -> dict[Key, Card]:
+    needs: dict[Key, dict[str, str]] = defaultdict(dict)
+    table = dependencies
+    for row in _rows_of(connection, team_id, keys, table=table):
+        needs[(row.project, row.feature, row.wp_id)][row.needs] = row.resolution
+    found = {}
+    for row in _rows_of(connection, team_id, keys, table=work_packages):
+        key = (row.project, row.feature, row.wp_id)
+        found[key] = Card(
+            title=row.title,
+            lane=row.lane,
+            agent=row.agent,
+            created_at=row.created_at,
+            lane_since=row.lane_since,
+            started_at=row.started_at,
+            done_at=row.done_at,
+            transitions=row.transitions,
+            rework=row.rework,
+            needs=tuple(needs[key].items()),
+            known=row.known,
+            last=(row.last_lamport, row.last_node, row.last_event),
+            changed=row.changed,
+        )
+    return found
+
+
+def _rows_of(connection: Connection, team_id: int, keys: list[Key], *, table: Any) -> Iterable[Row[Any]]:
+    for start in range(0, len(keys), _CHUNK):
+        wanted = tuple_(table.c.project, table.c.feature, table.c.wp_id).in_(keys[start : start + _CHUNK])
+        yield from connection.execute(select(table).where(table.c.team_id == team_id, wanted))
+
+
+def _save_cards(connection: Connection, team_id: int, changed: dict[Key, Card]) -> None:
+    upsert(connection, work_packages, [_card_row(team_id, key, card) for key, card in changed.items()])
+    edges = [
+        {**_key_row(team_id, key), "needs": needed, "resolution": resolution}
+        for key, card in changed.items()
+        for needed, resolution in card.needs
+    ]
+    # Only a creation names dependencies, so an edge goes only when a fold that starts again finds another creation.
+    for start in range(0, len(changed), _CHUNK):
+        keys = list(changed)[start : start + _CHUNK]
+        wanted = tuple_(dependencies.c.project, dependencies.c.feature, dependencies.c.wp_id).in_(keys)
+        connection.execute(delete(dependencies).where(dependencies.c.team_id == team_id, wanted))
+    upsert(connection, dependencies, edges)
+
+
+def _card_row(team_id: int, key: Key, card: Card) -> dict[str, Any]:
+    last_lamport, last_node, last_event = card.last
+    return {
+        **_key_row(team_id, key),
+        "title": card.title or key[2],
+        "lane": card.lane,
+        "agent": card.agent,
+        "created_at": card.created_at,
+        "lane_since": card.lane_since,
+        "lane_since_seconds": cards.seconds_of(card.lane_since),
+        "started_at": card.started_at,
+        "done_at": card.done_at,
+        "transitions": card.transitions,
+        "rework": card.rework,
+        "last_lamport": last_lamport,
+        "last_node": last_node,
+        "last_event": last_event,
+        "changed": card.changed,
+        "known": card.known,
+    }
+
+
+def _key_row(team_id: int, key: Key) -> dict[str, Any]:
+    return {"team_id": team_id, "project": key[0], "feature": key[1], "wp_id": key[2]}
+
+
+def _update_features(connection: Connection, team_id: int, news: list[Event]) -> None:
+    named = {key_of(event)[:2] for event in news if isinstance(event, FeatureCreated | FeatureCompleted)}
+    for project, feature in named:
+        query = select(events.c.body).where(
+            events.c.team_id == team_id,
+            events.c.project == project,
+            events.c.feature == feature,
+            events.c.event_type.in_(("FeatureCreated", "FeatureCompleted")),
+        )
+        told = sorted((from_json(body) for body in connection.execute(query).scalars()), key=order_of)
+        upsert(connection, features, [_feature_row(team_id, project, feature, told)])
+
+
+def _feature_row(team_id: int, project: str, feature: str, told: list[Event]) -> dict[str, Any]:
+    row: dict[str, Any] = {"team_id": team_id, "project": project, "feature": feature}
+    row |= dict.fromkeys(("number", "target_branch", "declared", "created_at", "completed_at", "total_duration"))
+    for event in told:
+        if isinstance(event, FeatureCreated):
+            row["number"], row["target_branch"] = event.payload.feature_number, event.payload.target_branch
+            row["declared"], row["created_at"] = event.payload.wp_count, event.payload.created_at
+        elif isinstance(event, FeatureCompleted):
+            row["completed_at"], row["total_duration"] = event.payload.completed_at, event.payload.total_duration
+    row["last_lamport"], row["last_node"], row["last_event"] = order_of(told[-1])
+    return row
+
+
+def _update_projects(connection: Connection, team_id: int, news: list[Event]) -> None:
+    latest: dict[str, Event] = {}
+    for event in news:
+        project = str(event.project_uuid)
+        if project not in latest or order_of(event) > order_of(latest[project]):
+            latest[project] = event
+    query = select(projects).where(projects.c.team_id == team_id, projects.c.project.in_(latest))
+    stored = {row.project: (row.last_lamport, row.last_node, row.last_event) for row in connection.execute(query)}
+    rows = []
+    for project, event in latest.items():
+        if order_of(event) > stored.get(project, cards.START):
+            lamport, node, event_id = order_of(event)
+            slug = event.project_slug or project
+            rows.append({"team_id": team_id, "project": project, "slug": slug, "last_lamport": lamport})
+            rows[-1] |= {"last_node": node, "last_event": event_id}
+    upsert(connection, projects, rows)

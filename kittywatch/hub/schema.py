@@ -1,0 +1,197 @@
+"""The hub's tables.
+
+`events` is the truth and is only ever added to. `work_packages`, `dependencies`, `features` and `projects` are
+projections: what the events amount to, kept for reading, and made again from the events by `hub rebuild`.
+
+An event's `position` is where it stands in the order of arrival. Within a team, positions become visible in their
+order, because a team's batches are stored one after another (database.py), so a reader that asks for what is past a
+position misses nothing. The order of what happened is (lamport_clock, node_id), and event_id where those are equal.
+
+Tokens are stored as SHA-256 of themselves: 256 random bits need no slow hash, and a copy of the database opens
+nothing. Times are seconds since 1970; `timestamp` is the event's own text, untouched.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+_Serial = BigInteger().with_variant(Integer, "sqlite")
+
+schema_versions = Table(
+    "schema_versions",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("applied_at", Float, nullable=False),
+)
+
+settings = Table(
+    "settings", metadata, Column("name", String(64), primary_key=True), Column("value", LargeBinary, nullable=False)
+)
+
+teams = Table(
+    "teams",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("slug", String(64), nullable=False, unique=True),
+    Column("created_at", Float, nullable=False),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(150), nullable=False, unique=True),
+    Column("team_id", ForeignKey("teams.id"), nullable=False),
+    Column("password_hash", Text, nullable=False),
+    Column("must_change", Boolean, nullable=False),
+    Column("may_write", Boolean, nullable=False),
+    Column("disabled", Boolean, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+# One login: of a machine (kind `machine`, with refresh tokens) or of a browser (kind `browser`, with a cookie).
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("user_id", ForeignKey("users.id"), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("secret_hash", String(64), nullable=True, unique=True),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("revoked_at", Float, nullable=True),
+    Index("sessions_of_user", "user_id"),
+)
+
+refresh_tokens = Table(
+    "refresh_tokens",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("session_id", ForeignKey("sessions.id"), nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("used_at", Float, nullable=True),
+)
+
+ws_tokens = Table(
+    "ws_tokens",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("session_id", ForeignKey("sessions.id"), nullable=False),
+    Column("expires_at", Float, nullable=False),
+)
+
+login_failures = Table(
+    "login_failures",
+    metadata,
+    Column("subject", String(200), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("last_at", Float, nullable=False),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("position", _Serial, primary_key=True, autoincrement=True),
+    Column("team_id", ForeignKey("teams.id"), nullable=False),
+    Column("event_id", String(26), nullable=False),
+    Column("event_type", String(32), nullable=False),
+    Column("project", String(36), nullable=False),
+    Column("feature", Text, nullable=False),
+    Column("wp_id", String(8), nullable=False),
+    Column("lamport_clock", BigInteger, nullable=False),
+    Column("node_id", String(12), nullable=False),
+    Column("timestamp", Text, nullable=False),
+    Column("received_at", Float, nullable=False),
+    Column("session_id", String(32), nullable=False),
+    Column("content_hash", LargeBinary, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("original", Text, nullable=True),
+    UniqueConstraint("team_id", "event_id", name="events_once"),
+    Index("events_of_work_package", "team_id", "project", "feature", "wp_id"),
+    Index("events_of_team", "team_id", "position"),
+    sqlite_autoincrement=True,
+)
+
+work_packages = Table(
+    "work_packages",
+    metadata,
+    Column("team_id", ForeignKey("teams.id"), primary_key=True),
+    Column("project", String(36), primary_key=True),
+    Column("feature", Text, primary_key=True),
+    Column("wp_id", String(8), primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("lane", String(16), nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("created_at", Text, nullable=True),
+    Column("lane_since", Text, nullable=True),
+    Column("lane_since_seconds", Float, nullable=False),
+    Column("started_at", Text, nullable=True),
+    Column("done_at", Text, nullable=True),
+    Column("transitions", Integer, nullable=False),
+    Column("rework", Integer, nullable=False),
+    Column("last_lamport", BigInteger, nullable=False),
+    Column("last_node", String(12), nullable=False),
+    Column("last_event", String(26), nullable=False),
+    Column("changed", BigInteger, nullable=False),
+    Column("known", Boolean, nullable=False),
+    Index("work_packages_in_lane", "team_id", "lane", "lane_since_seconds"),
+    Index("work_packages_changed", "team_id", "changed"),
+)
+
+# One row for each work package that another one needs; `resolution` is DependencyResolved's, empty before it.
+dependencies = Table(
+    "dependencies",
+    metadata,
+    Column("team_id", ForeignKey("teams.id"), primary_key=True),
+    Column("project", String(36), primary_key=True),
+    Column("feature", Text, primary_key=True),
+    Column("wp_id", String(8), primary_key=True),
+    Column("needs", String(8), primary_key=True),
+    Column("resolution", String(16), nullable=False),
+)
+
+features = Table(
+    "features",
+    metadata,
+    Column("team_id", ForeignKey("teams.id"), primary_key=True),
+    Column("project", String(36), primary_key=True),
+    Column("feature", Text, primary_key=True),
+    Column("number", String(8), nullable=True),
+    Column("target_branch", Text, nullable=True),
+    Column("declared", BigInteger, nullable=True),
+    Column("created_at", Text, nullable=True),
+    Column("completed_at", Text, nullable=True),
+    Column("total_duration", Text, nullable=True),
+    Column("last_lamport", BigInteger, nullable=False),
+    Column("last_node", String(12), nullable=False),
+    Column("last_event", String(26), nullable=False),
+)
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("team_id", ForeignKey("teams.id"), primary_key=True),
+    Column("project", String(36), primary_key=True),
+    Column("slug", Text, nullable=False),
+    Column("last_lamport", BigInteger, nullable=False),
+    Column("last_node", String(12), nullable=False),
+    Column("last_event", String(26), nullable=False),
+)
+
+PROJECTIONS = (dependencies, work_packages, features, projects)

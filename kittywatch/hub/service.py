@@ -1,0 +1,99 @@
+"""One hub process's parts, put together once and reached from every request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection
+
+from kittywatch.hub.config import Config
+from kittywatch.hub.database import is_postgresql, open_engine, reading, writing
+from kittywatch.hub.feed import Feed
+from kittywatch.hub.limits import Pace
+from kittywatch.hub.metrics import Metrics
+from kittywatch.hub.signals import listen
+from kittywatch.hub.tokens import signing_key
+from kittywatch.hub.writer import Writer
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """`hashing` bounds how many passwords are checked at once, since each takes 64 MiB."""
+
+    config: Config
+    engine: Engine
+    key: bytes
+    metrics: Metrics
+    feed: Feed
+    writer: Writer
+    batches: Pace
+    messages: Pace
+    hashing: asyncio.Semaphore
+
+    async def read(self, query: Callable[[Connection], Found]) -> Found:
+        """What `query` finds in one transaction, off the event loop."""
+
+        def work() -> Found:
+            with reading(self.engine) as connection:
+                return query(connection)
+
+        return await run_in_threadpool(work)
+
+    async def write(self, change: Callable[[Connection], Found]) -> Found:
+        """What `change` returns, committed, off the event loop."""
+
+        def work() -> Found:
+            with writing(self.engine) as connection:
+                return change(connection)
+
+        return await run_in_threadpool(work)
+
+
+@asynccontextmanager
+async def running(config: Config) -> AsyncIterator[Service]:
+    """A service with its tasks: the writer, the feed, and with PostgreSQL the signals. Stops them in that order."""
+    engine = open_engine(config.database)
+    with reading(engine) as connection:
+        key = signing_key(connection)
+    feed = Feed(engine)
+
+    def stored(team_ids: set[int]) -> None:
+        for team_id in team_ids:
+            feed.signal(team_id)
+
+    writer = Writer(engine, on_stored=stored)
+    limits = config.limits
+    service = Service(
+        config=config,
+        engine=engine,
+        key=key,
+        metrics=Metrics(),
+        feed=feed,
+        writer=writer,
+        batches=Pace(per_second=limits.batches_per_second, burst=limits.batch_burst),
+        messages=Pace(per_second=limits.messages_per_second, burst=limits.message_burst),
+        hashing=asyncio.Semaphore(2),
+    )
+    tasks = [asyncio.create_task(writer.run()), asyncio.create_task(feed.run())]
+    if is_postgresql(engine):
+        tasks.append(asyncio.create_task(listen(engine, on_signal=feed.signal, on_connected=feed.signal_all)))
+    try:
+        yield service
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        engine.dispose()
+
+
+def service_of(connection: HTTPConnection) -> Service:
+    service: Service = connection.app.state.service
+    return service

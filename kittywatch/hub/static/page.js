@@ -1,0 +1,4 @@
+// Pages without a live connection: times in words.
+import { keepTimes } from "./times.js";
+
+keepTimes();

@@ -1,0 +1,123 @@
+"""The board's pages, for whoever is signed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from kittywatch.hub import board, charts, credentials, history, overview
+from kittywatch.hub.board import Filter, LanePage
+from kittywatch.hub.cards import LANES
+from kittywatch.hub.feed import last_position
+from kittywatch.hub.history import LANE_NAMES, Entry
+from kittywatch.hub.overview import ProjectView
+from kittywatch.hub.pages import fragment, render
+from kittywatch.hub.service import service_of
+from kittywatch.hub.sessions import Login
+
+_ACTIVITY_PAGE = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardContent:
+    """Everything on the board at one moment; `position` is the last event that it counts in."""
+
+    position: int
+    tree: list[ProjectView]
+    lanes: list[LanePage]
+    agents: list[str]
+    activity: list[Entry]
+
+
+async def board_page(request: Request) -> Response:
+    """`GET /`, with a filter in the query; `X-Fragment: board` gives the part that the filter changes."""
+    login = await _signed_in(request)
+    if login.must_change:
+        return RedirectResponse("/password", 303)
+    wanted = Filter.from_query(request.query_params)
+    content = await service_of(request).read(lambda database: _content(database, login.team_id, wanted))
+    template = "lanes.html" if request.headers.get("x-fragment") == "board" else "board.html"
+    return render(request, template, login=login, wanted=wanted, lane_names=LANE_NAMES, **vars(content))
+
+
+async def more_cards(request: Request) -> Response:
+    """`GET /cards?lane=&cursor=` and a filter: the next page of a lane, as list items."""
+    login = await _signed_in(request)
+    wanted = Filter.from_query(request.query_params)
+    lane = request.query_params.get("lane", "")
+    cursor = request.query_params.get("cursor", "")
+    if lane not in LANES:
+        return render(request, "error.html", status=404, title="There is no such lane.", text="")
+    page = await service_of(request).read(
+        lambda database: board.lane_page(database, login.team_id, wanted, lane=lane, count=0, cursor=cursor)
+    )
+    return HTMLResponse(fragment("cards.html", page=page, wanted=wanted))
+
+
+async def work_package_page(request: Request) -> Response:
+    """`GET /wp/…`: a card and its timeline; `X-Fragment: drawer` gives it without the page around it."""
+    login = await _signed_in(request)
+    key = (_part(request, "project"), _part(request, "feature"), _part(request, "wp_id"))
+
+    def find(database: Connection) -> tuple[board.CardView | None, list[Entry]]:
+        return board.card(database, login.team_id, key), history.timeline(database, login.team_id, key)
+
+    card, timeline = await service_of(request).read(find)
+    if card is None:
+        text = "It may belong to another team, or nothing was told of it yet."
+        return render(request, "error.html", status=404, title="There is no such work package.", text=text)
+    template = "drawer.html" if request.headers.get("x-fragment") == "drawer" else "work_package.html"
+    return render(request, template, login=login, card=card, timeline=timeline, lane_names=LANE_NAMES)
+
+
+async def feature_page(request: Request) -> Response:
+    """`GET /feature/…`: cumulative flow and cycle time."""
+    login = await _signed_in(request)
+    project, feature = _part(request, "project"), _part(request, "feature")
+    found = await service_of(request).read(
+        lambda database: charts.of_feature(database, login.team_id, project, feature)
+    )
+    if found is None:
+        return render(request, "error.html", status=404, title="There is no such feature.", text="")
+    return render(
+        request, "feature.html", login=login, project=project, feature=feature, charts=found, lane_names=LANE_NAMES
+    )
+
+
+async def activity_page(request: Request) -> Response:
+    """`GET /activity`: what arrived, latest first; `before` is a position."""
+    login = await _signed_in(request)
+    wanted = Filter.from_query(request.query_params)
+    given = request.query_params.get("before", "")
+    before = int(given) if given.isascii() and given.isdigit() and len(given) < 16 else None
+    entries = await service_of(request).read(
+        lambda database: history.activity(database, login.team_id, wanted, before=before, limit=_ACTIVITY_PAGE)
+    )
+    older = entries[-1].position if len(entries) == _ACTIVITY_PAGE else None
+    return render(
+        request, "activity.html", login=login, activity=entries, older=older, wanted=wanted, lane_names=LANE_NAMES
+    )
+
+
+def _part(request: Request, name: str) -> str:
+    return str(request.path_params[name]).replace("\0", "")
+
+
+async def _signed_in(request: Request) -> Login:
+    return await credentials.of_browser(request)
+
+
+def _content(database: Connection, team_id: int, wanted: Filter) -> BoardContent:
+    position = last_position(database, team_id)
+    count = board.counts(database, team_id, wanted)
+    lanes = [board.lane_page(database, team_id, wanted, lane=lane, count=count[lane]) for lane in LANES]
+    return BoardContent(
+        position=position,
+        tree=overview.tree(database, team_id),
+        lanes=lanes,
+        agents=board.agents(database, team_id),
+        activity=history.activity(database, team_id, wanted),
+    )

@@ -1,0 +1,92 @@
+"""One writer a process: batches that wait together are stored in one transaction.
+
+A commit waits for the disk; with a hundred clients that send event by event, one commit for what has piled up
+meanwhile is what keeps up. If a shared transaction fails, nobody in it is answered with success, and everybody sends
+again, which is safe. What the database refuses for its content, past everything that the door looks at, is found by
+storing one by one, so that it costs its neighbours nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+from starlette.concurrency import run_in_threadpool
+
+from kittywatch.hub.database import writing
+from kittywatch.hub.door import Accepted, Member
+from kittywatch.hub.ingest import Result, store
+from kittywatch.hub.sessions import Login
+
+_log = logging.getLogger("kittywatch.hub.writer")
+_NOT_STORABLE = "The hub cannot store this event; its log says why."
+_MEMBERS_AT_ONCE = 4000
+_WAITING_BATCHES = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Waiting:
+    login: Login
+    members: Sequence[Member]
+    results: asyncio.Future[list[Result]]
+
+
+class Writer:
+    """Takes batches in `store`; `run` is its one task. `on_stored` hears the teams that have news, after the commit."""
+
+    def __init__(self, engine: Engine, *, on_stored: Callable[[set[int]], None]) -> None:
+        self._engine = engine
+        self._on_stored = on_stored
+        self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue(_WAITING_BATCHES)
+
+    async def store(self, login: Login, members: Sequence[Member]) -> list[Result]:
+        """Store a batch; returns when it is durable, raises what the database raised when it is not."""
+        results: asyncio.Future[list[Result]] = asyncio.get_running_loop().create_future()
+        await self._waiting.put(_Waiting(login=login, members=members, results=results))
+        return await results
+
+    async def run(self) -> None:
+        while True:
+            batches = [await self._waiting.get()]
+            while not self._waiting.empty() and sum(len(batch.members) for batch in batches) < _MEMBERS_AT_ONCE:
+                batches.append(self._waiting.get_nowait())
+            # Always in the same order of teams, so that two replicas never wait for each other's locks.
+            batches.sort(key=lambda batch: batch.login.team_id)
+            try:
+                results = await run_in_threadpool(self._store_all, batches)
+            except Exception as error:  # the root of a task: whoever waits hears of it, the writer goes on
+                for batch in batches:
+                    if not batch.results.done():
+                        batch.results.set_exception(error)
+                continue
+            for batch, answer in zip(batches, results, strict=True):
+                if not batch.results.done():
+                    batch.results.set_result(answer)
+            self._on_stored({batch.login.team_id for batch in batches})
+
+    def _store_all(self, batches: list[_Waiting]) -> list[list[Result]]:
+        try:
+            with writing(self._engine) as connection:
+                return [store(connection, batch.login, batch.members) for batch in batches]
+        except OperationalError:
+            raise  # the database is away: nothing is wrong with the events
+        except (DBAPIError, ValueError, ArithmeticError) as error:
+            _log.exception("a batch could not be stored; trying its events one by one", exc_info=error)
+            return [self._store_singly(batch) for batch in batches]
+
+    def _store_singly(self, batch: _Waiting) -> list[Result]:
+        results = []
+        for member in batch.members:
+            try:
+                with writing(self._engine) as connection:
+                    results += store(connection, batch.login, [member])
+            except OperationalError:
+                raise
+            except (DBAPIError, ValueError, ArithmeticError):
+                event_id = member.event.event_id if isinstance(member, Accepted) else member.event_id
+                results.append(Result(event_id=event_id, status="rejected", error_message=_NOT_STORABLE))
+        return results

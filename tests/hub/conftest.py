@@ -1,0 +1,82 @@
+"""Hubs for the tests, each with a database of its own: SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.hub.clusters import cluster, create_database
+from tests.hub.hubs import Hub, Machine, populate
+
+TEAMS = {"cats": ["mira", "tom"], "dogs": ["rex"]}
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """A PostgreSQL cluster for all tests of this process."""
+    with cluster() as address:
+        yield address
+
+
+@pytest.fixture
+def postgresql_database(postgresql: str) -> str:
+    return create_database(postgresql, f"hub{next(_numbers)}")
+
+
+@pytest.fixture
+def sqlite_database(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'hub.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database, of each kind."""
+    url: str = request.getfixturevalue(f"{request.param}_database")
+    return url
+
+
+@pytest.fixture
+def start_hub(tmp_path: Path) -> Iterator[Callable[..., Hub]]:
+    """Starts server processes on databases, which it gives TEAMS; they end with the test."""
+    hubs: list[Hub] = []
+
+    def start(database: str, *arguments: str, new: bool = True) -> Hub:
+        if new:
+            populate(database, teams=TEAMS)
+        hubs.append(Hub(database=database, log=tmp_path / f"hub{len(hubs)}.log", arguments=arguments))
+        return hubs[-1].start()
+
+    yield start
+    for hub in hubs:
+        hub.stop()
+
+
+@pytest.fixture
+def hub(database: str, start_hub: Callable[..., Hub]) -> Hub:
+    """A server process with TEAMS, on each kind of database."""
+    return start_hub(database)
+
+
+@pytest.fixture
+def machine(hub: Hub) -> Iterator[Machine]:
+    """mira's machine, logged in."""
+    with Machine(hub.url, hub.access_token(hub.open_login("mira"))) as machine:
+        yield machine
+
+
+@pytest.fixture
+def other_machine(hub: Hub) -> Iterator[Machine]:
+    """tom's machine, of the same team."""
+    with Machine(hub.url, hub.access_token(hub.open_login("tom"))) as machine:
+        yield machine
+
+
+@pytest.fixture
+def foreign_machine(hub: Hub) -> Iterator[Machine]:
+    """rex's machine, of another team."""
+    with Machine(hub.url, hub.access_token(hub.open_login("rex"))) as machine:
+        yield machine
