@@ -248,7 +248,8 @@ class Git:
 
     def reached(self, commits: Iterable[str], tip: str) -> set[str]:
         """Those of some commits that `tip` reaches; commits that are gone count as not reached."""
-        wanted = {commit for commit in commits if self.exists(commit)}
+        listed = self.run("cat-file", "--batch-check", data="".join(f"{commit}\n" for commit in commits).encode())
+        wanted = {line.split()[0] for line in listed.decode().splitlines() if line.split()[1:2] == ["commit"]}
         if not wanted:
             return set()
         out = self.run("rev-list", "--stdin", data=("\n".join([*wanted, f"^{tip}"]) + "\n").encode())

@@ -283,7 +283,7 @@ class _Attempt:
             self._adopt(unit, book, start)
             book.known = {}
             if start.snapshot is not None:
-                _stand_as(book, start.snapshot)
+                _stand_as(book, start.snapshot, start.landed)
             unit.ledger.save(book, view=view)
             book.saved()
             return
@@ -337,12 +337,11 @@ def note_observed(directory: Path, tip: str | None) -> None:
             replace_file(directory / "kittywatch-observed", tip.encode() + b"\n", durable=False)
 
 
-def _stand_as(book: Book, snapshot: Snapshot) -> None:
+def _stand_as(book: Book, snapshot: Snapshot, landed: Set[str]) -> None:
     """Let the view stand where a commit that was taken in stands."""
     for package in snapshot.packages:
         key, now = (package.feature, package.wp_id), shown(package)
         if now is not None:
-            landed = {snapshot.commit} if snapshot.commit else set()
             book.known[key] = Known(now, standing(book, key, landed))
             book.changed.add(key)
 

@@ -36,11 +36,15 @@ class CopiedStart(Struct, frozen=True):
 
 
 class AdoptedStart(Struct, frozen=True):
-    """A view begins with what is there, without telling it: from before kittywatch, or from elsewhere."""
+    """A view begins with what is there, without telling it: from before kittywatch, or from elsewhere.
+
+    `landed` are the commits of the log that it reaches: a replay may have told them before anything was observed.
+    """
 
     kind: Literal["baseline", "elsewhere"]
     snapshot: Snapshot | None
     commit: str | None
+    landed: frozenset[str] = frozenset()
 
 
 class ViewPlan(Struct):
@@ -106,7 +110,7 @@ class Planner:
 
     def baseline(self, ref: str, commit: str | None) -> ViewPlan:
         """The first view of a project: what is there at `commit` is taken in silently (rule B1)."""
-        return ViewPlan(ref, commit, AdoptedStart("baseline", self._whole(commit), commit))
+        return ViewPlan(ref, commit, self._adopted("baseline", commit))
 
     def first_look(self, ref: str, tip: str | None, observed: Sequence[View]) -> ViewPlan:
         """A view that was never looked at: it is read from where it left what was observed (rule O7).
@@ -131,7 +135,7 @@ class Planner:
         last = next((at for at in range(len(chain), 0, -1) if origins[chain[at - 1]] == "elsewhere"), 0)
         base = chain[last - 1] if last else None
         plan = self._continued(ViewPlan(ref, tip), base, tip)
-        plan.start = AdoptedStart("elsewhere", self._whole(base), base)
+        plan.start = self._adopted("elsewhere", base)
         return plan
 
     def _start_at(self, base: str | None, views: Sequence[View]) -> CopiedStart | AdoptedStart:
@@ -256,6 +260,11 @@ class Planner:
     def _landed(self, packages: Iterable[WorkPackage], tip: str) -> frozenset[str]:
         """The commits that are known to have brought entries of some work packages, and that `tip` reaches."""
         return frozenset(self.git.reached(self._landings({(one.feature, one.wp_id) for one in packages}), tip))
+
+    def _adopted(self, kind: Literal["baseline", "elsewhere"], commit: str | None) -> AdoptedStart:
+        snapshot = self._whole(commit)
+        landed = self._landed(snapshot.packages, commit) if snapshot and commit else frozenset()
+        return AdoptedStart(kind, snapshot, commit, landed)
 
     def _whole(self, commit: str | None) -> Snapshot | None:
         if commit is None:

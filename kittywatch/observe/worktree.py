@@ -33,8 +33,9 @@ def read_file(root: Path, path: str) -> tuple[bytes, float] | None:
     None where there is none that may be read. Believes two equal reads: one alone may be torn, if somebody writes.
     """
     try:
-        target = (root / path).resolve(strict=True)  # a link anywhere on the way may lead out of the project
-        if not target.is_relative_to(root.resolve()):
+        target = (root / path).resolve(strict=True)
+        # A link anywhere on the way may lead out of the project. As in a commit, it may lead within its feature only.
+        if not target.is_relative_to(root.resolve().joinpath(*path.split("/")[:2])):
             return None
         last = _read(target)
         for _ in range(_READS):

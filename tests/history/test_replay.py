@@ -350,7 +350,6 @@ def test_after_live_observation_of_everything(small: Repository, home: Path) -> 
     assert lanes(replay(small.root, home)) == ["WP01 created", "WP01 planned→doing"]
 
 
-@pytest.mark.xfail(reason="the baseline of a project that was replayed stands before what the replay told")
 @pytest.mark.parametrize("lane", ["doing", "for_review"])
 def test_a_replay_before_the_first_observation(tmp_path: Path, home: Path, lane: str) -> None:
     """B1, O5: who replays before anything observes stands at the end of what was told; going back is news."""

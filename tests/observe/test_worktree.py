@@ -35,10 +35,17 @@ def test_no_more_than_a_work_package_may_be_long(root: Path) -> None:
     assert len(_data(root) or b"") == MAX_BYTES + 1
 
 
-def test_a_link_within_the_project(root: Path) -> None:
+def test_a_link_within_the_feature(root: Path) -> None:
+    (root / PATH).with_name("elsewhere.md").write_bytes(b"text")
+    (root / PATH).symlink_to("elsewhere.md")
+    assert _data(root) == b"text"
+
+
+def test_a_link_out_of_the_feature(root: Path) -> None:
+    """As in a commit, where only the feature's own files are at hand."""
     (root / "elsewhere.md").write_bytes(b"text")
     (root / PATH).symlink_to(root / "elsewhere.md")
-    assert _data(root) == b"text"
+    assert _data(root) is None
 
 
 def test_a_link_out_of_the_project(root: Path) -> None:
