@@ -31,6 +31,7 @@ class Unit:
         self.project = (projects.ensure if writes else projects.find)(connection, emitter.stamp, emitter.place) or 0
         self.ledger = Ledger(connection, self.project)
         self.events: list[Event] = []
+        self.correlation_id = random_id()  # shared by all events of the observation
         self._emitter = emitter
 
     def tell(self, tellings: Iterable[Telling], observer: str) -> list[Event]:
@@ -44,7 +45,7 @@ class Unit:
         if not made:
             return []
         last = clock.ticks(self.connection, len(made), at_least=emitter.store.least_tick)
-        sourced = envelopes(made, emitter.stamp, last - len(made) + 1, random_id())
+        sourced = envelopes(made, emitter.stamp, last - len(made) + 1, self.correlation_id)
         outbox.append(self.connection, self.project, sourced)
         events = [event for event, _ in sourced]
         self.events += events

@@ -18,7 +18,7 @@ from kittywatch.derive.log import Entry
 from kittywatch.derive.settle import Known, Rules
 from kittywatch.derive.snapshot import Key, Origin, Snapshot
 from kittywatch.emitter import EventEmitter, Unit
-from kittywatch.events import Event
+from kittywatch.events import Event, random_id
 from kittywatch.observe.git import Commit, Git
 from kittywatch.observe.history import Reader, Walk
 from kittywatch.observe.merges import sides
@@ -78,6 +78,7 @@ class Replay:
         self._packages: set[Key] = set()
         self._left_out: set[str] = set()
         self._met: set[str] = set()
+        self._correlation_id = random_id()
 
     def run(self, revision: str, *, dry_run: bool = False) -> Iterator[list[Event]]:
         """Tell, a transaction at a time; yields the events of each. Raises GitError, StoreError."""
@@ -137,6 +138,7 @@ class Replay:
         yield snapshot
 
     def _tell(self, unit: Unit, snapshots: list[Snapshot], later: list[Snapshot] | None = None) -> list[Event]:
+        unit.correlation_id = self._correlation_id
         book = unit.ledger.read()
         book.known = {key: unit.ledger.rebound(known) for key, known in self._known.items()}
         book.left_out, book.met = self._left_out, self._met
