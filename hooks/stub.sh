@@ -22,6 +22,10 @@
     [ "${1-}" = rebase ] || [ ! -d "$git_dir/rebase-merge" ] || exit 0
   else
     [ ! -d "$git_dir/rebase-merge" ] && [ ! -d "$git_dir/rebase-apply" ] || exit 0
+    if [ -d "$git_dir/sequencer" ]; then # The last of several picks has itself alone left in the list.
+      [ "$hook" = post-commit ] || exit 0
+      { IFS= read -r line && IFS= read -r line; } <"$git_dir/sequencer/todo" && exit 0
+    fi 2>/dev/null
   fi
 
   # A watcher that runs sees it all. A process number comes round again; with its start time it doesn't.
@@ -29,18 +33,31 @@
   if IFS=' ' read -r number started home <"$git_dir/kittywatch-watcher" &&
     [ "$home" = "${SPEC_KITTY_HOME-}" ] && IFS= read -r state <"/proc/$number/stat"; then
     set -f
+    # shellcheck disable=SC2086 # one argument for each field
     alive ${state##*) } && exit 0
   fi 2>/dev/null
 
   # No commit since the last look touches kitty-specs/: leave without Python, and look from here the next time.
-  if IFS= read -r last <"$observed" &&
-    touched=$(git rev-list -n 1 "$last...HEAD" -- kitty-specs) && [ -z "$touched" ]; then
+  # All sides of a merge count. A merge itself is listed whatever it brought: then the commits on its sides are looked
+  # at, and whether it took an older state from one of them.
+  untouched() {
+    found=$(git rev-list -n 1 --full-history --parents "$last...HEAD" -- kitty-specs) || return 1
+    case $found in
+      '') return 0 ;;
+      *' '*' '*) ;;
+      *) return 1 ;;
+    esac
+    found=$(git rev-list -n 1 --full-history --no-merges "$last...HEAD" -- kitty-specs) && [ -z "$found" ] &&
+      git diff-tree --quiet "$last" HEAD -- kitty-specs
+  }
+  if IFS= read -r last <"$observed" && untouched; then
     IFS= read -r head <"$git_dir/HEAD"
     [ ! -f "$git_dir/commondir" ] || { IFS= read -r common <"$git_dir/commondir" && common=/$common; }
     IFS= read -r tip <"$git_dir$common/${head#ref: }" && printf '%s\n' "$tip" >"$observed"
     exit 0
   fi 2>/dev/null
 
-  [ ! -x "$python" ] || "$python" -P -m kittywatch.hook "$hook" "$@" </dev/null >/dev/null
+  # -E -P: neither PYTHONPATH nor the worktree may bring modules.
+  [ ! -x "$python" ] || "$python" -E -P -m kittywatch.hook "$hook" "$@" </dev/null >/dev/null
 ) || :
 # <<< kittywatch <<<

@@ -85,14 +85,22 @@ def status(ctx: click.Context, as_json: bool) -> None:
     found = git_hooks.status(_directory(open_project(ctx, writes=False)))
     if as_json:
         fields = [
-            {"hook": one.name, "path": str(one.path), "state": one.state, "python": one.python, "foreign": one.foreign}
+            {
+                "hook": one.name,
+                "path": str(one.path),
+                "state": one.state,
+                "python": one.python,
+                "foreign": one.foreign,
+                "fault": one.fault,
+            }
             for one in found
         ]
         output.data(json.dumps(fields))
     else:
         for one in found:
             beside = {"script": ", in a script of another tool", "aside": ", chained before another tool's", None: ""}
-            output.data(plain(f"{one.name:15}  {one.state}{beside[one.foreign]}"))
+            fault = f": {one.fault}" if one.fault else ""
+            output.data(plain(f"{one.name:15}  {one.state}{beside[one.foreign]}{fault}"))
     if any(one.state != "installed" for one in found):
         output.say("`kittywatch hooks install` installs what is missing and mends what is stale")
         ctx.exit(FAILED)

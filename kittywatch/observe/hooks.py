@@ -5,17 +5,20 @@ Rules of this module:
   another tool made of it.
 - A shell script gets a marked block after its first line. Anything else, a binary, a link, another language, a file
   that git doesn't run, moves aside under a name of its own, and our script runs it after itself as git would have.
+- The pre-commit framework moves what it finds to a name that ends in `.legacy`, and runs it from there: what it moved
+  of ours counts as installed, and is taken away there.
 - Nothing of anybody's is lost: uninstalling gives back the bytes that were there.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -25,12 +28,16 @@ from kittywatch.store.files import replace_file
 
 HOOKS = ("post-commit", "post-merge", "post-checkout", "post-rewrite", "post-applypatch")
 ASIDE = ".before-kittywatch"
-_BLOCK = re.compile(rb"# >>> kittywatch >>>\n.*?# <<< kittywatch <<<\n", re.DOTALL)
+LEGACY = ".legacy"
+_BLOCK = re.compile(rb"# >>> kittywatch >>>\r?\n.*?# <<< kittywatch <<<\r?\n", re.DOTALL)
 _PYTHON = re.compile(rb"python='([^'\n]*)'")
-_SHELL = re.compile(rb"#![^\n]*?\b(?:sh|bash|dash|ksh|zsh)\b[^\n]*\n")
+_SHELLS = frozenset({b"sh", b"bash", b"dash", b"ash", b"ksh", b"mksh", b"zsh"})
+# A script that hands itself to another interpreter is one in two languages: a block would be an error in the second.
+_TWO_LANGUAGES = re.compile(rb"\bexec\b[^\n]*\$\{?0\b")
+_HEADER = b"#!/bin/sh\n"
 _CHAIN = b"""
 # What was here before runs as it did, with its arguments, its input and its exit status.
-before=$0@ASIDE@
+before=${0%/*}/@NAME@
 [ ! -x "$before" ] || exec "$before" "$@"
 """
 
@@ -40,13 +47,17 @@ Deed: TypeAlias = Literal["create", "add", "update", "chain", "keep", "remove", 
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """One hook as it is: `foreign` says what else is there, `python` the interpreter of an installed block."""
+    """One hook as it is: `foreign` says what else is there, `python` the interpreter of an installed block.
+
+    `fault` says for people why one is stale.
+    """
 
     name: str
     path: Path
     state: State
     python: str | None = None
     foreign: Literal["script", "aside"] | None = None
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +77,9 @@ def hooks_directory(git_path: str, root: Path) -> Path:
 
 def status(directory: Path) -> list[Hook]:
     """Every hook as it is installed in a directory."""
-    return [_hook(name, directory / name) for name in HOOKS]
+    template = stub()
+    checked = functools.cache(works)
+    return [_hook(name, directory / name, template, checked) for name in HOOKS]
 
 
 def plan_install(directory: Path, python: str = sys.executable) -> list[Change]:
@@ -82,7 +95,12 @@ def plan_install(directory: Path, python: str = sys.executable) -> list[Change]:
 
 def plan_uninstall(directory: Path) -> list[Change]:
     """What uninstalling would do."""
-    return [change for name in HOOKS if (change := _uninstalled(name, directory / name)) is not None]
+    return [
+        change
+        for name in HOOKS
+        for path in (directory / name, directory / (name + LEGACY))
+        if (change := _uninstalled(name, path)) is not None
+    ]
 
 
 def apply(changes: list[Change]) -> None:
@@ -108,57 +126,110 @@ def stub() -> bytes:
 
 def works(python: str) -> bool:
     """Whether an interpreter is there and has kittywatch."""
-    command = [python, "-P", "-c", "import kittywatch.hook"]
+    command = [python, "-E", "-P", "-c", "import kittywatch.hook"]
     try:
         return subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL).returncode == 0
     except OSError:
         return False
 
 
-def _hook(name: str, path: Path) -> Hook:
-    content = _read(path)
+def _hook(name: str, path: Path, template: bytes, works: Callable[[str], bool]) -> Hook:
     aside = path.with_name(name + ASIDE)
-    foreign: Literal["script", "aside"] | None = "aside" if os.path.lexists(aside) else None
+    beside: Literal["script", "aside"] | None = "aside" if os.path.lexists(aside) else None
+    carrier = _carrier(path)
+    content = _read(carrier)
     block = _BLOCK.search(content) if content is not None else None
     if content is None or block is None:
-        return Hook(name, path, "missing", foreign="script" if os.path.lexists(path) else foreign)
-    if foreign is None and _BLOCK.sub(b"", content) != b"#!/bin/sh\n":
-        foreign = "script"
+        return Hook(name, path, "missing", foreign="script" if os.path.lexists(path) else beside)
+    if carrier != path or not _ours(name, _without(content, block)):
+        beside = "script"
     found = _PYTHON.search(block[0])
     python = os.fsdecode(found[1]) if found else None
-    current = python is not None and block[0] == _filled(stub(), name, python)
-    executable = os.name == "nt" or os.access(path, os.X_OK)
-    state: State = "installed" if current and executable and python and works(python) else "stale"
-    return Hook(name, path, state, python, foreign)
+    fault = None
+    if python is None or block[0] != _filled(template, name, python):
+        fault = "its block is another version's"
+    elif not _runs(carrier):
+        fault = "its file is not executable"
+    elif not works(python):
+        fault = f"its interpreter {python} is gone or lacks kittywatch"
+    return Hook(name, carrier, "stale" if fault else "installed", python, beside, fault)
 
 
 def _installed(name: str, path: Path, template: bytes, python: str) -> Change:
     block = _filled(template, name, python)
+    path = _carrier(path)
     content = _read(path)
     if content is not None and (old := _BLOCK.search(content)) is not None:
         updated = content[: old.start()] + block + content[old.end() :]
-        return Change(name, path, "keep" if updated == content else "update", updated)
-    if not os.path.lexists(path):
-        return Change(name, path, "create", b"#!/bin/sh\n" + block)
-    shebang = _SHELL.match(content) if content is not None else None
-    if shebang is not None and content is not None and not path.is_symlink() and _runs(path):
-        return Change(name, path, "add", content[: shebang.end()] + block + content[shebang.end() :])
-    chained = b"#!/bin/sh\n" + block + _CHAIN.replace(b"@ASIDE@", ASIDE.encode())
-    return Change(name, path, "chain", chained)
+        return Change(name, path, "keep" if updated == content and _runs(path) else "update", updated)
+    aside = path.with_name(name + ASIDE)
+    if not os.path.lexists(path) and not os.path.lexists(aside):
+        return Change(name, path, "create", _HEADER + block)
+    if content is not None and _takes_block(content) and not path.is_symlink() and _runs(path):
+        line = content.index(b"\n") + 1
+        return Change(name, path, "add", content[:line] + block + content[line:])
+    if os.path.lexists(path) and os.path.lexists(aside) and not _same(path, aside):
+        raise ProjectError(
+            f"{aside} is there already, and {path} is another tool's by now",
+            remedy=f"remove or rename {aside}, which nothing runs any more, then run the command again",
+        )
+    return Change(name, path, "chain", _HEADER + block + _chain(name))
 
 
 def _uninstalled(name: str, path: Path) -> Change | None:
     content = _read(path)
+    aside = os.path.lexists(path.with_name(name + ASIDE))
     if content is None or (block := _BLOCK.search(content)) is None:
-        return None
-    if os.path.lexists(path.with_name(name + ASIDE)):
-        return Change(name, path, "restore")
-    rest = content[: block.start()] + content[block.end() :]
-    return Change(name, path, "remove", None if rest == b"#!/bin/sh\n" else rest)
+        # Somebody removed our script, and what it ran is left over.
+        lost = aside and path.name == name and not os.path.lexists(path) and _carrier(path) == path
+        return Change(name, path, "restore") if lost else None
+    rest = _without(content, block)
+    if _ours(name, rest):
+        return Change(name, path, "restore" if aside else "remove")
+    return Change(name, path, "remove", rest)
+
+
+def _carrier(path: Path) -> Path:
+    """The file that has our block: the hook, or what the pre-commit framework made of it."""
+    legacy = path.with_name(path.name + LEGACY)
+    if _BLOCK.search(_read(path) or b"") is None and _BLOCK.search(_read(legacy) or b"") and path.exists():
+        return legacy
+    return path
+
+
+def _ours(name: str, rest: bytes) -> bool:
+    """Whether a script is ours alone, by what it has beside the block."""
+    return rest.replace(b"\r\n", b"\n") in (_HEADER, _HEADER + _chain(name))
+
+
+def _chain(name: str) -> bytes:
+    return _CHAIN.replace(b"@NAME@", (name + ASIDE).encode())
+
+
+def _without(content: bytes, block: re.Match[bytes]) -> bytes:
+    return content[: block.start()] + content[block.end() :]
+
+
+def _takes_block(content: bytes) -> bool:
+    """Whether a block of shell can follow a script's first line."""
+    line, end, rest = content.partition(b"\n")
+    if not line.startswith(b"#!") or not end or not rest or line.endswith(b"\r") or _TWO_LANGUAGES.search(content):
+        return False
+    words = [os.path.basename(word) for word in line[2:].split()]
+    if words and words[0] == b"env":
+        words = [word for word in words[1:] if not word.startswith(b"-") and b"=" not in word]
+    return bool(words) and words[0] in _SHELLS
+
+
+def _same(path: Path, aside: Path) -> bool:
+    """Whether a hook is what was moved aside: an installation may have ended in between."""
+    if path.is_symlink() or aside.is_symlink():
+        return path.is_symlink() and aside.is_symlink() and path.readlink() == aside.readlink()
+    return path.samefile(aside)
 
 
 def _apply(change: Change) -> None:
-    path, aside = change.path, change.path.with_name(change.path.name + ASIDE)
+    path, aside = change.path, change.path.with_name(change.hook + ASIDE)
     if change.deed == "keep":
         return
     if change.deed == "restore":
@@ -168,11 +239,13 @@ def _apply(change: Change) -> None:
         path.unlink()
         return
     mode = 0o755
+    path.parent.mkdir(parents=True, exist_ok=True)
     if change.deed == "chain":
         _move_aside(path, aside)
     elif path.exists():
         mode = stat.S_IMODE(path.stat().st_mode)
-    path.parent.mkdir(parents=True, exist_ok=True)
+        if change.deed == "update":
+            mode |= (mode & 0o444) >> 2  # somebody took the right to run it away
     replace_file(path, change.content, mode=mode)
 
 
@@ -187,7 +260,8 @@ def _move_aside(path: Path, aside: Path) -> None:
 
 
 def _filled(template: bytes, name: str, python: str) -> bytes:
-    interpreter = os.fsencode(python.replace("\\", "/"))  # git for Windows runs hooks with a shell that wants slashes
+    # Git for Windows runs hooks with a shell that wants slashes.
+    interpreter = os.fsencode(python.replace("\\", "/") if os.name == "nt" else python)
     return template.replace(b"@HOOK@", name.encode()).replace(b"@PYTHON@", interpreter)
 
 
@@ -208,9 +282,9 @@ def describe(change: Change) -> Iterator[str]:
         "create": "created",
         "add": "block added after the first line of what is there",
         "update": "block brought up to date",
-        "chain": f"what is there moves to {change.path.name}{ASIDE} and runs after ours",
+        "chain": f"what is there moves to {change.hook}{ASIDE} and runs after ours",
         "keep": "as it is",
         "remove": "removed" if change.content is None else "block removed, the rest stays as it is",
-        "restore": f"{change.path.name}{ASIDE} is put back",
+        "restore": f"{change.hook}{ASIDE} is put back",
     }
-    yield f"{change.hook}: {deeds[change.deed]}"
+    yield f"{change.path.name}: {deeds[change.deed]}"
