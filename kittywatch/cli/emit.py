@@ -24,7 +24,7 @@ def emit() -> None:
     """Tell what is there: a branch's history, or the worktree as it is."""
 
 
-class Moment(click.ParamType[datetime]):
+class Moment(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
     """A date, or a date and time; local time where no zone is stated."""
 
     name = "date"

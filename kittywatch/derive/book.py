@@ -69,7 +69,7 @@ class Book(Struct):
     features: dict[str, KnownKind] = field(default_factory=dict)
     broken: dict[str, KnownKind] = field(default_factory=dict)
     changed: set[Key] = field(default_factory=set)
-    landings: list[tuple[str, Entry]] = field(default_factory=list)
+    landings: list[tuple[str, Key, Entry]] = field(default_factory=list)
     new_features: dict[str, KnownKind] = field(default_factory=dict)
     new_broken: dict[str, KnownKind] = field(default_factory=dict)
     left_out: set[str] = field(default_factory=set)
@@ -79,17 +79,12 @@ class Book(Struct):
 
     def saved(self) -> None:
         """What was written is in the store; what comes is written next."""
-        for landed in self.landings:
-            self._land(*landed)
+        for commit, key, entry in self.landings:
+            self.landed.setdefault(commit, []).append((key, entry))
         self.changed.clear()
         self.landings.clear()
         self.new_features.clear()
         self.new_broken.clear()
-
-    def _land(self, commit: str, entry: Entry) -> None:
-        owner = next((key for key, log in self.logs.items() if entry in log.entries), None)
-        if owner is not None:
-            self.landed.setdefault(commit, []).append((owner, entry))
 
     def log(self, key: Key) -> Log:
         return self.logs.setdefault(key, Log())
@@ -148,7 +143,7 @@ def _package(
     _stand(book, key, settled, snapshot.commit)
     known = book.known.get(key)
     if key in snapshot.brought and snapshot.commit and known and known.cursor and known.cursor.told:
-        book.landings.append((snapshot.commit, known.cursor))
+        book.landings.append((snapshot.commit, key, known.cursor))
     return [PackageTold(one, snapshot.commit) for one in settled.told]
 
 
@@ -165,7 +160,7 @@ def _stand(book: Book, key: Key, settled: Settled, commit: str | None) -> None:
     book.changed.add(key)
     cursor = known.cursor
     if commit and cursor and cursor.told and (before is None or before.cursor is not cursor):
-        book.landings.append((commit, cursor))
+        book.landings.append((commit, key, cursor))
 
 
 def undo(book: Book, snapshot: Snapshot, landed: Set[str], rules: Rules) -> list[Telling]:

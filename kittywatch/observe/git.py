@@ -14,6 +14,7 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 from msgspec import Struct
 
@@ -55,6 +56,7 @@ _CONFIG = ("-c", "log.showSignature=false", "-c", "log.showRoot=true", "-c", "co
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RAW = ("-z", "--raw", "--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all")
 _ID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
+_QUESTIONS = 500  # at once: more than a pipe holds would wait for answers that nobody reads yet
 _FORMAT = "--format=tformat:%x01%H %P%x01%at %ct"
 
 
@@ -296,22 +298,18 @@ class Blobs:
 
     def read(self, name: str) -> bytes | None:
         """The blob that an id or `commit:path` names, cut after 1 MiB and a byte; None where there is none."""
-        if "\n" in name:
-            return None
-        process = self._process or self._start()
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(name.encode("utf-8", "surrogateescape") + b"\n")
-        process.stdin.flush()
-        header = process.stdout.readline().split()
-        if len(header) != 3 or not header[2].isdigit():
-            return None
-        size = int(header[2])
-        data = process.stdout.read(min(size, MAX_BYTES + 1))
-        rest = size - len(data) + 1
-        while rest > 0 and (skipped := process.stdout.read(min(rest, MAX_BYTES))):
-            rest -= len(skipped)
-        return data if header[1] == b"blob" else None
+        return next(self.read_many([name]))
+
+    def read_many(self, names: Iterable[str]) -> Iterator[bytes | None]:
+        """The same for many, in their order; faster, because git needn't wait for each question."""
+        for asked in _chunks([name for name in names if "\n" not in name], _QUESTIONS):
+            process = self._process or self._start()
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write("".join(f"{name}\n" for name in asked).encode("utf-8", "surrogateescape"))
+            process.stdin.flush()
+            for _ in asked:
+                yield _answer(process.stdout)
 
     def _start(self) -> subprocess.Popen[bytes]:
         self._process = subprocess.Popen(
@@ -323,6 +321,23 @@ class Blobs:
             env=self._environment,
         )
         return self._process
+
+
+def _answer(out: IO[bytes]) -> bytes | None:
+    header = out.readline().split()
+    if len(header) != 3 or not header[2].isdigit():
+        return None
+    size = int(header[2])
+    data = out.read(min(size, MAX_BYTES + 1))
+    rest = size - len(data) + 1
+    while rest > 0 and (skipped := out.read(min(rest, MAX_BYTES))):
+        rest -= len(skipped)
+    return data if header[1] == b"blob" else None
+
+
+def _chunks(names: list[str], size: int) -> Iterator[list[str]]:
+    for start in range(0, len(names), size):
+        yield names[start : start + size]
 
 
 def clean_environment() -> dict[str, str]:

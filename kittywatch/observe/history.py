@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable, Set
 from datetime import datetime
 
 from msgspec import Struct
@@ -22,6 +22,7 @@ from kittywatch.workpackages.layout import SPECS, feature_of, place
 from kittywatch.workpackages.reader import Problem, WorkPackage, read_work_package
 
 _SYMLINK = "120000"
+_NAMED = 100  # features that are listed by their names; more of them with everything there is
 _REMEMBERED = 50_000  # files; a long-running watcher starts over there
 
 
@@ -51,24 +52,42 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         self._blobs.close()
 
-    def files(self, commit: str | None, feature: str) -> list[File]:
-        """A feature's files in a commit; remembered for the commit that was asked for last."""
+    def files(self, commit: str | None, features: Set[str]) -> dict[str, list[File]]:
+        """The files of some features in a commit; remembered for the commit that was asked for last."""
         if commit is None:
-            return []
+            return {feature: [] for feature in features}
         if commit != self._tip:
             self._tip, self._files = commit, {}
-        if feature not in self._files:
-            self._files[feature] = self._git.files(commit, feature)
-        return self._files[feature]
+        missing = features - self._files.keys()
+        if missing:
+            self._files |= {feature: [] for feature in missing}
+            named = sorted(missing) if len(missing) <= _NAMED else []
+            for file in self._git.files(commit, *named):
+                feature = feature_of(file.path)
+                if feature in missing:
+                    self._files[feature].append(file)
+        return {feature: self._files[feature] for feature in features}
 
     def package(self, file: File) -> tuple[WorkPackage | Problem, str]:
         """What a work package's file says, and the id of its content for errors."""
         found = self._packages.get((file.path, file.blob))
-        if found is None:
-            data = self._data(file.blob) or b""
-            found = read_work_package(file.path, data, self._names), content_key(data)
-            self._packages[file.path, file.blob] = found
-        return found
+        return found if found is not None else self._parse(file, self._data(file.blob) or b"")
+
+    def prefetch(self, files: Iterable[File]) -> None:
+        """Read many work packages at once, which is faster than one by one."""
+        wanted = {
+            (file.path, file.blob): file
+            for file in files
+            if file.is_regular and file.blob not in self._provided and place(file.path) is not None
+        }
+        missing = [file for key, file in wanted.items() if key not in self._packages]
+        for file, data in zip(missing, self._blobs.read_many(file.blob for file in missing), strict=True):
+            self._parse(file, data or b"")
+
+    def _parse(self, file: File, data: bytes) -> tuple[WorkPackage | Problem, str]:
+        read = read_work_package(file.path, data, self._names), content_key(data)
+        self._packages[file.path, file.blob] = read
+        return read
 
     def provide(self, blob: str, data: bytes) -> None:
         """Let a file of a worktree stand under a name of its own, as if it were a blob."""
@@ -107,11 +126,11 @@ class _Feature(Struct, frozen=True):
 
 
 class Walk:
-    """Goes along a chain of commits; `files` lists a feature's files where the walk begins, none at its beginning."""
+    """Goes along a chain of commits, from what the commit `start` shows, or from nothing."""
 
-    def __init__(self, reader: Reader, files: Callable[[str], Iterable[File]] = lambda feature: ()) -> None:
+    def __init__(self, reader: Reader, start: str | None = None) -> None:
         self._reader = reader
-        self._files = files
+        self._start = start
         self._trees: dict[str, dict[str, File]] = {}
         self._features: dict[str, _Feature] = {}
 
@@ -130,6 +149,8 @@ class Walk:
         past: bool = False,
     ) -> Snapshot | None:
         """The snapshot after some files changed."""
+        changed, removed = list(changed), list(removed)
+        self._reader.prefetch(changed)
         touched = self._apply(changed, removed)
         packages: list[WorkPackage] = []
         broken: list[BrokenContent] = []
@@ -164,9 +185,10 @@ class Walk:
         """A work package as the walk shows it now, None where its file is gone or can't be read."""
         return self._feature(key[0]).packages.get(key[1])
 
-    def _apply(self, changed: Iterable[File], removed: Iterable[str]) -> dict[str, _Feature]:
+    def _apply(self, changed: Collection[File], removed: Collection[str]) -> dict[str, _Feature]:
         """Put changes into the trees; returns the features that they touch, as they were."""
         touched: dict[str, _Feature] = {}
+        self._enter({feature for path in [*removed, *(file.path for file in changed)] if (feature := feature_of(path))})
         for path, file in [*((path, None) for path in removed), *((file.path, file) for file in changed)]:
             feature = feature_of(path)
             if feature is None or not _matters(path, feature):
@@ -184,12 +206,16 @@ class Walk:
     def _feature(self, feature: str) -> _Feature:
         found = self._features.get(feature)
         if found is None:
-            if feature not in self._trees:
-                self._trees[feature] = {
-                    file.path: file for file in self._files(feature) if _matters(file.path, feature)
-                }
+            self._enter({feature})
             found = self._features[feature] = self._read(self._trees[feature])
         return found
+
+    def _enter(self, features: Set[str]) -> None:
+        """Learn of which files features consist that the walk comes to for the first time."""
+        new = features - self._trees.keys()
+        for feature, files in self._reader.files(self._start, new).items() if new else ():
+            self._trees[feature] = {file.path: file for file in files if _matters(file.path, feature)}
+        self._reader.prefetch(file for feature in new for file in self._trees[feature].values())
 
     def _read(self, tree: dict[str, File]) -> _Feature:
         read: list[tuple[str, WorkPackage | Problem]] = []

@@ -21,7 +21,7 @@ def sides(
     for side in merge.parents[1:]:
         if not left:
             return
-        walk = Walk(reader, lambda feature, side=side: git.files(side, feature))  # type: ignore[misc]
+        walk = Walk(reader, side)
         snapshot = walk.change(*git.difference(side, merge.id), now)
         brought = frozenset(left - snapshot.moved) if snapshot else frozenset(left)
         left -= brought

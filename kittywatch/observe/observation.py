@@ -148,6 +148,10 @@ class _Attempt:
             raise _OutdatedError  # git began something while we looked: what we saw may be neither before nor after
         if plan.worktree is not None:
             self.observed.unsettled = plan.worktree.unsettled
+        if any(snapshot.features for view in plan.views for snapshot in view.snapshots) or (
+            plan.worktree is not None and plan.worktree.features
+        ):
+            self.emitter.stamp.target_branch()  # asks git, which a transaction must not wait for
         self.emitter.transact(lambda unit: self._carry_out(unit, before, plan))
         if not at_rest:
             note_observed(self.git.directory, head.tip)

@@ -7,6 +7,7 @@ in from elsewhere are known, not told.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
@@ -87,13 +88,16 @@ class Replay:
         self.summary.commits = len(chain)
         commits = list(self.git.history(tip))
         snapshots = self._snapshots(commits, self._origins(tip))
+        if any(snapshot.features for snapshot in snapshots):
+            self.emitter.stamp.target_branch()  # asks git, which a transaction must not wait for
         if dry_run:
-            yield self.emitter.rehearse(lambda unit: self._tell(unit, snapshots))
+            yield self._done(*self.emitter.rehearse(lambda unit: self._tell(unit, snapshots, [])))
             return
         for start in range(0, len(snapshots), BATCH):
             batch = snapshots[start : start + BATCH]
             later = snapshots[start + BATCH :]
-            yield self.emitter.transact(lambda unit, batch=batch, later=later: self._tell(unit, batch, later))  # type: ignore[misc]
+            work = functools.partial(self._tell, snapshots=batch, later=later)
+            yield self._done(*self.emitter.transact(work))
 
     def _origins(self, tip: str) -> Callable[[str], tuple[Origin, bool]]:
         """Whose news a commit is, and whether it was there before the baseline."""
@@ -115,6 +119,7 @@ class Replay:
     def _snapshots(self, commits: list[Commit], origin: Callable[[str], tuple[Origin, bool]]) -> list[Snapshot]:
         snapshots: list[Snapshot] = []
         with Reader(self.git, self.rules.names) as reader:
+            reader.prefetch(file for commit in commits for file in commit.changed)
             walk = Walk(reader)
             for number, commit in enumerate(commits, start=1):
                 whose, past = origin(commit.id)
@@ -137,12 +142,13 @@ class Replay:
                     snapshot = snapshot.without(brought)
         yield snapshot
 
-    def _tell(self, unit: Unit, snapshots: list[Snapshot], later: list[Snapshot] | None = None) -> list[Event]:
+    def _tell(self, unit: Unit, snapshots: list[Snapshot], later: list[Snapshot]) -> tuple[list[Event], Book]:
+        """Tell within a transaction; changes nothing of the replay itself, because it may have to be done again."""
         unit.correlation_id = self._correlation_id
         book = unit.ledger.read()
         book.known = {key: unit.ledger.rebound(known) for key, known in self._known.items()}
-        book.left_out, book.met = self._left_out, self._met
-        claims = _Claims(book, [*snapshots, *(later or [])])
+        book.left_out, book.met = set(self._left_out), set(self._met)
+        claims = _Claims(book, [*snapshots, *later])
         for snapshot in snapshots:
             claims.reached(snapshot)
             scoped = self._scoped(snapshot)
@@ -151,13 +157,17 @@ class Replay:
             tellings = tell(book, scoped, self.rules, claims.open)
             unit.tell(tellings, "replay")
         unit.ledger.save(book)
-        self._known = dict(book.known)
+        return unit.events, book
+
+    def _done(self, events: list[Event], book: Book) -> list[Event]:
+        """Go on from what a transaction that stands has told."""
+        self._known, self._left_out, self._met = dict(book.known), book.left_out, book.met
         self._packages |= book.known.keys()
         self.summary.packages = len(self._packages)
-        self.summary.told += len(unit.events)
+        self.summary.told += len(events)
         self.summary.already_told += book.already_told
         self.summary.elsewhere += book.withheld
-        return unit.events
+        return events
 
     def _scoped(self, snapshot: Snapshot) -> Snapshot | None:
         if self.scope.since is not None and snapshot.moment < self.scope.since:

@@ -249,9 +249,7 @@ class Planner:
     # Helpers.
 
     def _walk(self, commit: str | None) -> Walk:
-        if commit is None:
-            return Walk(self.reader)
-        return Walk(self.reader, lambda feature: self.git.files(commit, feature))
+        return Walk(self.reader, commit)
 
     def _walk_from(self, commits: Sequence[Commit]) -> Walk:
         """A walk that begins where the first of some commits does."""

@@ -82,7 +82,7 @@ class Worktree:
         """Look at some work packages alone."""
         paths: set[str] = set()
         for feature in {key[0] for key in keys}:
-            paths |= {file.path for file in self._reader.files(tip, feature)}
+            paths |= {file.path for file in self._reader.files(tip, {feature})[feature]}
             tasks = self._git.root / SPECS / feature / "tasks"
             paths |= {path.relative_to(self._git.root).as_posix() for path in tasks.rglob("WP[0-9][0-9]*.md")}
         look = self._look(tip, moment, keys, {path for path in paths if place(path) is not None})
@@ -101,7 +101,7 @@ class Worktree:
             self._reader.provide(blob, read[0])
             changed.append(File(path, "100644", blob))
             written[path] = read[1]
-        walk = Walk(self._reader, lambda feature: self._reader.files(tip, feature))
+        walk = Walk(self._reader, tip)
         snapshot = walk.change(changed, removed, moment)
         packages = snapshot.packages if snapshot else ()
         edited = {(one.feature, one.wp_id): one for one in packages}

@@ -51,7 +51,7 @@ class Ledger:
         run = self.connection.executemany
         run(
             "INSERT OR IGNORE INTO landings VALUES (?, ?, ?)",
-            [(self.project, commit, entry.key) for commit, entry in book.landings],
+            [(self.project, commit, entry.key) for commit, _, entry in book.landings],
         )
         for table, new in (("features", book.new_features), ("broken", book.new_broken)):
             run(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?)", [(self.project, *item) for item in new.items()])

@@ -227,8 +227,8 @@ def test_a_bad_moment_loses_no_batch(root: Path, home: Path, monkeypatch: pytest
     with opened(root, home) as project:
         told: list[str] = []
 
-        def interrupt(unit: Any, *arguments: Any) -> Any:
-            Replay._tell(run, unit, *arguments)
+        def interrupt(unit: Any, **arguments: Any) -> Any:
+            Replay._tell(run, unit, **arguments)
             raise KeyboardInterrupt
 
         run = Replay(project.git, project.names, project.emitter)

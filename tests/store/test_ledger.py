@@ -134,7 +134,7 @@ def test_which_commit_brought_what(database: Database) -> None:
     _filled(database)
     ledger = _ledger(database)
     book = ledger.read()
-    book.landings.append(("c2", book.log(ONE).entries[1]))
+    book.landings.append(("c2", ONE, book.log(ONE).entries[1]))
     ledger.save(book)
     ledger.save(book)
     for keys in (None, [ONE]):
