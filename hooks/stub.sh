@@ -42,11 +42,7 @@
   # at, and whether it took an older state from one of them.
   untouched() {
     found=$(git rev-list -n 1 --full-history --parents "$last...HEAD" -- kitty-specs) || return 1
-    case $found in
-      '') return 0 ;;
-      *' '*' '*) ;;
-      *) return 1 ;;
-    esac
+    [ -n "$found" ] || return 0
     found=$(git rev-list -n 1 --full-history --no-merges "$last...HEAD" -- kitty-specs) && [ -z "$found" ] &&
       git diff-tree --quiet "$last" HEAD -- kitty-specs
   }
