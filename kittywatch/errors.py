@@ -4,9 +4,17 @@
     ├── ProjectError            the project's files or its git repository
     │   └── NotAProjectError    there is no git repository here
     ├── GitError                git refused or failed
-    └── StoreError              the files under $SPEC_KITTY_HOME
-        ├── StoreBusyError      another process has held the database too long
-        └── StoreCorruptError   the database cannot be read as it is
+    ├── StoreError              the files under $SPEC_KITTY_HOME
+    │   ├── StoreBusyError      another process has held the database too long
+    │   └── StoreCorruptError   the database cannot be read as it is
+    └── HubError                the hub; these are in hub.errors
+        ├── ConfigurationError  the operator's: an option, a file, a database that cannot be used
+        ├── MissingExtraError   the operator's: the extra `hub` is not installed
+        ├── UnknownNameError    the operator's: a user or a team that is not there, or is there already
+        ├── CredentialError     the caller's: 401
+        ├── ForbiddenError      the caller's: 403
+        ├── RequestError        the caller's: 400, 413, 415
+        └── ThrottledError      the caller's: 429, with the seconds to wait
 
 Bugs are no KittywatchError: they end in a report. Values outside the contract are events.InvalidEventError.
 """
@@ -23,6 +31,7 @@ class KittywatchError(Exception):
 
     def __init__(self, message: str, *, remedy: str | None = None) -> None:
         super().__init__(message)
+        self.message = message
         if remedy is not None:
             self.remedy = remedy
 

@@ -4,51 +4,54 @@ from __future__ import annotations
 
 import functools
 import importlib
-import socket
 import sys
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, ParamSpec
 
 import click
 
+from kittywatch.cli.output import Output
+from kittywatch.hub.errors import ConfigurationError, MissingExtraError, UnknownNameError
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from kittywatch.hub.accounts import Team
-    from kittywatch.hub.config import Config
-    from kittywatch.hub.serve import FirstUser
 
 Given = ParamSpec("Given")
-_EXPECTED_FAILURE = 1
 
 
-def _one_line_errors(command: Callable[Given, None]) -> Callable[Given, None]:
-    """Say an expected failure and its remedy in one line, and exit with 1."""
+def _with_the_extra(command: Callable[Given, None]) -> Callable[Given, None]:
+    """Import what the extra brings when the command runs; a lack of it, and what a database refuses, become ours."""
 
     @functools.wraps(command)
     def run(*args: Given.args, **kwargs: Given.kwargs) -> None:
         try:
-            from sqlalchemy.exc import DBAPIError
-
-            importlib.import_module("kittywatch.hub.serve")  # everything that the extra brings, at once
-            from kittywatch.hub.errors import HubError
+            importlib.import_module("kittywatch.hub.serve")
+            from sqlalchemy.exc import DatabaseError, DataError, IntegrityError
         except ModuleNotFoundError as error:
-            click.echo(f"The hub needs {error.name}. Install it with: pip install 'kittywatch[hub]'", err=True)
-            sys.exit(_EXPECTED_FAILURE)
+            if error.name is None or error.name.startswith("kittywatch"):
+                raise
+            raise MissingExtraError(error.name) from error
         try:
             command(*args, **kwargs)
-        except HubError as error:
-            click.echo(str(error), err=True)
-            sys.exit(_EXPECTED_FAILURE)
-        except DBAPIError as error:
-            cause = type(error.orig).__name__
-            click.echo(f"The database cannot be used ({cause}). Check --database and run: hub migrate", err=True)
-            sys.exit(_EXPECTED_FAILURE)
+        except (DataError, IntegrityError):
+            raise  # what we sent was wrong: a bug
+        except DatabaseError as error:
+            raise ConfigurationError(
+                f"the database cannot be used: {_first_line(error.orig)}",
+                remedy="check --database, and that this user may read and write there",
+            ) from error
 
     return run
+
+
+def _first_line(error: BaseException | None) -> str:
+    """What the driver said; it names hosts and files, never a password."""
+    return (str(error).splitlines() or [type(error).__name__])[0].strip()
 
 
 def _database_option(command: Callable[Given, None]) -> Callable[Given, None]:
@@ -85,9 +88,23 @@ def _writing(database: str | None) -> Iterator[Connection]:
         yield connection
 
 
+@contextmanager
+def _reading(database: str | None) -> Iterator[Connection]:
+    from kittywatch.hub.database import reading
+
+    with _engine(database) as engine, reading(engine) as connection:
+        yield connection
+
+
 @click.group()
 def hub() -> None:
-    """The self-hosted server with the live board."""
+    """The self-hosted server with the live board.
+
+    \b
+    First steps:
+      kittywatch hub serve --open        make a database, a team and a first user; show the board
+      kittywatch hub user add mira       let somebody else in
+    """
 
 
 @hub.command()
@@ -101,8 +118,10 @@ def hub() -> None:
 @click.option("--trusted-proxy", help="Address of the proxy whose X-Forwarded-* headers are believed.")
 @click.option("--public-metrics", is_flag=True, help="Answer /metrics to other machines too.")
 @click.option("--open", "open_browser", is_flag=True, help="Open the board in the browser.")
-@_one_line_errors
+@click.pass_obj
+@_with_the_extra
 def serve(
+    output: Output,
     database: str | None,
     host: str,
     port: int,
@@ -114,7 +133,18 @@ def serve(
     public_metrics: bool,
     open_browser: bool,
 ) -> None:
-    """Serve the hub and its board."""
+    """Serve the hub and its board, until Ctrl-C.
+
+    The first start makes its SQLite file, a team and a user with a one-time password, which it prints. Other
+    addresses than this machine's own are served with TLS only, or with --insecure-http behind a proxy that has it.
+
+    \b
+    Examples:
+      kittywatch hub serve --open
+      kittywatch hub serve --host 0.0.0.0 --allow-host hub.example.org \\
+          --tls-cert cert.pem --tls-key key.pem
+      kittywatch hub serve --database postgresql://hub@db.example.org/hub
+    """
     from kittywatch.hub import serve as server
     from kittywatch.hub.config import Config, default_database
 
@@ -129,56 +159,57 @@ def serve(
         trusted_proxy=trusted_proxy,
         public_metrics=public_metrics,
     )
-    listener = server.bind(config)  # first, so that a start that fails has made nothing
-    with listener:
-        _serve(config, listener, open_browser=open_browser)
-
-
-def _serve(config: Config, listener: socket.socket, *, open_browser: bool) -> None:
-    from kittywatch.hub import serve as server
-
-    first = server.prepare(config)
-    with server.sole_server(config):
-        _run(config, listener, first, open_browser=open_browser)
-
-
-def _run(config: Config, listener: socket.socket, first: FirstUser | None, *, open_browser: bool) -> None:
-    from kittywatch.hub import serve as server
-
-    if first is not None:
-        click.echo(f"Made the team {first.team_slug} and the user {first.name}.", err=True)
-        click.echo(f"One-time password: {first.password}", err=True)
 
     def listening(address: str) -> None:
-        click.echo(f"Board: {address}", err=True)
+        output.say(f"Board: {address}")
         if open_browser:
             webbrowser.open(address)
 
-    server.serve(config, listener, on_listening=listening)
+    with server.bind(config) as listener:  # first, so that a start that fails has made nothing
+        first = server.prepare(config)
+        with server.sole_server(config):
+            if first is not None:
+                output.say(f"Made the team {first.team_slug} and the user {first.name}.")
+                _tell_one_time(output, first.password)
+            server.serve(config, listener, on_listening=listening)
 
 
 @hub.command()
 @_database_option
-@_one_line_errors
-def migrate(database: str | None) -> None:
-    """Bring the database to this version."""
+@click.pass_obj
+@_with_the_extra
+def migrate(output: Output, database: str | None) -> None:
+    """Bring the database to this version.
+
+    `hub serve` does that by itself to a SQLite file; to PostgreSQL only this command does.
+
+    \b
+    Example:
+      kittywatch hub migrate --database postgresql://hub@db.example.org/hub
+    """
     from kittywatch.hub import migrations
 
     with _engine(database, checked=False) as engine:
         applied = migrations.migrate(engine)
-    click.echo("\n".join(f"applied: {name}" for name in applied) or "The database is up to date.", err=True)
+    output.say("\n".join(f"applied: {name}" for name in applied) or "The database is up to date.")
 
 
 @hub.command()
 @_database_option
-@_one_line_errors
-def rebuild(database: str | None) -> None:
-    """Make lanes, features and counts again from the events."""
+@click.pass_obj
+@_with_the_extra
+def rebuild(output: Output, database: str | None) -> None:
+    """Make lanes, features and counts again from the events.
+
+    \b
+    Example:
+      kittywatch hub rebuild
+    """
     from kittywatch.hub import accounts, projections
 
     with _writing(database) as connection:
         count = sum(projections.rebuild(connection, team.id) for team in accounts.list_teams(connection))
-    click.echo(f"Rebuilt from {count} events.", err=True)
+    output.say(f"Rebuilt from {count} events.")
 
 
 @hub.command()
@@ -186,13 +217,19 @@ def rebuild(database: str | None) -> None:
 @click.option("--team", "team_slug", help="Which team's events.  [default: the only one]")
 @click.option("--originals", is_flag=True, help="With arrival times and the older forms that events came in.")
 @click.argument("file", type=click.File("w", encoding="utf-8"), default="-")
-@_one_line_errors
-def export(database: str | None, team_slug: str | None, originals: bool, file: IO[str]) -> None:
-    """Write a team's events to FILE, one a line."""
-    from kittywatch.hub.database import reading
+@click.pass_obj
+@_with_the_extra
+def export(output: Output, database: str | None, team_slug: str | None, originals: bool, file: IO[str]) -> None:
+    """Write a team's events to FILE, or stdout, one a line, in their order.
+
+    \b
+    Examples:
+      kittywatch hub export | jq .event_type
+      kittywatch hub export --team cats --originals cats.jsonl
+    """
     from kittywatch.hub.export import lines
 
-    with _engine(database) as engine, reading(engine) as connection:
+    with _reading(database) as connection:
         for line in lines(connection, _team(connection, team_slug).id, with_originals=originals):
             file.write(line + "\n")
 
@@ -208,9 +245,18 @@ def user() -> None:
 @click.option("--team", "team_slug", help="The user's team.  [default: the only one]")
 @click.option("--password-stdin", is_flag=True, help="Read the password from stdin instead of making a one-time one.")
 @click.option("--read-only", is_flag=True, help="May look at the board, not send events.")
-@_one_line_errors
-def add_user(database: str | None, name: str, team_slug: str | None, password_stdin: bool, read_only: bool) -> None:
-    """Add a user."""
+@click.pass_obj
+@_with_the_extra
+def add_user(
+    output: Output, database: str | None, name: str, team_slug: str | None, password_stdin: bool, read_only: bool
+) -> None:
+    """Add a user; prints the one-time password, which the first sign-in changes.
+
+    \b
+    Examples:
+      kittywatch hub user add mira
+      kittywatch hub user add wall --read-only --password-stdin < password
+    """
     from kittywatch.hub import accounts
 
     given = _password_from_stdin() if password_stdin else None
@@ -220,46 +266,69 @@ def add_user(database: str | None, name: str, team_slug: str | None, password_st
         accounts.add_user(
             connection, name, team=team, password=password, must_change=given is None, may_write=not read_only
         )
-    click.echo(f"Added {name} to {team.slug}.", err=True)
-    _say_one_time(None if given else password)
+    output.say(f"Added {name} to {team.slug}.")
+    if given is None:
+        _tell_one_time(output, password)
 
 
 @user.command("list")
 @_database_option
-@_one_line_errors
-def list_users(database: str | None) -> None:
-    """List users: name, team, state."""
+@click.pass_obj
+@_with_the_extra
+def list_users(output: Output, database: str | None) -> None:
+    """List users: name, team, state.
+
+    \b
+    Example:
+      kittywatch hub user list
+    """
     from kittywatch.hub import accounts
 
-    with _writing(database) as connection:
-        for found in accounts.list_users(connection):
-            states = [("disabled", found.disabled), ("one-time password", found.must_change)]
-            states.append(("read-only", not found.may_write))
-            said = ", ".join(name for name, holds in states if holds) or "active"
-            click.echo(f"{found.name}\t{found.team_slug}\t{said}")
+    with _reading(database) as connection:
+        users = accounts.list_users(connection)
+    rows = []
+    for found in users:
+        states = [("disabled", found.disabled), ("one-time password", found.must_change)]
+        states.append(("read-only", not found.may_write))
+        rows.append((found.name, found.team_slug, ", ".join(name for name, holds in states if holds) or "active"))
+    _columns(output, rows)
 
 
 @user.command("disable")
 @_database_option
 @click.argument("name")
 @click.option("--undo", is_flag=True, help="Let the user in again.")
-@_one_line_errors
-def disable_user(database: str | None, name: str, undo: bool) -> None:
-    """Shut a user out, at once."""
+@click.pass_obj
+@_with_the_extra
+def disable_user(output: Output, database: str | None, name: str, undo: bool) -> None:
+    """Shut a user out, at once.
+
+    \b
+    Examples:
+      kittywatch hub user disable mira
+      kittywatch hub user disable mira --undo
+    """
     from kittywatch.hub import accounts
 
     with _writing(database) as connection:
         accounts.set_disabled(connection, accounts.user_named(connection, name), disabled=not undo)
-    click.echo(f"{'Enabled' if undo else 'Disabled'} {name}.", err=True)
+    output.say(f"{'Enabled' if undo else 'Disabled'} {name}.")
 
 
 @user.command("reset")
 @_database_option
 @click.argument("name")
 @click.option("--password-stdin", is_flag=True, help="Read the password from stdin instead of making a one-time one.")
-@_one_line_errors
-def reset_user(database: str | None, name: str, password_stdin: bool) -> None:
-    """Give a user a new password and end its logins."""
+@click.pass_obj
+@_with_the_extra
+def reset_user(output: Output, database: str | None, name: str, password_stdin: bool) -> None:
+    """Give a user a new password and end its logins; prints the one-time password.
+
+    \b
+    Examples:
+      kittywatch hub user reset mira
+      kittywatch hub user reset wall --password-stdin < password
+    """
     from kittywatch.hub import accounts
 
     given = _password_from_stdin() if password_stdin else None
@@ -268,8 +337,9 @@ def reset_user(database: str | None, name: str, password_stdin: bool) -> None:
         accounts.set_password(
             connection, accounts.user_named(connection, name), password=password, must_change=given is None
         )
-    click.echo(f"Reset {name}.", err=True)
-    _say_one_time(None if given else password)
+    output.say(f"Reset {name}.")
+    if given is None:
+        _tell_one_time(output, password)
 
 
 @hub.group()
@@ -280,48 +350,65 @@ def team() -> None:
 @team.command("add")
 @_database_option
 @click.argument("slug")
-@_one_line_errors
-def add_team(database: str | None, slug: str) -> None:
-    """Add a team."""
+@click.pass_obj
+@_with_the_extra
+def add_team(output: Output, database: str | None, slug: str) -> None:
+    """Add a team.
+
+    \b
+    Example:
+      kittywatch hub team add cats
+    """
     from kittywatch.hub import accounts
 
     with _writing(database) as connection:
         accounts.add_team(connection, slug)
-    click.echo(f"Added {slug}.", err=True)
+    output.say(f"Added {slug}.")
 
 
 @team.command("list")
 @_database_option
-@_one_line_errors
-def list_teams(database: str | None) -> None:
-    """List teams: slug, number of users."""
+@click.pass_obj
+@_with_the_extra
+def list_teams(output: Output, database: str | None) -> None:
+    """List teams: slug, number of users.
+
+    \b
+    Example:
+      kittywatch hub team list
+    """
     from kittywatch.hub import accounts
 
-    with _writing(database) as connection:
-        for found in accounts.list_teams(connection):
-            click.echo(f"{found.slug}\t{found.user_count}")
+    with _reading(database) as connection:
+        teams = accounts.list_teams(connection)
+    _columns(output, [(found.slug, str(found.user_count)) for found in teams])
+
+
+def _columns(output: Output, rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        output.data("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _team(connection: Connection, slug: str | None) -> Team:
     from kittywatch.hub import accounts
-    from kittywatch.hub.errors import UnknownNameError
 
     if slug is not None:
         return accounts.team_named(connection, slug)
     teams = accounts.list_teams(connection)
-    if len(teams) != 1:
-        remedy = "Choose with --team." if teams else "Make one with: hub team add"
-        raise UnknownNameError(f"There are {len(teams)} teams.", remedy=remedy)
+    if not teams:
+        raise UnknownNameError("there is no team yet", remedy="make one with `kittywatch hub team add SLUG`")
+    if len(teams) > 1:
+        raise UnknownNameError(f"there are {len(teams)} teams", remedy="choose one with --team")
     return teams[0]
 
 
 def _password_from_stdin() -> str:
-    from kittywatch.hub.errors import UnknownNameError
     from kittywatch.hub.passwords import MIN_LENGTH
 
     password = sys.stdin.readline().rstrip("\r\n")
     if len(password) < MIN_LENGTH:
-        raise UnknownNameError("The password is too short.", remedy=f"Give at least {MIN_LENGTH} characters.")
+        raise click.UsageError(f"the password on stdin is too short: give at least {MIN_LENGTH} characters")
     return password
 
 
@@ -331,10 +418,7 @@ def _one_time() -> str:
     return one_time()
 
 
-def _say_one_time(password: str | None) -> None:
-    if password is not None:
-        click.echo(f"One-time password: {password}", err=True)
-
-
-if __name__ == "__main__":
-    hub()
+def _tell_one_time(output: Output, password: str) -> None:
+    """The password alone goes to stdout, for a script to take, and also with -q: it is told once."""
+    output.say("One-time password:")
+    output.data(password)

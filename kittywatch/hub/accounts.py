@@ -40,9 +40,9 @@ class User:
 def add_team(connection: Connection, slug: str) -> Team:
     """Make a team; raises UnknownNameError if the slug is taken or no slug."""
     if not _SLUG.match(slug):
-        raise UnknownNameError("A team slug has lower-case letters, digits and hyphens.", remedy="Choose another.")
+        raise UnknownNameError("a team slug has lower-case letters, digits and hyphens", remedy="choose another")
     if connection.execute(select(teams.c.id).where(teams.c.slug == slug)).first():
-        raise UnknownNameError(f"There is a team {slug} already.", remedy="See: hub team list")
+        raise UnknownNameError(f"there is a team {slug} already", remedy="see them with `kittywatch hub team list`")
     result = connection.execute(insert(teams).values(slug=slug, created_at=time.time()))
     return Team(id=_new_id(result.inserted_primary_key), slug=slug)
 
@@ -57,7 +57,7 @@ def team_named(connection: Connection, slug: str) -> Team:
     """The team; raises UnknownNameError."""
     row = connection.execute(select(teams.c.id, teams.c.slug).where(teams.c.slug == slug)).first()
     if row is None:
-        raise UnknownNameError(f"There is no team {slug}.", remedy=f"Make it with: hub team add {slug}")
+        raise UnknownNameError(f"there is no team {slug}", remedy=f"make it with `kittywatch hub team add {slug}`")
     return Team(id=row.id, slug=row.slug)
 
 
@@ -66,9 +66,11 @@ def add_user(
 ) -> User:
     """Make a user; raises UnknownNameError if the name is taken or unusable."""
     if not _NAME.match(name):
-        raise UnknownNameError("A user name has letters, digits and any of . _ @ + -", remedy="Choose another.")
+        raise UnknownNameError("a user name has letters, digits and any of . _ @ + -", remedy="choose another")
     if connection.execute(select(users.c.id).where(users.c.name == name)).first():
-        raise UnknownNameError(f"There is a user {name} already.", remedy=f"See: hub user reset {name}")
+        raise UnknownNameError(
+            f"there is a user {name} already", remedy=f"give a new password with `kittywatch hub user reset {name}`"
+        )
     result = connection.execute(
         insert(users).values(
             name=name,
@@ -99,7 +101,7 @@ def user_named(connection: Connection, name: str) -> User:
     """The user; raises UnknownNameError."""
     row = connection.execute(_joined().where(users.c.name == name)).first()
     if row is None:
-        raise UnknownNameError(f"There is no user {name}.", remedy="See: hub user list")
+        raise UnknownNameError(f"there is no user {name}", remedy="see them with `kittywatch hub user list`")
     return _user(row)
 
 

@@ -8,6 +8,7 @@ import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kittywatch.home import home
 from kittywatch.hub.errors import ConfigurationError
 from kittywatch.hub.limits import Limits
 
@@ -38,14 +39,14 @@ class Config:
 
     def __post_init__(self) -> None:
         if (self.tls_cert is None) != (self.tls_key is None):
-            raise ConfigurationError("TLS needs a certificate and a key.", remedy="Give --tls-cert and --tls-key.")
+            raise ConfigurationError("TLS needs a certificate and a key", remedy="give --tls-cert and --tls-key")
         for path in (self.tls_cert, self.tls_key):
             if path is not None and not os.access(path, os.R_OK):
-                raise ConfigurationError(f"{path} cannot be read.", remedy="Give the path of a PEM file.")
+                raise ConfigurationError(f"{path} cannot be read", remedy="give the path of a PEM file")
         if not (self.has_tls or self.insecure_http or is_loopback(self.host)):
             raise ConfigurationError(
-                f"Serving {self.host} without TLS would send passwords in the clear.",
-                remedy="Give --tls-cert and --tls-key, or --insecure-http behind a proxy that has TLS.",
+                f"serving {self.host} without TLS would send passwords in the clear",
+                remedy="give --tls-cert and --tls-key, or --insecure-http behind a proxy that has TLS",
             )
 
     @property
@@ -76,5 +77,4 @@ def is_loopback(host: str) -> bool:
 
 def default_database() -> str:
     """The SQLite file in the user's kittywatch directory."""
-    home = Path(os.environ.get("SPEC_KITTY_HOME") or Path.home() / ".spec-kitty")
-    return f"sqlite:///{home / 'hub.db'}"
+    return f"sqlite:///{home() / 'hub.db'}"

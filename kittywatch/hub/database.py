@@ -41,15 +41,15 @@ def _parse(url: str) -> URL:
         parsed = make_url(url)
     except ArgumentError:
         raise ConfigurationError(
-            "The database URL cannot be read.", remedy="Give sqlite:///PATH or postgresql://USER@HOST/NAME."
+            "the database URL cannot be read", remedy="give sqlite:///PATH or postgresql://USER@HOST/NAME"
         ) from None
     if parsed.get_backend_name() == "postgresql":
         return parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
         return parsed.set(drivername="sqlite+pysqlite")
     raise ConfigurationError(
-        "The database URL names neither a SQLite file nor PostgreSQL.",
-        remedy="Give sqlite:///PATH or postgresql://USER@HOST/NAME.",
+        "the database URL names neither a SQLite file nor PostgreSQL",
+        remedy="give sqlite:///PATH or postgresql://USER@HOST/NAME",
     )
 
 
@@ -62,7 +62,7 @@ def _open_sqlite(url: URL) -> Engine:
         path.chmod(0o600)
     except OSError as error:
         raise ConfigurationError(
-            f"The database file {path} cannot be used: {error.strerror}.", remedy="Give another with --database."
+            f"the database file {path} cannot be used: {error.strerror}", remedy="give another with --database"
         ) from error
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
 

@@ -1,41 +1,39 @@
-"""What can go wrong in the hub, and whose fault it is.
+"""What can go wrong in the hub, and whose fault it is; see the tree in kittywatch.errors.
 
-    HubError
-    ├── ConfigurationError   the operator's: an option, a file, a database that cannot be used
-    ├── UnknownNameError     the operator's: a user or team that is not there, or is there already
-    ├── CredentialError      the caller's: 401
-    ├── ForbiddenError       the caller's: 403
-    ├── RequestError         the caller's: 400, 413, 415
-    └── ThrottledError       the caller's: 429, with the seconds to wait
-
-Each carries one line about what happened and one remedy; `str` is both. Neither quotes what a caller sent.
+An operator's errors end a command. A caller's are answered over HTTP, as two sentences; neither quotes what a caller
+sent.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+from kittywatch.errors import KittywatchError
 
-class HubError(Exception):
-    """Something expected went wrong; `message` says what, `remedy` what to do about it."""
+
+class HubError(KittywatchError):
+    """Something expected went wrong; `status` is what HTTP answers."""
 
     status: ClassVar[int] = 500
-
-    def __init__(self, message: str, *, remedy: str = "") -> None:
-        super().__init__(message, remedy)
-        self.message = message
-        self.remedy = remedy
-
-    def __str__(self) -> str:
-        return f"{self.message} {self.remedy}".strip()
+    remedy = ""
 
 
 class ConfigurationError(HubError):
-    pass
+    """An option, a file or a database cannot be used."""
+
+
+class MissingExtraError(HubError):
+    """A package that the extra `hub` brings is not installed."""
+
+    def __init__(self, module: str) -> None:
+        super().__init__(
+            f"the hub needs {module.partition('.')[0]}, which is not installed",
+            remedy="install it with `pip install 'kittywatch[hub]'`",
+        )
 
 
 class UnknownNameError(HubError):
-    pass
+    """A user or a team is not there, is there already, or cannot be called that."""
 
 
 class CredentialError(HubError):

@@ -60,7 +60,8 @@ def check(engine: Engine) -> None:
         version = _current(connection) if inspect(connection).has_table("schema_versions") else 0
     if version < len(MIGRATIONS):
         raise ConfigurationError(
-            f"The database is at version {version}, this hub needs {len(MIGRATIONS)}.", remedy="Run: hub migrate"
+            f"the database is at version {version}, this hub needs {len(MIGRATIONS)}",
+            remedy="run `kittywatch hub migrate`",
         )
 
 
@@ -68,8 +69,8 @@ def _current(connection: Connection) -> int:
     version = connection.execute(select(func.max(schema.schema_versions.c.version))).scalar() or 0
     if version > len(MIGRATIONS):
         raise ConfigurationError(
-            f"The database is at version {version}, newer than this hub knows ({len(MIGRATIONS)}).",
-            remedy="Upgrade kittywatch here.",
+            f"the database is at version {version}, newer than this hub knows ({len(MIGRATIONS)})",
+            remedy="upgrade kittywatch here",
         )
     return int(version)
 

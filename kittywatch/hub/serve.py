@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -70,7 +71,7 @@ def sole_server(config: Config) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ConfigurationError(
-                f"Another hub serves {path} already.", remedy="Use PostgreSQL for more than one process."
+                f"another hub serves {path} already", remedy="use PostgreSQL for more than one process"
             ) from None
         yield
 
@@ -83,19 +84,39 @@ def first_user(engine: Engine) -> FirstUser | None:
             return None
         teams = accounts.list_teams(connection)
         team = teams[0] if teams else accounts.add_team(connection, FIRST_TEAM)
-        name = re.sub(r"[^A-Za-z0-9._@+-]", "", getpass.getuser()).lstrip("._@+-") or "admin"
+        name = _own_name()
         password = passwords.one_time()
         accounts.add_user(connection, name, team=team, password=password, must_change=True)
     return FirstUser(name=name, password=password, team_slug=team.slug)
 
 
+def _own_name() -> str:
+    """This machine's user, as far as its name can be a user's name here."""
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a container's user may have no name
+        name = ""
+    return re.sub(r"[^A-Za-z0-9._@+-]", "", name).lstrip("._@+-") or "admin"
+
+
 def serve(config: Config, listener: socket.socket, *, on_listening: Callable[[str], None]) -> None:
-    """Serve on a bound socket until interrupted; `on_listening` gets the board's address."""
+    """Serve on a bound socket until interrupted; `on_listening` gets the board's address.
+
+    Raises ConfigurationError for a certificate that cannot be used.
+    """
     host, port = listener.getsockname()[:2]
     shown = config.host if is_loopback(config.host) or config.host not in ("0.0.0.0", "::") else socket.gethostname()
     address = f"{config.scheme}://{f'[{shown}]' if ':' in shown else shown}:{port}/"
+    settings = _settings(config, host=host, port=port)
+    try:
+        settings.load()
+    except ssl.SSLError as error:
+        raise ConfigurationError(
+            f"the certificate {config.tls_cert} and the key {config.tls_key} cannot be used: {error.reason or error}",
+            remedy="give the PEM files of one certificate and its unencrypted key",
+        ) from error
     _log_to_stderr()
-    server = _Server(_settings(config, host=host, port=port), on_started=lambda: on_listening(address))
+    server = _Server(settings, on_started=lambda: on_listening(address))
     server.run(sockets=[listener])
 
 
@@ -142,7 +163,7 @@ def bind(config: Config) -> socket.socket:
     except OSError as error:
         listener.close()
         raise ConfigurationError(
-            f"Port {config.port} of {config.host} cannot be had: {error.strerror}.", remedy="Give another with --port."
+            f"port {config.port} of {config.host} cannot be had: {error.strerror}", remedy="give another with --port"
         ) from error
     return listener
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import itertools
+import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from kittywatch.cli.main import main
 from tests.hub.clusters import cluster, create_database
 from tests.hub.hubs import Hub, Machine, populate
 
@@ -80,3 +84,32 @@ def foreign_machine(hub: Hub) -> Iterator[Machine]:
     """rex's machine, of another team."""
     with Machine(hub.url, hub.access_token(hub.open_login("rex"))) as machine:
         yield machine
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command did: its exit code, and what it said where."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def run(sqlite_database: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs `kittywatch hub …` on a SQLite file, with `given` on stdin."""
+    monkeypatch.setenv("KITTYWATCH_HUB_DATABASE", sqlite_database)
+
+    def run(*arguments: str, given: str = "", quiet: bool = False) -> Done:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(given))
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main([*(["-q"] if quiet else []), "hub", *arguments])
+        said = capfd.readouterr()
+        assert isinstance(stop.value.code, int)
+        return Done(stop.value.code, said.out, said.err)
+
+    return run

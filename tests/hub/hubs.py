@@ -42,7 +42,7 @@ def populate(database: str, *, teams: Mapping[str, Sequence[str]]) -> None:
 
 @dataclass(kw_only=True)
 class Hub:
-    """A server process; `log` holds its stderr."""
+    """A server process; `log` holds what it says."""
 
     database: str
     log: Path
@@ -55,10 +55,10 @@ class Hub:
     def start(self) -> Hub:
         self.starts += 1
         before = self.log.stat().st_size if self.log.exists() else 0
-        command = [sys.executable, "-m", "kittywatch.cli.hub", "serve", "--database", self.database]
+        command = [sys.executable, "-m", "kittywatch.cli.main", "hub", "serve", "--database", self.database]
         command += ["--port", str(self.port), *self.arguments]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log)
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
 
         def announced() -> str:
             assert self.process is not None

@@ -20,6 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 from kittywatch.hub import accounts, export, projections, sessions, tokens
 from kittywatch.hub.database import open_engine, reading, writing
 from kittywatch.hub.schema import PROJECTIONS, events
+from tests.hub.conftest import Run
 from tests.hub.hubs import MACHINE, Hub, Machine, created, moved
 
 CLIENTS = 100
@@ -196,14 +197,9 @@ def test_a_database_that_goes_away_is_503_and_then_all_goes_on(
             assert hear(socket, 1) == [told["event_id"]]
 
 
-def test_a_replica_of_a_newer_version_waits_for_the_migration(postgresql_database: str) -> None:
-    from click.testing import CliRunner
-
-    from kittywatch.cli.hub import hub
-
-    run = CliRunner().invoke
-    refused = run(hub, ["serve", "--database", postgresql_database])
-    assert refused.exit_code == 1
-    assert "Run: hub migrate" in refused.output
-    assert run(hub, ["migrate", "--database", postgresql_database]).exit_code == 0
-    assert "up to date" in run(hub, ["migrate", "--database", postgresql_database]).output
+def test_a_replica_of_a_newer_version_waits_for_the_migration(run: Run, postgresql_database: str) -> None:
+    refused = run("serve", "--database", postgresql_database)
+    assert refused.code == 1
+    assert "run `kittywatch hub migrate`" in refused.err
+    assert run("migrate", "--database", postgresql_database).code == 0
+    assert "up to date" in run("migrate", "--database", postgresql_database).err
