@@ -16,7 +16,7 @@ from tests.stateful.machine import Driving
 
 CAMPAIGN = float(os.environ.get("KITTYWATCH_CAMPAIGN", "0"))  # minutes
 FRESH_SECONDS = CAMPAIGN * 60 or 90.0
-FIXED_EXAMPLES = 20
+FIXED_EXAMPLES = 70
 STEPS = 30
 _SETTINGS = settings(
     deadline=None,
