@@ -324,7 +324,8 @@ class Driving(RuleBasedStateMachine):
             went = checkout.does(command, "-q", *flag, name)
             if went and new:
                 self.homes[checkout.home].copied((checkout.name, old), (checkout.name, name))
-            if went and self.seen[checkout.name].files != self.seen[checkout.name].committed:
+            seen = self.seen.get(checkout.name)
+            if went and (seen is None or seen.files != seen.committed):
                 self.homes[checkout.home].unsure((checkout.name, old))
                 self.homes[checkout.home].unsure((checkout.name, name))
 
