@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import click
@@ -107,16 +108,43 @@ def status(ctx: click.Context, as_json: bool) -> None:
 
 
 @hooks.command(context_settings={"ignore_unknown_options": True})
-@click.argument("name", type=click.Choice(git_hooks.HOOKS))
+@click.argument("name", type=click.Choice([*git_hooks.HOOKS, "auto"]))
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def run(name: str, arguments: tuple[str, ...]) -> None:
-    """What an installed hook calls; also for the pre-commit framework and other hook managers.
+    """What a hook calls; `auto` is for the pre-commit framework, whose variables say which hook it is.
+
+    \b
+    Examples:
+      kittywatch hooks run post-commit
+      kittywatch hooks run auto
+    """
+    if name == "auto":
+        name, arguments = git_hooks.framework_hook(os.environ)
+    if os.environ.get("KITTYWATCH") != "0":
+        hook.run(name, arguments)
+
+
+@hooks.command()
+@click.pass_context
+def check(ctx: click.Context) -> None:
+    """Check the staged work packages: readable, lanes valid, ids unique, dependencies there and without a circle.
+
+    For a pre-commit hook; exits 1 and names file and line of each finding.
 
     \b
     Example:
-      kittywatch hooks run post-commit
+      kittywatch hooks check
     """
-    hook.run(name, arguments)
+    from kittywatch.observe.staged import check_staged
+
+    output: Output = ctx.obj
+    project = open_project(ctx, writes=False)
+    findings = check_staged(project.git, project.names)
+    for finding in findings:
+        output.data(plain(str(finding)))
+    if findings:
+        output.say("mend what is named, stage it and commit again")
+        ctx.exit(FAILED)
 
 
 def _directory(project: Project) -> Path:

@@ -218,6 +218,26 @@ class Git:
         paths = [line.split(b" ", fields[line[:1]])[-1] for line in lines]
         return [path.decode("utf-8", "surrogateescape") for path in paths]
 
+    def with_index(self, index: Path) -> Git:
+        """The same repository, looked at through another index."""
+        other = Git(self.root, self.directory, self.common)
+        other._environment |= {"GIT_INDEX_FILE": str(index)}
+        return other
+
+    def staged_features(self) -> list[str]:
+        """The features in which the index differs from HEAD, by their directories' names."""
+        tip = self.head().tip or self.run("hash-object", "-t", "tree", "--stdin", data=b"").decode().strip()
+        out = self.run("diff-index", "--cached", "-r", "--name-only", "-z", "--no-renames", tip, "--", SPECS)
+        paths = (path.decode("utf-8", "surrogateescape") for path in out.split(b"\0"))
+        return sorted({path.split("/")[1] for path in paths if path.count("/") > 1})
+
+    def staged_files(self, feature: str) -> list[File]:
+        """A feature's files in the index; of a conflict, ours."""
+        out = self.run("ls-files", "--stage", "-z", "--", f"{SPECS}/{feature}")
+        lines = [line.split(b"\t", 1) for line in out.split(b"\0") if line]
+        staged = [(meta.decode().split(), path.decode("utf-8", "surrogateescape")) for meta, path in lines]
+        return [File(path, mode, blob) for (mode, blob, stage), path in staged if stage in ("0", "2")]
+
     def exists(self, commit: str) -> bool:
         """Whether a commit's object is still there."""
         return self._try("cat-file", "-e", f"{commit}^{{commit}}").returncode == 0

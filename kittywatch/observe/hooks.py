@@ -18,7 +18,7 @@ import re
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -288,3 +288,15 @@ def describe(change: Change) -> Iterator[str]:
         "restore": f"{change.hook}{ASIDE} is put back",
     }
     yield f"{change.path.name}: {deeds[change.deed]}"
+
+
+def framework_hook(environment: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+    """The git hook, with its arguments, as which the pre-commit framework runs, by the variables that it sets."""
+    if command := environment.get("PRE_COMMIT_REWRITE_COMMAND"):
+        return "post-rewrite", (command,)
+    if kind := environment.get("PRE_COMMIT_CHECKOUT_TYPE"):
+        refs = (environment.get("PRE_COMMIT_FROM_REF", ""), environment.get("PRE_COMMIT_TO_REF", ""))
+        return "post-checkout", (*refs, kind)
+    if squash := environment.get("PRE_COMMIT_IS_SQUASH_MERGE"):
+        return "post-merge", (squash,)
+    return "post-commit", ()

@@ -24,7 +24,7 @@ def test_replay(kittywatch: Command, repository: Repository) -> None:
     assert done.err == "3 commits read, 1 work package, 4 events told, 0 already told\n"
     again = kittywatch("emit", "replay")
     assert (again.code, again.out) == (0, "")
-    assert again.err == "3 commits read, 1 work package, 0 events told, 3 already told\n"
+    assert again.err == "3 commits read, 1 work package, 0 events told, 4 already told\n"
 
 
 def test_json(kittywatch: Command, repository: Repository) -> None:
