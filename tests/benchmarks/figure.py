@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What was measured, in `unit`; `target` is the most that it may be, None where it only serves to compare with.
+    """What was measured, in `unit`.
 
-    `against` says what a ratio is a ratio to.
+    `target` is the most that it may be, `at_least` the least; neither where it only serves to compare with. `against`
+    says what a ratio is a ratio to.
     """
 
     what: str
@@ -19,23 +20,32 @@ class Figure:
     unit: str
     target: float | None = None
     against: str = ""
+    at_least: float | None = None
 
     @property
-    def holds(self) -> bool:
-        return self.target is None or self.measured <= self.target
+    def shown_target(self) -> str:
+        """The target with its unit; marked where it is missed."""
+        if self.at_least is not None:
+            return f"at least {self.at_least:g} {self.unit}{'' if self.measured >= self.at_least else '  BELOW'}"
+        if self.target is not None:
+            return f"{self.target:g} {self.unit}{'' if self.measured <= self.target else '  ABOVE'}"
+        return ""
 
 
 def table(figures: Iterable[Figure]) -> str:
-    """The figures in columns; what is above its target is marked."""
+    """The figures in columns; what misses its target is marked."""
     rows = [("what", "measured", "target", "against")]
     for one in figures:
-        mark = "" if one.holds else "  ABOVE"
-        target = "" if one.target is None else f"{one.target:g} {one.unit}{mark}"
-        rows.append((one.what, f"{one.measured:.3g} {one.unit}", target, one.against))
+        rows.append((one.what, f"{_rounded(one.measured)} {one.unit}", one.shown_target, one.against))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )
+
+
+def _rounded(number: float) -> str:
+    """Three digits that count, and no exponent."""
+    return f"{number:.3g}" if number < 1000 else f"{number:,.0f}"
 
 
 def main(*benchmarks: Callable[[argparse.Namespace], list[Figure]]) -> None:
