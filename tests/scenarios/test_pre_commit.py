@@ -59,6 +59,13 @@ def _install(world: World) -> None:
     subprocess.run(command, cwd=world.root, env=world.environment, check=True, capture_output=True)
 
 
+def _commit(world: World) -> tuple[bool, str]:
+    """Commit what is staged: whether that was refused, and what was said."""
+    command = ["git", "commit", "-m", "as it is"]
+    done = subprocess.run(command, cwd=world.root, env=world.environment, capture_output=True, text=True, check=False)
+    return done.returncode != 0, done.stdout + done.stderr
+
+
 def test_check_refuses_with_file_and_line(world: World) -> None:
     _install(world)
     world.write("secret lane")
