@@ -46,6 +46,7 @@ def _chain(number: int) -> list[str]:
     return [f"{a}>{b}" for a, b in pairwise(lanes)]
 
 
+@pytest.mark.timeout(0 if CAMPAIGN else 300)
 @pytest.mark.parametrize("command", [("hook",), ("emit", "scan")])
 def test_37_killed_at_every_step(make_world: Callable[[str], World], command: tuple[str, ...]) -> None:
     """Each time another line of the observation is the last one; the next observation makes up for it.
@@ -66,6 +67,7 @@ def test_37_killed_at_every_step(make_world: Callable[[str], World], command: tu
     world.replay_adds_nothing()
 
 
+@pytest.mark.timeout(0 if CAMPAIGN else 300)
 def test_37_killed_at_random_moments(make_world: Callable[[str], World]) -> None:
     """SIGKILL from outside, whenever; 1,000 times in a campaign."""
     world = make_world("")
@@ -155,6 +157,7 @@ def test_39_two_hundred_at_once(make_world: Callable[[str], World]) -> None:
     world.replay_adds_nothing()
 
 
+@pytest.mark.timeout(0 if CAMPAIGN else 300)
 def test_eight_worktrees_with_watcher_and_hooks(make_world: Callable[[str], World]) -> None:
     """Eight worktrees, hooks and a watcher started in each, work at the same time: every transition once."""
     from tests.scenarios.world import Clone, Watching
