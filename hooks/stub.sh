@@ -34,7 +34,7 @@
     [ "$home" = "${SPEC_KITTY_HOME-}" ] && IFS= read -r state <"/proc/$number/stat"; then
     set -f
     # shellcheck disable=SC2086 # one argument for each field
-    alive ${state##*) } && exit 0
+    alive ${state##*\) } && exit 0
   fi 2>/dev/null
 
   # No commit since the last look touches kitty-specs/: leave without Python, and look from here the next time.
