@@ -98,7 +98,7 @@ class _Repository:
 
     @property
     def told(self) -> int:
-        return int(stores.rows(self.home, "SELECT count(*) FROM events")[0][0])
+        return int(str(stores.rows(self.home, "SELECT count(*) FROM events")[0][0]))
 
     def commits(self, *, moving: bool, pause: float = 0.0) -> Command:
         """A commit of one more change. `pause` is for what a watcher still does when git is done."""
@@ -153,7 +153,7 @@ def _framework(place: Path) -> _Repository | None:
     complete = venv / "complete"
     if not complete.exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
-        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "pre-commit"]
+        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "pre-commit"]
         done = subprocess.run(install, capture_output=True, text=True, check=False)
         if done.returncode:
             print("left out: pre-commit cannot be installed here", *done.stderr.splitlines()[-1:], file=sys.stderr)
