@@ -11,4 +11,5 @@ def say_baseline(output: Output, seen: Observed) -> None:
     if seen.busy:
         output.say(f"git is in the middle of something ({seen.busy}); work packages are taken in when it is done")
     elif seen.baseline:
-        output.say(f"{seen.baseline} work packages taken in silently; `kittywatch emit replay` tells their history")
+        what = "1 work package" if seen.baseline == 1 else f"{seen.baseline} work packages"
+        output.say(f"{what} taken in silently; `kittywatch emit replay` tells the history")
