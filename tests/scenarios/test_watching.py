@@ -109,9 +109,7 @@ def test_35_editors(watched: World, save: Callable[[Path, bytes], None]) -> None
     assert watched.events("ErrorLogged") == []
 
 
-def test_36_eight_at_the_same_moment(make_world: Callable[[str], World]) -> None:
-    world = make_world("")
-    world.write("doing", trail=[("2026-01-01T10:00:00Z", "doing")])
+def _eight_scans(world: World) -> None:
     processes = [
         subprocess.Popen(
             [*PROGRAM, "emit", "scan"],
@@ -124,10 +122,26 @@ def test_36_eight_at_the_same_moment(make_world: Callable[[str], World]) -> None
     ]
     said = [process.communicate(timeout=60)[1] for process in processes]
     assert [process.returncode for process in processes] == [0] * 8, said
+
+
+def test_36_eight_at_the_same_moment(make_world: Callable[[str], World]) -> None:
+    world = make_world("")
+    world.write("doing", trail=[("2026-01-01T10:00:00Z", "doing")])
+    _eight_scans(world)
     world.expect(P_D)
     world.commit()
     world.run("emit", "scan")
     world.expect(P_D)
+    world.replay_adds_nothing()
+
+
+def test_36_eight_come_upon_several_commits(make_world: Callable[[str], World]) -> None:
+    """A plan that was made before another process carried its own out is made again, or steps would run backwards."""
+    world = make_world("")
+    for lane in ("doing", "for_review", "planned", "for_review"):
+        world.move(lane)
+    _eight_scans(world)
+    world.expect(P_D, D_R, "for_review>planned", "planned>for_review")
     world.replay_adds_nothing()
 
 
