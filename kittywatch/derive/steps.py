@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
 
@@ -78,8 +77,3 @@ def _recorded(before: Shown | None, package: WorkPackage, names: LaneNames) -> l
             moved.append((lane, record))
             current = lane
     return moved if moved and current == package.lane else None
-
-
-def chain_holds(steps: Sequence[Step]) -> bool:
-    """Whether each step begins where the one before it ended (rule O10)."""
-    return all(later.previous == earlier.new for earlier, later in pairwise(steps))

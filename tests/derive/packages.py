@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Literal
 
 from kittywatch.derive.book import FeatureTold, PackageTold, Telling
@@ -81,3 +82,8 @@ def said(tellings: Iterable[Telling]) -> list[str]:
         else:
             words.append(f"broken {telling.broken.problem.path}")
     return words
+
+
+def chain_holds(steps: Sequence[Step]) -> bool:
+    """Whether each step begins where the one before it ended (rule O10)."""
+    return all(later.previous == earlier.new for earlier, later in pairwise(steps))

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from kittywatch.derive.book import Book, PackageTold, Telling, tell
 from kittywatch.derive.snapshot import Snapshot
-from kittywatch.derive.steps import Step, chain_holds
+from kittywatch.derive.steps import Step
 from kittywatch.workpackages.lanes import LANES
 from kittywatch.workpackages.reader import WorkPackage
-from tests.derive.packages import KEY, moved, package, rules, snapshot
+from tests.derive.packages import KEY, chain_holds, moved, package, rules, snapshot
 
 LIVE, HISTORY = rules(), rules("history")
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from kittywatch.derive.steps import Shown, chain_holds, shown, steps_between
+from kittywatch.derive.steps import Shown, shown, steps_between
 from kittywatch.workpackages.reader import WorkPackage
-from tests.derive.packages import NAMES, NOON, arrow, moved, package
+from tests.derive.packages import NAMES, NOON, arrow, chain_holds, moved, package
 
 
 def steps(before: Shown | WorkPackage | None, now: WorkPackage) -> list[str]:
