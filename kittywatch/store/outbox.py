@@ -18,10 +18,12 @@ from kittywatch.events import Event, to_json
 
 _LOG = (
     "INSERT OR IGNORE INTO events"
-    " (event_id, project, event_type, feature, wp_id, lamport, data, source, told_at)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " (event_id, project, event_type, feature, wp_id, lamport, data, source, told_at, recipient)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_QUEUE = "INSERT OR IGNORE INTO queue (event_id, event_type, data, timestamp) VALUES (?, ?, ?, ?)"
+_QUEUE = (
+    "INSERT OR IGNORE INTO queue (event_id, event_type, data, timestamp, project, recipient) VALUES (?, ?, ?, ?, ?, ?)"
+)
 
 
 class LogRow(Struct, frozen=True):
@@ -51,16 +53,23 @@ class QueueRow(Struct, frozen=True):
     retry_count: int
 
 
-def append(connection: sqlite3.Connection, project: int, events: Iterable[tuple[Event, str]]) -> None:
-    """Put events with their sources (JSON) into the log and the queue."""
+def append(
+    connection: sqlite3.Connection,
+    project: int,
+    events: Iterable[tuple[Event, str]],
+    *,
+    recipient: int | None = None,
+) -> None:
+    """Put events with their sources (JSON) into the log and the queue, for a recipient."""
     now = time.time()
     log, queue = [], []
     for event, source in events:
         data, kind = to_json(event), type(event).__name__
         feature = getattr(event.payload, "feature_slug", None)
         wp_id = getattr(event.payload, "wp_id", None)
-        log.append((event.event_id, project, kind, feature, wp_id, event.lamport_clock, data, source, now))
-        queue.append((event.event_id, kind, data, int(datetime.fromisoformat(event.timestamp).timestamp())))
+        seconds = int(datetime.fromisoformat(event.timestamp).timestamp())
+        log.append((event.event_id, project, kind, feature, wp_id, event.lamport_clock, data, source, now, recipient))
+        queue.append((event.event_id, kind, data, seconds, project, recipient))
     connection.executemany(_LOG, log)
     connection.executemany(_QUEUE, queue)
 
