@@ -11,6 +11,7 @@ import contextlib
 import functools
 import os
 import threading
+import weakref
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 DIRECTORY = "claims"
 
 
+_alive: weakref.WeakSet[Claims] = weakref.WeakSet()
+
+
 class Claims:
     """The claims of one sender; threads may share it. Close it to give everything back."""
 
@@ -39,6 +43,7 @@ class Claims:
         self._name = ""
         while not self._name:
             self._name = self._begin(os.urandom(8).hex())
+        _alive.add(self)
 
     def __enter__(self) -> Claims:
         return self
@@ -97,6 +102,10 @@ class Claims:
                 self._file(self._name).unlink(missing_ok=True)
                 self._held.close()
 
+    def forget(self) -> None:
+        """In a forked child: let go of the lock file, which is the parent's, and would outlive it here."""
+        self._held.close()
+
     def _begin(self, name: str) -> str:
         """Hold a lock file of this name; nothing where somebody who tidied up took it away in between."""
         self._held = contextlib.ExitStack()
@@ -121,3 +130,12 @@ class Claims:
 
     def _file(self, name: str) -> Path:
         return self._directory / f"{name}.lock"
+
+
+def _after_fork() -> None:
+    for claims in list(_alive):
+        claims.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

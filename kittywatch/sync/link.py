@@ -1,4 +1,4 @@
-"""The connection to the server as a state machine: what came in and what time it is go in, what is to be done comes out.
+"""The connection to the server as a state machine: what came and what time it is go in, what is to be done comes out.
 
     phase      what ends it               status
     IDLE       start, login               Offline
@@ -19,14 +19,16 @@ Rules of this module:
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum, StrEnum
+from enum import Enum
 from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
-FIRST_DELAY = 0.5
-LONGEST_DELAY = 30.0
+from kittywatch.sync.answers import Fate, result_of
+from kittywatch.sync.backoff import Backoff
+from kittywatch.sync.status import ConnectionStatus
+
 ATTEMPTS = 10
 BATCH_MODE_RETRY = 300.0
 OPENING_SECONDS = 60.0
@@ -36,19 +38,6 @@ WINDOW = 256
 MOST_REMEMBERED = 10_000
 LONGEST_MESSAGE = 2 << 20  # characters or bytes; a hub's snapshot has less than half of it
 LARGEST_REMOTE = 1 << 48
-
-STATUSES = frozenset({"success", "duplicate", "queued", "pending", "error", "rejected"})
-_DELIVERED = frozenset({"success", "duplicate"})
-_LONGEST_TEXT = 500
-
-
-class ConnectionStatus(StrEnum):
-    """How delivery stands, by the protocol's names."""
-
-    CONNECTED = "Connected"
-    RECONNECTING = "Reconnecting"
-    OFFLINE = "Offline"
-    BATCH_MODE = "OfflineBatchMode"
 
 
 class Phase(Enum):
@@ -75,11 +64,11 @@ class Send(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """The server's answer to an event that was sent; `status` is one of STATUSES."""
+    """What became of an event that was sent; `reason` is for one that was refused."""
 
     event_id: str
-    status: str
-    error_message: str | None
+    fate: Fate
+    reason: str
 
 
 class MoveClock(Struct, frozen=True):
@@ -104,7 +93,7 @@ class Link:
         self.phase = Phase.IDLE
         self.ignored = 0
         self._roll = roll
-        self._attempts = 0
+        self._backoff = Backoff()
         self._batch_mode = False
         self._due = 0.0
         self._opened_at = 0.0
@@ -121,7 +110,7 @@ class Link:
             return ConnectionStatus.OFFLINE
         if self._batch_mode:
             return ConnectionStatus.BATCH_MODE
-        return ConnectionStatus.RECONNECTING if self._attempts else ConnectionStatus.OFFLINE
+        return ConnectionStatus.RECONNECTING if self._backoff.failures else ConnectionStatus.OFFLINE
 
     @property
     def room(self) -> int:
@@ -149,13 +138,13 @@ class Link:
     def login(self, now: float) -> list[Action]:
         """Credentials are new: connect with them now, whatever was going on."""
         before = self._let_go()
-        self._attempts, self._batch_mode = 0, False
+        self._begin_anew()
         return before + self._open(now)
 
     def halt(self) -> list[Action]:
         """Nobody is logged in, the server refuses us, or it is over: stay offline until `start` or `login`."""
         before = self._let_go()
-        self._attempts, self._batch_mode = 0, False
+        self._begin_anew()
         return before
 
     def opened(self, now: float) -> list[Action]:
@@ -172,15 +161,14 @@ class Link:
         if self.phase not in (Phase.OPENING, Phase.OPEN):
             return []
         if self.phase is Phase.OPEN and (self._progress or now - self._opened_at >= STEADY_SECONDS):
-            self._attempts, self._batch_mode = 0, False
+            self._begin_anew()
         actions = self._let_go()
         self.phase = Phase.WAITING
-        if self._attempts >= ATTEMPTS:
+        if self._backoff.failures >= ATTEMPTS:
             self._batch_mode = True
             delay = BATCH_MODE_RETRY
         else:
-            self._attempts += 1
-            delay = delay_before(self._attempts, self._roll())
+            delay = self._backoff.failed(chance=self._roll())
         self._due = now + max(delay, wait)
         return actions
 
@@ -235,8 +223,9 @@ class Link:
         return None if value is None else [MoveClock(value)]
 
     def _ack(self, message: dict[str, Any]) -> list[Action] | None:
-        event_id, status = message.get("event_id"), message.get("status")
-        if not isinstance(event_id, str) or not isinstance(status, str) or status not in STATUSES:
+        event_id = message.get("event_id")
+        fate, reason = result_of(message.get("status"), message.get("error_message"))
+        if fate is None or not isinstance(event_id, str):
             return None
         if event_id in self._unanswered:
             del self._unanswered[event_id]
@@ -245,9 +234,8 @@ class Link:
         else:
             return None
         self._answers = self._answered = True
-        self._progress = self._progress or status in _DELIVERED
-        reason = message.get("error_message")
-        return [Answer(event_id, status, reason[:_LONGEST_TEXT] if isinstance(reason, str) else None)]
+        self._progress = self._progress or fate in ("delivered", "duplicate")
+        return [Answer(event_id, fate, reason)]
 
     def _ping(self, message: dict[str, Any]) -> list[Action] | None:
         timestamp = message.get("timestamp")
@@ -269,6 +257,10 @@ class Link:
         self._due = now + OPENING_SECONDS
         return [Open()]
 
+    def _begin_anew(self) -> None:
+        self._backoff.succeeded()
+        self._batch_mode = False
+
     def _let_go(self) -> list[Action]:
         actions: list[Action] = [Close()] if self.phase in (Phase.OPENING, Phase.OPEN) else []
         if self._unanswered:
@@ -285,11 +277,6 @@ class Link:
             del self._given_back[next(iter(self._given_back))]
 
 
-def delay_before(attempt: int, roll: float) -> float:
-    """Seconds to wait before an attempt, counted from 1: 0.5 doubling to 30, less up to a quarter by chance."""
-    return min(FIRST_DELAY * 2.0 ** min(attempt - 1, 10), LONGEST_DELAY) * (1 - roll / 4)
-
-
 def _object(data: str | bytes) -> dict[str, Any]:
     if len(data) > LONGEST_MESSAGE:
         return {}
@@ -304,4 +291,3 @@ def _clock_in(fields: dict[str, Any]) -> int | None:
     value = fields.get("lamport_clock")
     plausible = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_REMOTE
     return value if plausible else None
-
