@@ -21,7 +21,7 @@ from urllib.parse import urlsplit, urlunsplit
 from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
-from kittywatch.errors import AuthenticationError, SyncError, UnreachableError
+from kittywatch.errors import UnreachableError
 from kittywatch.sync.link import LONGEST_MESSAGE
 from kittywatch.sync.server import server_url, trust
 
@@ -88,17 +88,12 @@ def dial(
         )
         return connection.__enter__()  # newer versions want to be asked so; whoever has it closes it
     except StatusError as error:
-        raise _of_status(base, error.status) from None
+        # Also 401: the token was used or has run out, and the next attempt brings a new one.
+        raise UnreachableError(f"{base} opens no WebSocket for us (HTTP {error.status})") from None
     except (OSError, WebSocketException, ImportError, EOFError) as error:
         # Of a TLS failure the reason helps; what a proxy's error says may hold the proxy's password.
         reason = error.reason if isinstance(error, ssl.SSLError) and error.reason else type(error).__name__
         raise UnreachableError(f"{base}: no WebSocket ({reason})") from None
-
-
-def _of_status(base: str, status: int) -> SyncError:
-    if status in (401, 403):
-        return AuthenticationError(f"{base} doesn't take the WebSocket's token (HTTP {status})")
-    return UnreachableError(f"{base} has no WebSocket for us (HTTP {status})")
 
 
 def websocket_url(base: str) -> str:

@@ -87,12 +87,16 @@ Action: TypeAlias = Open | Close | Send | Answer | MoveClock | GiveBack
 
 
 class Link:
-    """One client's connection over its whole life. `roll` returns a number from 0 up to 1."""
+    """One client's connection over its whole life.
 
-    def __init__(self, *, roll: Callable[[], float]) -> None:
+    `roll` returns a number from 0 up to 1; `ack_seconds` is how long an answer may take.
+    """
+
+    def __init__(self, *, roll: Callable[[], float], ack_seconds: float = ACK_SECONDS) -> None:
         self.phase = Phase.IDLE
         self.ignored = 0
         self._roll = roll
+        self._ack_seconds = ack_seconds
         self._backoff = Backoff()
         self._batch_mode = False
         self._due = 0.0
@@ -177,7 +181,7 @@ class Link:
         if not self._answers:  # a server without answers: the next batch asks it
             self._remember(event_id)
             return [GiveBack((event_id,))]
-        self._unanswered[event_id] = now + ACK_SECONDS
+        self._unanswered[event_id] = now + self._ack_seconds
         return []
 
     def tick(self, now: float) -> list[Action]:

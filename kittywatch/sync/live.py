@@ -12,6 +12,7 @@ Rules of this module:
 from __future__ import annotations
 
 import contextlib
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -31,8 +32,9 @@ from kittywatch.sync.batch import batch_sync
 from kittywatch.sync.claims import Claims
 from kittywatch.sync.clock import Clock
 from kittywatch.sync.credentials import Credentials
-from kittywatch.sync.dialing import dial
+from kittywatch.sync.dialing import PING_SECONDS, PONG_SECONDS, dial
 from kittywatch.sync.flusher import delivering
+from kittywatch.sync.link import ACK_SECONDS
 from kittywatch.sync.settings import read_settings
 from kittywatch.sync.status import ConnectionStatus
 from kittywatch.sync.websocket import Opened, WebSocketClient
@@ -45,10 +47,15 @@ _Who: TypeAlias = tuple[str, str, str]
 
 
 class Pulse(Struct, frozen=True):
-    """Seconds between pings, and until one that isn't answered ends the connection."""
+    """How a connection is kept: seconds between pings, until one that isn't answered ends it, until an event's answer.
 
-    ping: float = 15.0
-    pong: float = 10.0
+    `roll` is the chance in the waits between attempts, from 0 up to 1.
+    """
+
+    ping: float = PING_SECONDS
+    pong: float = PONG_SECONDS
+    ack: float = ACK_SECONDS
+    roll: Callable[[], float] = random.random
 
 
 class QueueShare(Claims):
@@ -91,7 +98,12 @@ class Live:
         self._deliverer = contextlib.ExitStack()
         self._lock = threading.Lock()
         self._client = WebSocketClient(
-            self._connect, self._share, on_status=self._status_changed, on_refused=self._was_refused
+            self._connect,
+            self._share,
+            on_status=self._status_changed,
+            on_refused=self._was_refused,
+            roll=pulse.roll,
+            ack_seconds=pulse.ack,
         )
         self._background = BackgroundSyncService(self._flush, interval=self._settings.interval_seconds, look=self._look)
 
@@ -114,6 +126,14 @@ class Live:
     def look_at_login(self) -> None:
         """The credentials may have changed; returns at once."""
         self._background.look_soon()
+
+    def connect_now(self) -> None:
+        """Don't wait for the next attempt."""
+        self._client.login()
+
+    def deliver_soon(self) -> None:
+        """Don't wait for the next batch."""
+        self._background.flush_soon()
 
     def stop(self, *, within: float) -> bool:
         """End within so many seconds, and half a second more; True where all threads have ended."""

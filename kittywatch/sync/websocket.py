@@ -29,6 +29,7 @@ from kittywatch.store.delivery import Outgoing
 from kittywatch.store.recipients import Recipient
 from kittywatch.sync.envelopes import sent_form
 from kittywatch.sync.link import (
+    ACK_SECONDS,
     Action,
     Answer,
     Close,
@@ -113,12 +114,13 @@ class WebSocketClient:
         on_status: Callable[[ConnectionStatus], None] = lambda status: None,
         on_refused: Callable[[KittywatchError], None] = lambda error: None,
         roll: Callable[[], float] = random.random,
+        ack_seconds: float = ACK_SECONDS,
     ) -> None:
         self._connect = connect
         self._share = share
         self._on_status = on_status
         self._on_refused = on_refused
-        self._link = Link(roll=roll)
+        self._link = Link(roll=roll, ack_seconds=ack_seconds)
         self._mailbox: Mailbox[_Note] = Mailbox(capacity=UNREAD)
         self._driver = threading.Thread(target=self._drive, name="kittywatch-websocket", daemon=True)
         self._number = 0
