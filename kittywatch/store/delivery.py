@@ -18,6 +18,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from kittywatch.store import recipients
+
 MAX_REFUSALS = 5
 UNREADABLE = "it is not JSON"
 # A project that has no uuid yet goes by another key, which has a colon in it.
@@ -35,18 +37,6 @@ class Outgoing(Struct, frozen=True):
     project: int
     project_uuid: str
     project_slug: str | None
-
-
-class DeadLetter(Struct, frozen=True):
-    """An event that was refused too often; `died_at` in seconds since 1970."""
-
-    key: int
-    event_id: str
-    event_type: str
-    data: str
-    retry_count: int
-    reason: str | None
-    died_at: float
 
 
 class Waiting(Struct, frozen=True):
@@ -164,16 +154,6 @@ def refused(connection: sqlite3.Connection, reasons: Mapping[str, str]) -> int:
     return sum(1 for event_id in reasons if _is_dead(connection, event_id))
 
 
-def dead_letters(connection: sqlite3.Connection, *, prefix: str = "", limit: int | None = None) -> list[DeadLetter]:
-    """Events that were refused too often, the oldest first; `prefix` is the start of an event id."""
-    rows = connection.execute(
-        "SELECT id, event_id, event_type, data, retry_count, reason, died_at FROM queue"
-        " WHERE died_at IS NOT NULL AND event_id >= ? AND event_id < ? ORDER BY id LIMIT ?",
-        (prefix, prefix + "~", -1 if limit is None else limit),
-    )
-    return [DeadLetter(*row) for row in rows]
-
-
 def revive(connection: sqlite3.Connection, keys: Iterable[int] | None = None) -> int:
     """Put dead letters back into the queue, all where `keys` is None; returns how many."""
     change = "UPDATE queue SET retry_count = 0, died_at = NULL, reason = NULL WHERE died_at IS NOT NULL"
@@ -233,6 +213,16 @@ def remember(connection: sqlite3.Connection, **changes: Any) -> None:
             connection.execute("DELETE FROM delivery WHERE name = ?", (name,))
         else:
             connection.execute("INSERT OR REPLACE INTO delivery VALUES (?, ?)", (name, json.dumps(value)))
+
+
+def hint_is_due(connection: sqlite3.Connection) -> bool:
+    """Whether to say, for the one time, how what waits would be delivered: something waits, and nobody is logged in."""
+    if recipients.present(connection) is not None or notes(connection).get("hinted"):
+        return False
+    if not connection.execute("SELECT 1 FROM queue WHERE died_at IS NULL LIMIT 1").fetchone():
+        return False
+    remember(connection, hinted=True)
+    return True
 
 
 def _not_of(projects: Collection[int]) -> str:

@@ -44,13 +44,18 @@ class LogRow(Struct, frozen=True):
 
 
 class QueueRow(Struct, frozen=True):
-    """One event that waits; `retry_count` counts the times that a server refused it."""
+    """One event that waits; `retry_count` counts the times that a server refused it, `reason` says why the last time.
+
+    `died_at`, seconds since 1970, is set where it is a dead letter.
+    """
 
     key: int
     event_id: str
     event_type: str
     data: str
     retry_count: int
+    reason: str | None = None
+    died_at: float | None = None
 
 
 def append(
@@ -90,16 +95,18 @@ def first_of_feature(connection: sqlite3.Connection, project: int, event_type: s
 
 
 def queue_length(connection: sqlite3.Connection) -> int:
-    """How many events wait."""
-    return int(connection.execute("SELECT count(*) FROM queue").fetchone()[0])
+    """How many events wait, dead letters not among them."""
+    return int(connection.execute("SELECT count(*) FROM queue WHERE died_at IS NULL").fetchone()[0])
 
 
-def queued(connection: sqlite3.Connection, *, prefix: str = "", limit: int | None = None) -> Iterator[QueueRow]:
-    """Events that wait, oldest first; `prefix` is the start of an event id."""
+def queued(
+    connection: sqlite3.Connection, *, prefix: str = "", limit: int | None = None, dead: bool | None = None
+) -> Iterator[QueueRow]:
+    """Events that wait, oldest first; `prefix` is the start of an event id, `dead` for dead letters alone, or none."""
     rows = connection.execute(
-        "SELECT id, event_id, event_type, data, retry_count FROM queue"
-        " WHERE event_id >= ? AND event_id < ? ORDER BY id LIMIT ?",
-        (prefix, prefix + "~", -1 if limit is None else limit),
+        "SELECT id, event_id, event_type, data, retry_count, reason, died_at FROM queue"
+        " WHERE event_id >= ? AND event_id < ? AND (?3 IS NULL OR (died_at IS NOT NULL) = ?3) ORDER BY id LIMIT ?4",
+        (prefix, prefix + "~", dead, -1 if limit is None else limit),
     )
     return (QueueRow(*row) for row in rows)
 

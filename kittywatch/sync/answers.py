@@ -14,7 +14,7 @@ REFUSED_WHOLE = "the server refused it without saying why"
 _LONGEST_REASON = 500
 _LONGEST_WAIT = 86400.0
 
-Fate: TypeAlias = Literal["delivered", "duplicate", "waiting", "refused"]
+Fate: TypeAlias = Literal["delivered", "duplicate", "waiting", "refused", "missing"]
 _FATES: dict[str, Fate] = {
     "success": "delivered",
     "duplicate": "duplicate",

@@ -172,13 +172,13 @@ class _Run:
     ) -> list[list[Outgoing]]:
         """Settle one batch. Where only some were named as culprits, the others of it are sent again."""
         blamed_alone = set(taken.fates.values()) == {"refused"} and len(taken.fates) < len(part)
-        fates = {event.event_id: taken.fates.get(event.event_id, "waiting") for event in part}
-        again = [event for event in part if blamed_alone and fates[event.event_id] == "waiting"]
+        fates = {event.event_id: taken.fates.get(event.event_id, "missing") for event in part}
+        again = [event for event in part if blamed_alone and fates[event.event_id] in ("waiting", "missing")]
         held = {event.key for event in again}
         self._tally.dead += claims.settle(
             delivered=[event_id for event_id, fate in fates.items() if fate in ("delivered", "duplicate")],
             refused=taken.reasons,
-            waiting=[event.key for event in part if fates[event.event_id] == "waiting" and event.key not in held],
+            waiting=[event.key for event in part if fates[event.event_id] in ("waiting", "missing") and event.key not in held],
             sent_at=sent_at,
         )
         self._tally.count(event for event in fates.items() if event[0] not in {one.event_id for one in again})

@@ -46,16 +46,24 @@ def delivering(home: Path) -> Iterator[bool]:
 def hand_over(project: Project) -> bool:
     """Start the flusher where it has something to do; returns whether it was started. Never raises, never waits."""
     try:
-        if not project.store.exists or not auto_start(project) or not is_due(project.store):
-            return False
-        with delivering(project.store.directory) as free:
-            pass
-        if free:
-            _start(project.store.directory, project.git.root)
-        return free
+        return auto_start(project) and start(project.store, project.git.root)
     except (KittywatchError, OSError) as error:
         project.warn(f"delivery was not started: {error}")
         return False
+
+
+def start(store: Store, root: Path | None = None) -> bool:
+    """Start the flusher where it has something to do and nobody delivers; `root` is a checkout for it to report in.
+
+    Raises StoreError, OSError.
+    """
+    if not store.exists or not is_due(store):
+        return False
+    with delivering(store.directory) as free:
+        pass
+    if free:
+        _start(store.directory, root)
+    return free
 
 
 def auto_start(project: Project) -> bool:
@@ -82,9 +90,9 @@ def is_due(store: Store, *, clock: Clock = SYSTEM) -> bool:
     return store.read(look)
 
 
-def _start(home: Path, root: Path) -> None:
+def _start(home: Path, root: Path | None) -> None:
     # -E -P as the hooks have it: neither PYTHONPATH nor the working directory may bring modules.
-    command = [sys.executable, "-E", "-P", "-m", "kittywatch.sync.flusher", os.fspath(root)]
+    command = [sys.executable, "-E", "-P", "-m", "kittywatch.sync.flusher", *([os.fspath(root)] if root else [])]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     environment["SPEC_KITTY_HOME"] = os.fspath(home.absolute())
     nothing = subprocess.DEVNULL

@@ -23,7 +23,8 @@ class Summary(Struct, frozen=True):
     """What became of the queue in one run.
 
     `refused` has the reason by event id, `dead` how many of them are dead letters now, `waiting` how many the server
-    took note of without having them, `left` how many could still be sent, `forbidden` why a project is not taken.
+    took note of without having them, `missing` how many it said nothing of, `left` how many could still be sent or are
+    being sent by others, `forbidden` why a project is not taken.
     `stopped` says why the run ended early: `network` (not reachable, or busy), `server` (no answer of the protocol),
     `auth`, `login` (somebody logged in elsewhere meanwhile), `deadline`, or `stopped`; `error` what was wrong.
     """
@@ -31,6 +32,7 @@ class Summary(Struct, frozen=True):
     delivered: int = 0
     duplicates: int = 0
     waiting: int = 0
+    missing: int = 0
     refused: dict[str, str] = {}
     dead: int = 0
     batches: int = 0
@@ -85,6 +87,7 @@ class Tally:
             delivered=self.counts.get("delivered", 0),
             duplicates=self.counts.get("duplicate", 0),
             waiting=self.counts.get("waiting", 0),
+            missing=self.counts.get("missing", 0),
             refused=self.reasons,
             dead=self.dead,
             batches=self.batches,
