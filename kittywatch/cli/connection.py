@@ -5,14 +5,8 @@ from __future__ import annotations
 from kittywatch.cli.output import Output
 from kittywatch.errors import SyncError
 from kittywatch.project import Project
-from kittywatch.sync.status import HINT, ConnectionStatus
+from kittywatch.sync.status import HINT, SHOWN, ConnectionStatus
 
-LABELS = {
-    ConnectionStatus.CONNECTED: "[Connected]",
-    ConnectionStatus.RECONNECTING: "[Reconnecting]",
-    ConnectionStatus.OFFLINE: "[Offline]",
-    ConnectionStatus.BATCH_MODE: "[Offline - Batch Mode]",
-}
 _MEANING = {
     ConnectionStatus.CONNECTED: "events go out as they happen",
     ConnectionStatus.RECONNECTING: "events wait in the queue meanwhile",
@@ -37,7 +31,7 @@ class LiveConnection:
 
     @property
     def label(self) -> str:
-        return LABELS[self._runtime.status]
+        return f"[{SHOWN[self._runtime.status]}]"
 
     def start(self) -> None:
         if not self._runtime.start(self._project, patience=0.0, hears_others=True):
@@ -63,7 +57,7 @@ class LiveConnection:
         close_runtime()
 
     def _changed(self, status: ConnectionStatus) -> None:
-        self._output.say(f"{LABELS[status]}  {_MEANING[status]}")
+        self._output.say(f"[{SHOWN[status]}]  {_MEANING[status]}")
 
     def _hint(self) -> None:
         """Once, and only where nobody is logged in."""

@@ -11,7 +11,7 @@ from types import FrameType
 import click
 
 from kittywatch.cli.connection import LiveConnection
-from kittywatch.cli.context import open_project
+from kittywatch.cli.context import deliver_afterwards, open_project
 from kittywatch.cli.lines import event_line
 from kittywatch.cli.output import Output
 from kittywatch.cli.taken_in import say_baseline
@@ -47,6 +47,7 @@ def watch(ctx: click.Context, as_json: bool, once: bool, poll: bool) -> None:
     project = open_project(ctx)
     printer = _Printer(project, output, as_json)
     if once:
+        deliver_afterwards(ctx)
         scan(project, printer)
         return
     _watch(project, output, printer, poll)

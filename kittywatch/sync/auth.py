@@ -24,7 +24,6 @@ from kittywatch.sync.credentials import Credentials, CredentialsFile, Remembered
 from kittywatch.sync.http import DEADLINE, Answer, Http
 from kittywatch.sync.server import server_url
 from kittywatch.sync.settings import read_settings
-from kittywatch.sync.status import HINT as HINT
 
 LOCAL = "local"
 TOKEN = "/api/v1/token/"

@@ -178,7 +178,9 @@ class _Run:
         self._tally.dead += claims.settle(
             delivered=[event_id for event_id, fate in fates.items() if fate in ("delivered", "duplicate")],
             refused=taken.reasons,
-            waiting=[event.key for event in part if fates[event.event_id] in ("waiting", "missing") and event.key not in held],
+            waiting=[
+                event.key for event in part if fates[event.event_id] in ("waiting", "missing") and event.key not in held
+            ],
             sent_at=sent_at,
         )
         self._tally.count(event for event in fates.items() if event[0] not in {one.event_id for one in again})

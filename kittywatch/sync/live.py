@@ -180,7 +180,14 @@ class Live:
         else:
             with self._lock:
                 self._deliverer.close()
+        if self._hears_others:
+            self._note(status if status is ConnectionStatus.CONNECTED else None)
         self._on_status(status)
+
+    def _note(self, status: ConnectionStatus | None) -> None:
+        """Keep for `sync status` how the connection stands; it holds for as long as somebody is the deliverer."""
+        with contextlib.suppress(StoreError):
+            self._store.transact(lambda connection: delivery.remember(connection, connection=status and str(status)))
 
     def _was_refused(self, error: KittywatchError) -> None:
         self._refused = True

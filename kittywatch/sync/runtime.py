@@ -61,7 +61,7 @@ class SyncRuntime:
     def started(self) -> bool:
         return self._project is not None
 
-    def start(self, project: Project, *, patience: float = PATIENCE, hears_others: bool = False) -> bool:
+    def start(self, project: Project, *, patience: float | None = None, hears_others: bool = False) -> bool:
         """Deliver from now on; False where the project's configuration says not to. A second call changes nothing.
 
         `hears_others`: somebody calls `wake` also when another process queues something.
@@ -73,7 +73,8 @@ class SyncRuntime:
                 return True
             if self._quit.is_set() or not auto_start(project):
                 return False
-            self._project, self._patience, self._hears_others = project, patience, hears_others
+            self._project, self._hears_others = project, hears_others
+            self._patience = PATIENCE if patience is None else patience
         self.look_at_login()
         return True
 

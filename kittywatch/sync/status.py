@@ -14,3 +14,12 @@ class ConnectionStatus(StrEnum):
     RECONNECTING = "Reconnecting"
     OFFLINE = "Offline"
     BATCH_MODE = "OfflineBatchMode"
+
+
+SHOWN: dict[str, str] = {
+    ConnectionStatus.CONNECTED: "Connected",
+    ConnectionStatus.RECONNECTING: "Reconnecting",
+    ConnectionStatus.OFFLINE: "Offline",
+    ConnectionStatus.BATCH_MODE: "Offline - Batch Mode",
+}
+"""The states as people see them."""
