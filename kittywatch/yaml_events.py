@@ -1,37 +1,23 @@
-"""YAML as data and nothing else, for frontmatter and configuration.
-
-PyYAML's C parser reads it; what its loaders would do beyond mappings, lists and text is refused: tags, anchors and
-aliases, because nothing here needs them and each is a way to make a reader do more than read. All scalars stay text:
-a lane named `no` is the text `no`. Of a key that is there twice the last one counts, as in every YAML loader in use.
-"""
+"""Plain YAML from the events of PyYAML's C parser: everything that it may be, and what is wrong with the rest."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, TypeAlias
+from typing import Any
 
 import yaml
 
-Value: TypeAlias = "str | list[Value] | dict[str, Value] | None"
+from kittywatch.patterns import pattern
+from kittywatch.plain_yaml import NULL, PlainYamlError, Value
 
-_NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _PARSER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAX_DEPTH = 64
 # A line of tabs is no YAML, and nobody sees it. From the start of a run only: else a long one takes quadratic time.
-_TRAILING_SPACE = re.compile(r"(?<![ \t])[ \t]++$", re.MULTILINE)
+_TRAILING_SPACE = pattern(r"(?<![ \t])[ \t]++$", re.MULTILINE)
 
 
-class PlainYamlError(ValueError):
-    """A text that cannot be read; `line` counts from 1 in the text, `reason` quotes no content."""
-
-    def __init__(self, line: int, reason: str) -> None:
-        super().__init__(line, reason)
-        self.line = line
-        self.reason = reason
-
-
-def read_mapping(text: str) -> tuple[dict[str, Value], dict[str, int]]:
+def read_whole(text: str) -> tuple[dict[str, Value], dict[str, int]]:
     """The text's mapping, and the line of each of its keys; raises PlainYamlError."""
     lines: dict[str, int] = {}
     try:
@@ -73,7 +59,7 @@ def _value(event: Any, events: Iterator[Any], depth: int) -> Value:
         raise PlainYamlError(event.start_mark.line + 1, "it is nested too deeply")
     if isinstance(event, yaml.ScalarEvent):
         plain = not event.style  # None in Python, empty in C
-        return None if plain and event.value in _NULL else str(event.value)
+        return None if plain and event.value in NULL else str(event.value)
     if isinstance(event, yaml.MappingStartEvent):
         return _pairs(events, depth + 1)
     items: list[Value] = []
