@@ -1,0 +1,134 @@
+"""A scratch directory with a git project, a home of its own, and the processes that work in it.
+
+Nothing outside of the directory is read for configuration or written to; when it is closed, the processes have ended
+and the directory is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from kittywatch.errors import DemoError
+
+_STOPPING_SECONDS = 10.0
+_PAUSE_SECONDS = 0.02
+
+
+class Scratch:
+    """The directory; a context. `project` is the main worktree."""
+
+    def __init__(self) -> None:
+        self._directory = tempfile.TemporaryDirectory(prefix="kittywatch-demo-", ignore_cleanup_errors=True)
+        self.root = Path(os.path.realpath(self._directory.name))
+        self.project = self.root / "project"
+        self.project.mkdir()
+        self._processes: list[subprocess.Popen[str]] = []
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "KITTYWATCH"))}
+        self._environment = kept | {
+            "SPEC_KITTY_HOME": str(self.root / "home"),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_EDITOR": "true",
+            "PYTHONUNBUFFERED": "1",
+            **{f"GIT_{who}_NAME": "Kit" for who in ("AUTHOR", "COMMITTER")},
+            **{f"GIT_{who}_EMAIL": "kit@example.invalid" for who in ("AUTHOR", "COMMITTER")},
+        }
+
+    def __enter__(self) -> Scratch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in reversed(self._processes):
+            end(process)
+        self._directory.cleanup()
+
+    def git(self, *words: str, where: Path | None = None) -> str:
+        """Run git; raises DemoError."""
+        return self.run(["git", *words], where=where)
+
+    def kittywatch(self, *words: str, where: Path | None = None, said: str = "") -> str:
+        """Run a command of kittywatch, with `said` on its standard input; raises DemoError."""
+        return self.run([*program("kittywatch.cli.main"), *words], where=where, said=said)
+
+    def run(self, command: Sequence[str], *, where: Path | None = None, said: str = "") -> str:
+        done = subprocess.run(
+            command, cwd=where or self.project, env=self._environment, input=said, capture_output=True, text=True
+        )
+        if done.returncode:
+            name = "kittywatch " + command[4] if command[0] == sys.executable else shown(command)
+            raise DemoError(name, done.stderr.strip().splitlines()[-1:] or ["it said nothing"])
+        return done.stdout
+
+    def start(self, command: Sequence[str], *, where: Path | None = None) -> subprocess.Popen[str]:
+        """Start a process that is ended with the demonstration; its output is to be read, its errors are to be seen."""
+        process = subprocess.Popen(
+            command,
+            cwd=where or self.project,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._processes.append(process)
+        return process
+
+
+class Lines:
+    """What a process says, line by line as it comes, in a thread of its own."""
+
+    def __init__(self, process: subprocess.Popen[str], heard: Callable[[str], None]) -> None:
+        self.process = process
+        self._heard = heard
+        self._thread = threading.Thread(target=self._read, name="demo-lines", daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        self._thread.join(_STOPPING_SECONDS)
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout, contextlib.suppress(ValueError):
+            for line in self.process.stdout:
+                self._heard(line.rstrip("\n"))
+
+
+def program(module: str) -> list[str]:
+    """The command that runs a module of this package."""
+    return [sys.executable, "-P", "-m", module]
+
+
+def shown(command: Sequence[str]) -> str:
+    """A command as a person would type it."""
+    return " ".join(f"'{word}'" if " " in word else word for word in command)
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """End a process in order, or at once where it doesn't."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(_STOPPING_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_for(condition: Callable[[], bool], what: str, *, seconds: float) -> None:
+    """Return when the condition holds; raises DemoError after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise DemoError(what, [f"it took longer than {seconds:g} seconds"])
+        time.sleep(_PAUSE_SECONDS)
