@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -32,6 +33,8 @@ class Scratch:
         self.project = self.root / "project"
         self.project.mkdir()
         self._processes: list[subprocess.Popen[str]] = []
+        self._starting = threading.Lock()
+        self._closed = False
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "KITTYWATCH"))}
         self._environment = kept | {
             "SPEC_KITTY_HOME": str(self.root / "home"),
@@ -49,6 +52,8 @@ class Scratch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        with self._starting:
+            self._closed = True
         for process in reversed(self._processes):
             end(process)
         self._directory.cleanup()
@@ -62,26 +67,32 @@ class Scratch:
         return self.run([*program("kittywatch.cli.main"), *words], where=where, said=said)
 
     def run(self, command: Sequence[str], *, where: Path | None = None, said: str = "") -> str:
-        done = subprocess.run(
-            command, cwd=where or self.project, env=self._environment, input=said, capture_output=True, text=True
-        )
-        if done.returncode:
+        process = self._begin(command, where, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        printed, complained = process.communicate(said)
+        if process.returncode:
             name = "kittywatch " + command[4] if command[0] == sys.executable else shown(command)
-            raise DemoError(name, done.stderr.strip().splitlines()[-1:] or ["it said nothing"])
-        return done.stdout
+            raise DemoError(name, complained.strip().splitlines()[-1:] or ["it said nothing"])
+        return printed
 
     def start(self, command: Sequence[str], *, where: Path | None = None) -> subprocess.Popen[str]:
-        """Start a process that is ended with the demonstration; its output is to be read, its errors are to be seen."""
-        process = subprocess.Popen(
-            command,
-            cwd=where or self.project,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self._processes.append(process)
+        """Start a process that is ended with the demonstration; what it says is to be read. Raises DemoError."""
+        return self._begin(command, where, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+
+    def _begin(self, command: Sequence[str], where: Path | None, *, stdin: int, stderr: int) -> subprocess.Popen[str]:
+        with self._starting:  # or a thread would start one while the others are ended
+            if self._closed:
+                raise DemoError(shown(command[3:]), ["the demonstration is over"])
+            process = subprocess.Popen(
+                command,
+                cwd=where or self.project,
+                env=self._environment,
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                start_new_session=True,  # it is ended together with what it has started
+            )
+            self._processes.append(process)
         return process
 
 
@@ -115,14 +126,16 @@ def shown(command: Sequence[str]) -> str:
 
 
 def end(process: subprocess.Popen[str]) -> None:
-    """End a process in order, or at once where it doesn't."""
+    """End a process in order, or at once where it doesn't, and whatever is left of what it started."""
     if process.poll() is None:
         process.terminate()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_STOPPING_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.wait()
 
 
 def wait_for(condition: Callable[[], bool], what: str, *, seconds: float) -> None:

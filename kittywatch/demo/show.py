@@ -6,6 +6,7 @@ here, and those that the hub has.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable, Sequence
@@ -116,8 +117,9 @@ class Show:
         self._git("commit", "-q", "-a", "-m", "What gemini did", where=self._place("gemini"))
 
     def _agent(self, agent: str, packages: Sequence[str], where: Path, how: str) -> None:
-        for wp_id in packages:
-            self._move(wp_id, agent, ["doing", "for_review"], where, how)
+        with contextlib.suppress(DemoError):  # the moves that are missing then are missed in `_work`
+            for wp_id in packages:
+                self._move(wp_id, agent, ["doing", "for_review"], where, how)
 
     def _merge(self) -> None:
         """One branch by a merge, one rebased and then fast-forwarded, one squashed: nothing of it is a transition."""
