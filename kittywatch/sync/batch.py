@@ -29,7 +29,7 @@ from kittywatch.sync.clock import SYSTEM, Clock
 from kittywatch.sync.credentials import Credentials
 from kittywatch.sync.envelopes import MAX_EVENTS, batches, body, sent_form
 from kittywatch.sync.http import Answer, Http
-from kittywatch.sync.pace import reserve
+from kittywatch.sync.pace import give_back, reserve
 from kittywatch.sync.settings import read_settings
 from kittywatch.sync.summary import Kind, Progress, Summary, Tally
 
@@ -178,7 +178,9 @@ class _Run:
         self._tally.dead += claims.settle(
             delivered=[event_id for event_id, fate in fates.items() if fate in ("delivered", "duplicate")],
             refused=taken.reasons,
-            waiting=[event.key for event in part if fates[event.event_id] in ("waiting", "missing") and event.key not in held],
+            waiting=[
+                event.key for event in part if fates[event.event_id] in ("waiting", "missing") and event.key not in held
+            ],
             sent_at=sent_at,
         )
         self._tally.count(event for event in fates.items() if event[0] not in {one.event_id for one in again})
@@ -265,6 +267,8 @@ class _Run:
 
     def _wait_after(self, error: UnreachableError) -> None:
         seconds = self._backoff.failed(chance=self._chance(), stated=error.wait)
+        if self._to is not None:
+            self._store.transact(functools.partial(give_back, to=self._to))
         if self._backoff.failures >= self._attempts or seconds > self._remaining():
             raise _StopError("network", error)
         self._pause(seconds)

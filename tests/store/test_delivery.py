@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Callable
@@ -118,7 +119,7 @@ def test_five_refusals_make_a_dead_letter(target: EventEmitter, home: Path) -> N
     bad, good = told(target, "bad", "good")
     for count in range(1, MAX_REFUSALS + 1):
         assert claim(target, to) == [bad, good]
-        dead = target.store.transact(lambda connection: delivery.refused(connection, {bad: f"no {count}"}))
+        dead = target.store.transact(functools.partial(delivery.refused, reasons={bad: f"no {count}"}))
         target.store.transact(lambda connection: delivery.release(connection, "me"))
         assert dead == (count == MAX_REFUSALS)
     assert claim(target, to) == [good]
@@ -187,7 +188,7 @@ def test_how_to_log_in_is_said_once(target: EventEmitter) -> None:
 
 def test_a_salvage_keeps_whom_events_are_for_and_puts_nothing_back(target: EventEmitter, home: Path) -> None:
     cats = login(target)
-    delivered, given_up, waits = told(target, "delivered", "given up", "waits")
+    delivered, _, waits = told(target, "delivered", "given up", "waits")
     login(target, "https://b", "dogs")
     target.store.transact(lambda connection: delivery.delivered(connection, [delivered]))
     target.store.transact(lambda connection: delivery.purge(connection, [2]))
