@@ -66,8 +66,8 @@ def batch_sync(
     """Deliver what waits for the present login; returns what became of it.
 
     `attempts` is how many failures in a row end the run, `deadline` the seconds that all of it may take. `clock.stop`
-    ends it early. Several processes may run this at once. Raises StoreError, and OSError where the home can't be
-    written; whatever the network and the server do is in the summary.
+    ends it early. Several processes may run this at once. Raises StoreError; whatever the network and the server do is
+    in the summary.
     """
     run = _Run(store, auth, progress, clock, attempts, deadline, batch_deadline, batch_size, chance)
     return run.run()
@@ -170,20 +170,17 @@ class _Run:
     def _settle(
         self, part: list[Outgoing], taken: Taken, claims: Claims, sent_at: float | None = None
     ) -> list[list[Outgoing]]:
-        """Settle one batch. Where only some were named as culprits, the others of it are sent again."""
-        blamed_alone = set(taken.fates.values()) == {"refused"} and len(taken.fates) < len(part)
-        fates = {event.event_id: taken.fates.get(event.event_id, "missing") for event in part}
-        again = [event for event in part if blamed_alone and fates[event.event_id] in ("waiting", "missing")]
-        held = {event.key for event in again}
+        """Settle one batch; returns what of it is to be sent again."""
+        again = [event for event in part if taken.others_again and event.event_id not in taken.fates]
+        settled = [event for event in part if not taken.others_again or event.event_id in taken.fates]
+        fates = {event.event_id: taken.fates.get(event.event_id, "missing") for event in settled}
         self._tally.dead += claims.settle(
             delivered=[event_id for event_id, fate in fates.items() if fate in ("delivered", "duplicate")],
             refused=taken.reasons,
-            waiting=[
-                event.key for event in part if fates[event.event_id] in ("waiting", "missing") and event.key not in held
-            ],
+            waiting=[event.key for event in settled if fates[event.event_id] in ("waiting", "missing")],
             sent_at=sent_at,
         )
-        self._tally.count(event for event in fates.items() if event[0] not in {one.event_id for one in again})
+        self._tally.count(fates.values())
         self._tally.reasons |= taken.reasons
         if self._progress is not None:
             self._progress(self._tally.done, max(self._tally.total, self._tally.done))
@@ -193,7 +190,7 @@ class _Run:
         """The server's verdict on a batch, after as many tries as it takes; raises _StopError."""
         data = body(forms)
         refreshed = False
-        while True:
+        while self._store.exists:  # else somebody removed all of it
             login = self._patiently(self._auth.current)
             self._same(login)
             try:
@@ -215,6 +212,7 @@ class _Run:
             else:
                 self._backoff.succeeded()
                 return verdict
+        raise _StopError("stopped")
 
     def _once(self, data: bytes, event_ids: list[str], login: Credentials) -> Verdict:
         assert self._http is not None
@@ -267,7 +265,7 @@ class _Run:
 
     def _wait_after(self, error: UnreachableError) -> None:
         seconds = self._backoff.failed(chance=self._chance(), stated=error.wait)
-        if self._to is not None:
+        if self._to is not None and self._store.exists:
             self._store.transact(functools.partial(give_back, to=self._to))
         if self._backoff.failures >= self._attempts or seconds > self._remaining():
             raise _StopError("network", error)
@@ -295,6 +293,8 @@ class _Run:
         """Keep for other processes how it went."""
         kind, error = (stop.kind, stop.error) if stop else (None, None)
         summary = self._tally.summary(kind, error)
+        if not self._store.exists:
+            return summary
         now = self._clock.now()
 
         def keep(connection: sqlite3.Connection) -> int:

@@ -14,7 +14,7 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,18 +46,18 @@ def delivering(home: Path) -> Iterator[bool]:
 def hand_over(project: Project) -> bool:
     """Start the flusher where it has something to do; returns whether it was started. Never raises, never waits."""
     try:
-        return auto_start(project) and start(project.store, project.git.root)
+        return start(project.store, project.git.root, allowed=lambda: auto_start(project))
     except (KittywatchError, OSError) as error:
         project.warn(f"delivery was not started: {error}")
         return False
 
 
-def start(store: Store, root: Path | None = None) -> bool:
+def start(store: Store, root: Path | None = None, *, allowed: Callable[[], bool] = lambda: True) -> bool:
     """Start the flusher where it has something to do and nobody delivers; `root` is a checkout for it to report in.
 
-    Raises StoreError, OSError.
+    `allowed` is asked last: it may have to read a file. Raises StoreError, OSError.
     """
-    if not store.exists or not is_due(store):
+    if not store.exists or not is_due(store) or not allowed():
         return False
     with delivering(store.directory) as free:
         pass

@@ -77,8 +77,8 @@ class Tally:
     reasons: dict[str, str] = field(default_factory=dict)
     forbidden: dict[str, str] = field(default_factory=dict)
 
-    def count(self, fates: Iterable[tuple[str, Fate]]) -> None:
-        for _, fate in fates:
+    def count(self, fates: Iterable[Fate]) -> None:
+        for fate in fates:
             self.counts[fate] = self.counts.get(fate, 0) + 1
             self.done += 1
 

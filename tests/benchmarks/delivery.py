@@ -1,4 +1,4 @@
-"""Delivery: batches to a real hub, and what a login costs a commit, whether its server answers, is gone, or is silent."""
+"""Delivery: batches to a real hub, and what a login costs a commit while its server answers, is gone, or is silent."""
 
 from __future__ import annotations
 
