@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -91,6 +90,8 @@ def is_due(store: Store, *, clock: Clock = SYSTEM) -> bool:
 
 
 def _start(home: Path, root: Path | None) -> None:
+    import subprocess  # a hook has it anyway, whoever has nothing to start needn't load it
+
     # -E -P as the hooks have it: neither PYTHONPATH nor the working directory may bring modules.
     command = [sys.executable, "-E", "-P", "-m", "kittywatch.sync.flusher", *([os.fspath(root)] if root else [])]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}

@@ -75,7 +75,7 @@ def logged_in(home: Path, hub: Hub, target: EventEmitter) -> Logged:
 def project(tmp_path: Path, target: EventEmitter) -> Project:
     repository = Repository(tmp_path / "demo")
     repository.commit("02-01", files={"README": "x"})
-    return Project(Git.find(repository.root), target.store, stores.unexpected, False)
+    return Project(Git.find(repository.root), target.store, stores.unexpected, writes=False)
 
 
 def test_it_delivers_and_ends(home: Path, hub: Hub, target: EventEmitter, logged_in: Logged, project: Project) -> None:
@@ -151,7 +151,9 @@ def test_when_it_is_not_started(
     config.parent.mkdir(exist_ok=True)
     for text in ("false", "False", "no"):
         config.write_text(f"sync:\n  auto_start: {text}\n", "utf-8")
-        assert not flusher.hand_over(Project(project.git, target.store, stores.unexpected, False)), "switched off"
+        assert not flusher.hand_over(Project(project.git, target.store, stores.unexpected, writes=False)), (
+            "switched off"
+        )
     config.unlink()
     row = target.store.transact(lambda connection: projects.ensure(connection, target.stamp, target.place))
     target.store.transact(lambda connection: delivery.opt(connection, row, out=True))
