@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 LOCK = "deliverer.lock"
 ATTEMPTS = 3
+PATIENCE = 10.0
 _OFF = ("false", "no", "off")
 _LONGEST_WAIT = 3600.0  # what lies further ahead was kept before somebody set the clock back
 
@@ -116,7 +117,8 @@ def flush(home: Path, root: Path | None, *, clock: Clock = SYSTEM) -> None:
             with delivering(home) as held:
                 if not held:
                     return
-                summary = batch_sync(store, AuthClient(home, clock=clock), clock=clock, attempts=ATTEMPTS)
+                auth = AuthClient(home, clock=clock)
+                summary = batch_sync(store, auth, clock=clock, attempts=ATTEMPTS, patience=PATIENCE)
                 complain(store, root, summary)
             if summary.stopped is not None or not summary.delivered + summary.duplicates:
                 return

@@ -18,6 +18,7 @@ from tests.hub.hubs import PASSWORD
 from tests.store import stores
 from tests.sync.delivering import pretend_login, queue
 from tests.sync.fault_proxy import Fault, FaultProxy, answer_json
+from tests.sync.terminal import at_terminal
 
 
 @pytest.fixture(autouse=True)
@@ -164,3 +165,21 @@ def test_after_a_login_events_are_for_its_team(
     assert "run spec-kitty auth login" in kittywatch("emit", "scan").err
     assert "run spec-kitty auth login" not in kittywatch("emit", "scan").err
     assert CredentialsFile(kitty_home).read() is None
+
+
+@pytest.mark.parametrize(("answer", "team"), [("y", "cats"), ("", "dogs")])
+def test_at_a_terminal_it_asks(server: FaultProxy, kitty_home: Path, answer: str, team: str) -> None:
+    """Server, name and password; and whether what waits for another team may go to this one. Enter means no."""
+    target = stores.emitter(kitty_home, stores.unexpected)
+    target.store.transact(lambda connection: recipients.set_present(connection, "https://first", "dogs"))
+    queue(target, 1)
+    target.store.close()
+    command = [sys.executable, "-m", "kittywatch.cli.main", "auth", "login"]
+    answers = {"Server": server.url, "User name": "mira", "Password": PASSWORD, "[y/N]": answer}
+    code, shown, _ = at_terminal(command, kitty_home, answers)
+    assert code == 0, shown
+    assert "1 event in the queue is for dogs at https://first" in shown
+    assert PASSWORD not in shown
+    assert stores.rows(kitty_home, "SELECT team FROM queue JOIN recipients ON recipients.id = queue.recipient") == [
+        (team,)
+    ]

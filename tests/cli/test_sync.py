@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.history.script import Repository
 from tests.store import stores
 from tests.sync.delivering import pretend_login, waiting
 from tests.sync.fault_proxy import Cut, Fault, FaultProxy, answer_json
+from tests.sync.terminal import at_terminal
 
 Decide = Callable[[list[dict[str, Any]]], Fault]
 
@@ -228,3 +230,11 @@ def test_status_where_there_is_nothing(
     assert (done.code, done.err) == (0, "")
     assert "0 events waiting; 0 dead letters" in done.out
     assert not kitty_home.exists()
+
+
+def test_a_bar_on_a_terminal(told: list[str], server: Server, kitty_home: Path, repository: Repository) -> None:
+    command = [sys.executable, "-m", "kittywatch.cli.main", "sync", "now"]
+    code, shown, _ = at_terminal(command, kitty_home, {}, directory=repository.root)
+    assert code == 0, shown
+    assert "delivering" in shown
+    assert "4 delivered" in shown

@@ -261,6 +261,16 @@ def test_retry_after_wins(bench: Bench) -> None:
     assert [wait for wait in bench.clock.waits if wait > 0] == [40.0, 3.0]
 
 
+def test_a_server_that_wants_to_be_left_alone_for_long(bench: Bench) -> None:
+    """The run ends, and says when to try again."""
+    told = delivering.queue(bench.target, 2)
+    summary = bench.run(lambda events: answer_json(503, {}, Retry_After="3600", **LIFTED))
+    assert (summary.stopped, summary.batches, bench.clock.waits) == ("network", 1, [])
+    notes = bench.target.store.read(delivery.notes)
+    assert notes["next_try_at"] - notes["last_try_at"] == 3600
+    assert delivering.waiting(bench.home) == told
+
+
 def test_a_success_ends_the_series_of_failures(bench: Bench) -> None:
     """Ten failures in all, and never more than two in a row."""
     delivering.queue(bench.target, 10)
@@ -322,7 +332,7 @@ def test_a_stop_ends_a_wait_at_once(bench: Bench) -> None:
 
     def server(events: list[dict[str, Any]]) -> Fault:
         bench.clock.stop()
-        return answer_json(429, {}, Retry_After="3600")
+        return answer_json(429, {}, Retry_After="30")
 
     summary = bench.run(server)
     assert (summary.stopped, summary.gave_up) == ("stopped", None)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import pty
 import subprocess
 import sys
-import threading
 import traceback
 from pathlib import Path
 
@@ -20,7 +18,7 @@ from tests.store import stores
 from tests.sync import delivering
 from tests.sync.delivering import FastClock
 from tests.sync.fault_proxy import Cut, Fault, FaultProxy, Noise, Say, answer_json
-from tests.waiting import until
+from tests.sync.terminal import at_terminal
 
 _FAULTS: list[Fault] = [Cut(), Noise(), Say(500, b"x"), Say(404), Say(302), answer_json(401, {}), answer_json(403, {})]
 
@@ -129,38 +127,9 @@ def test_a_bug_report_has_none(home: Path, hub: Hub, target: EventEmitter) -> No
 
 def test_the_password_is_asked_for_without_an_echo_and_stands_in_no_argument(home: Path, hub: Hub) -> None:
     """At a terminal: what is typed is not shown, and the process list shows no secret."""
-    ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "kittywatch.cli.main", "auth", "login", "--server", hub.url, "--username", "mira"]
-    process = subprocess.Popen(
-        command,
-        cwd=stores.ROOT,
-        env=os.environ | {"SPEC_KITTY_HOME": str(home), "KITTYWATCH": "0"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-    )
-    os.close(theirs)
-    shown = bytearray()
-
-    def read() -> None:
-        while True:
-            try:
-                data = os.read(ours, 4096)
-            except OSError:
-                return
-            if not data:
-                return
-            shown.extend(data)
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    until(lambda: b"Password" in shown, deadline=30, what=lambda: f"the prompt: {bytes(shown)!r}")
-    os.write(ours, PASSWORD.encode() + b"\n")
-    arguments = Path(f"/proc/{process.pid}/cmdline")
-    listed = arguments.read_bytes() if arguments.exists() else b""
-    assert process.wait(timeout=30) == 0, bytes(shown)
-    reader.join()
-    os.close(ours)
-    assert b"logged in at" in shown
-    assert PASSWORD.encode() not in bytes(shown) + listed
+    code, shown, listed = at_terminal(command, home, {"Password": PASSWORD})
+    assert code == 0, shown
+    assert "logged in at" in shown
+    assert PASSWORD not in shown
+    assert PASSWORD.encode() not in listed
