@@ -23,6 +23,8 @@ COMMANDS = {
     "emit": "kittywatch.cli.emit:emit",
     "log": "kittywatch.cli.log:log",
     "queue": "kittywatch.cli.queue:queue",
+    "sync": "kittywatch.cli.sync:sync",
+    "auth": "kittywatch.cli.auth:auth",
     "hub": "kittywatch.cli.hub:hub",
 }
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
