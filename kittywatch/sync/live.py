@@ -31,6 +31,7 @@ from kittywatch.sync.background import BackgroundSyncService, Flushed, Outcome
 from kittywatch.sync.batch import batch_sync
 from kittywatch.sync.claims import Claims
 from kittywatch.sync.clock import Clock
+from kittywatch.sync.complaint import complain
 from kittywatch.sync.credentials import Credentials
 from kittywatch.sync.dialing import PING_SECONDS, PONG_SECONDS, dial
 from kittywatch.sync.flusher import delivering
@@ -41,6 +42,8 @@ from kittywatch.sync.websocket import Opened, WebSocketClient
 
 if TYPE_CHECKING:
     import sqlite3
+
+    from kittywatch.emitter import EventEmitter
 
 ATTEMPTS = 2  # of one batch in a row; the service comes back to it by itself
 _Who: TypeAlias = tuple[str, str, str]
@@ -81,12 +84,17 @@ class Live:
         *,
         warn: Callable[[str], None],
         on_status: Callable[[ConnectionStatus], None] = lambda status: None,
+        emitter: EventEmitter | None = None,
         hears_others: bool = False,
         pulse: Pulse = Pulse(),  # noqa: B008 - frozen
     ) -> None:
-        """`hears_others`: somebody calls `wake` when another process queues. Raises OSError."""
+        """`emitter` tells when delivery gives up; `hears_others`: somebody calls `wake` when another process queues.
+
+        Raises OSError.
+        """
         self._warn = warn
         self._on_status = on_status
+        self._emitter = emitter
         self._hears_others = hears_others
         self._pulse = pulse
         self._store = Store(home, node_id=node_id(), warn=warn)
@@ -205,6 +213,8 @@ class Live:
             if not self._store.read(_anything_sendable):
                 return Flushed(Outcome.DONE)
             summary = batch_sync(self._store, self._auth, clock=stopping, attempts=ATTEMPTS)
+            if self._client.status in (ConnectionStatus.BATCH_MODE, ConnectionStatus.OFFLINE):
+                complain(self._store, self._emitter, summary)
         except (StoreError, OSError):
             return Flushed(Outcome.FAILED)
         if summary.stopped == "auth":

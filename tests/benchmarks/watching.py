@@ -47,7 +47,7 @@ class _Project:
             tasks = self.root / "kitty-specs" / f"{feature:03}-part" / "tasks"
             tasks.mkdir(parents=True)
             for number in range(1, each + 1):
-                (tasks / f"WP{number:02}-part.md").write_text(_text("planned", number))
+                (tasks / f"WP{number:02}-part.md").write_text(work_package("planned", number))
         self._git("add", "-A")
         self._git("commit", "-q", "-m", "all")
         os.sync()  # else the first commits of the database wait for these files, which nobody has just made in life
@@ -112,7 +112,7 @@ class _Project:
             rows = _rows(connection)
             for number in range(saves):
                 with path.open("w") as file:
-                    file.write(_text(_LANES[number % 4], 1))
+                    file.write(work_package(_LANES[number % 4], 1))
                 start = time.perf_counter()
                 while _rows(connection) <= rows:
                     time.sleep(0.0002)
@@ -125,7 +125,8 @@ class _Project:
         subprocess.run(["git", *command], cwd=self.root, check=True)
 
 
-def _text(lane: str, number: int) -> str:
+def work_package(lane: str, number: int) -> str:
+    """The text of a work package."""
     body = "Text that a work package has.\n" * 40
     return f"---\nwork_package_id: WP{number:02}\ntitle: Part {number}\nlane: {lane}\n---\n\n{body}"
 
