@@ -102,14 +102,14 @@ class Live:
         self._share = QueueShare(self._store)
         self._settings = read_settings(home)
         self._who: _Who | None = None
-        self._refused = False
+        self._refused, self._said = False, ""
         self._deliverer = contextlib.ExitStack()
         self._lock = threading.Lock()
         self._client = WebSocketClient(
             self._connect,
             self._share,
             on_status=self._status_changed,
-            on_refused=self._was_refused,
+            on_trouble=self._trouble,
             roll=pulse.roll,
             ack_seconds=pulse.ack,
         )
@@ -182,7 +182,7 @@ class Live:
 
     def _status_changed(self, status: ConnectionStatus) -> None:
         if status is ConnectionStatus.CONNECTED:
-            self._refused = False
+            self._refused, self._said = False, ""
             self._background.flush_soon()
             self._be_deliverer()
         else:
@@ -197,9 +197,12 @@ class Live:
         with contextlib.suppress(StoreError):
             self._store.transact(lambda connection: delivery.remember(connection, connection=status and str(status)))
 
-    def _was_refused(self, error: KittywatchError) -> None:
-        self._refused = True
-        self._warn(f"{error}; {error.remedy}")
+    def _trouble(self, error: KittywatchError) -> None:
+        """Say it, once for as long as it stays the same."""
+        self._refused = isinstance(error, AuthenticationError)
+        if str(error) != self._said:
+            self._said = str(error)
+            self._warn(f"{error}; {error.remedy}")
 
     # In the thread of the batches.
 
