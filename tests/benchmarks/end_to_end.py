@@ -20,12 +20,13 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from tests.benchmarks.figure import Figure, main
-from tests.benchmarks.watching import work_package
+from tests.benchmarks.watching import cpu_seconds, work_package
 from tests.hub.browsers import is_live, launch, sign_in
 from tests.hub.hubs import Hub, populate
 from tests.sync import delivering
 
 _LANES = ("doing", "for_review", "done", "planned")
+_IDLE_SECONDS = 10.0
 _PAUSE = 0.1  # people don't save in bursts
 # Notes in which lane the card is, and since when, as soon as the page has it.
 _WATCH = """() => {
@@ -54,16 +55,20 @@ def run(options: argparse.Namespace) -> list[Figure]:
         home, root = place / "home", place / "repository"
         delivering.log_in(home, hub)
         _make_project(root)
-        stack.enter_context(_watching(root, home))
+        watcher = stack.enter_context(_watching(root, home))
         page = launch(stack.enter_context(sync_playwright())).new_page()
         sign_in(page, hub.url)
         is_live(page)
         whole, there = _measure(page, root, database, edits=max(options.runs * 15, 100))
+        before = cpu_seconds(watcher)
+        time.sleep(_IDLE_SECONDS)
+        idle = (cpu_seconds(watcher) - before) / _IDLE_SECONDS
     cuts = statistics.quantiles(whole, n=100)
     return [
         Figure("end to end: lane saved to card moved in a browser, median", statistics.median(whole) * 1e3, "ms", 60),
         Figure("end to end: the same, 99th percentile", cuts[98] * 1e3, "ms", 500),
         Figure("end to end: lane saved to event at the hub, median", statistics.median(there) * 1e3, "ms"),
+        Figure("watcher with a connection: CPU while idle", idle * 100, "%", 0.1),
     ]
 
 
@@ -108,8 +113,8 @@ def _make_project(root: Path) -> None:
 
 
 @contextlib.contextmanager
-def _watching(root: Path, home: Path) -> Iterator[None]:
-    """A watcher with a live connection."""
+def _watching(root: Path, home: Path) -> Iterator[int]:
+    """A watcher with a live connection; yields its process number."""
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "kittywatch.cli.main", "watch"],
         cwd=root,
@@ -125,7 +130,7 @@ def _watching(root: Path, home: Path) -> Iterator[None]:
     drain = threading.Thread(target=process.stderr.read)
     drain.start()
     try:
-        yield
+        yield process.pid
     finally:
         process.send_signal(signal.SIGINT)
         process.wait()

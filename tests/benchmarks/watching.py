@@ -58,9 +58,9 @@ class _Project:
         later = statistics.median(self._start_once() for _ in range(3))
         with self._watching() as process:
             seconds = self._save(saves)
-            before = _cpu_seconds(process.pid)
+            before = cpu_seconds(process.pid)
             time.sleep(_IDLE_SECONDS)
-            busy = _cpu_seconds(process.pid) - before
+            busy = cpu_seconds(process.pid) - before
             resident = _resident_megabytes(process.pid)
         cuts = statistics.quantiles(seconds, n=100)
         large = self.count > 1000
@@ -138,7 +138,8 @@ def _rows(connection: sqlite3.Connection) -> int:
         return -1  # the watcher is committing just now
 
 
-def _cpu_seconds(process: int) -> float:
+def cpu_seconds(process: int) -> float:
+    """What a process has had of the processors."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
