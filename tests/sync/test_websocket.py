@@ -143,6 +143,9 @@ def test_a_server_without_answers(home: Path, hub: Hub, target: EventEmitter) ->
             until(lambda: set(ids) <= set(delivering.taken(hub)))
             until(lambda: delivering.claimed(home) == 0)
             assert delivering.waiting(home) == ids
+            ids += delivering.queue(target, 1, text="one more")
+            live.wake()
+            until(lambda: set(ids) <= set(delivering.taken(hub)))
             live.deliver_soon()
             all_delivered(home, hub)
         sent = [text for sender, text, _ in proxy.messages if sender == "client"]
@@ -280,11 +283,9 @@ def test_fresh_tokens_of_the_same_login_are_no_news(home: Path, hub: Hub) -> Non
 # Faults.
 
 
-@pytest.mark.parametrize(
-    "fault", [Noise(), Say(200), Say(302, headers=(("Location", "http://127.0.0.1:9/"),)), Say(500)]
-)
+@pytest.mark.parametrize("fault", [Noise(), Say(200), Say(403), Say(500)])
 def test_what_is_no_websocket(home: Path, hub: Hub, fault: Fault) -> None:
-    """Answers that are none are attempts that failed; a redirect is not followed."""
+    """Answers that are none are attempts that failed."""
     faults = [fault, fault]
 
     def plan(path: str, number: int) -> Fault:
@@ -296,6 +297,17 @@ def test_what_is_no_websocket(home: Path, hub: Hub, fault: Fault) -> None:
             connected(live)
         assert socket_paths(proxy).count("events") == 3
     assert said.states == ["Reconnecting", "Connected", "Offline"]
+
+
+def test_no_redirect_is_followed(home: Path, hub: Hub) -> None:
+    """The token is for one server."""
+    with FaultProxy(hub.port) as elsewhere, FaultProxy(hub.port) as proxy:
+        away = Say(307, headers=(("Location", elsewhere.url.replace("http", "ws") + "/ws/v1/events/"),))
+        proxy.plan = lambda path, number: away if path.startswith("/ws/") else Pass()
+        delivering.log_in(home, hub, url=proxy.url)
+        with living(home, pulse=AT_ONCE) as (live, _):
+            until(lambda: live.status == "OfflineBatchMode", deadline=60)
+        assert elsewhere.requests == []
 
 
 def test_a_half_open_connection_is_noticed(home: Path, hub: Hub, target: EventEmitter) -> None:
