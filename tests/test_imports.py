@@ -65,7 +65,7 @@ NEVER: dict[str, tuple[set[str], set[str]]] = {
     "sync": ({"api", "cli", "derive", "hub", "observe"}, {"sqlite3", "git"}),
     "errors": (_EDGES | {"derive", "events", "workpackages"}, {"sqlite3"} | _PROCESSES | _NETWORK),
     "project": ({"api", "cli", "hub"}, {"sqlite3"} | _NETWORK | _PROCESSES),
-    "api": ({"cli", "hub", "sync"}, {"sqlite3"} | _NETWORK | _PROCESSES),
+    "api": ({"cli", "hub"}, {"sqlite3"} | _NETWORK | _PROCESSES),
 }
 # The only modules that may import something.
 ONLY: dict[str, set[str]] = {
