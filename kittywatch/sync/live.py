@@ -31,6 +31,7 @@ from kittywatch.sync.background import BackgroundSyncService, Flushed, Outcome
 from kittywatch.sync.batch import batch_sync
 from kittywatch.sync.claims import Claims
 from kittywatch.sync.clock import Clock
+from kittywatch.sync.complaint import complain
 from kittywatch.sync.credentials import Credentials
 from kittywatch.sync.dialing import PING_SECONDS, PONG_SECONDS, dial
 from kittywatch.sync.flusher import delivering
@@ -41,6 +42,8 @@ from kittywatch.sync.websocket import Opened, WebSocketClient
 
 if TYPE_CHECKING:
     import sqlite3
+
+    from kittywatch.emitter import EventEmitter
 
 ATTEMPTS = 2  # of one batch in a row; the service comes back to it by itself
 _Who: TypeAlias = tuple[str, str, str]
@@ -81,12 +84,17 @@ class Live:
         *,
         warn: Callable[[str], None],
         on_status: Callable[[ConnectionStatus], None] = lambda status: None,
+        emitter: EventEmitter | None = None,
         hears_others: bool = False,
         pulse: Pulse = Pulse(),  # noqa: B008 - frozen
     ) -> None:
-        """`hears_others`: somebody calls `wake` when another process queues. Raises OSError."""
+        """`emitter` tells when delivery gives up; `hears_others`: somebody calls `wake` when another process queues.
+
+        Raises OSError.
+        """
         self._warn = warn
         self._on_status = on_status
+        self._emitter = emitter
         self._hears_others = hears_others
         self._pulse = pulse
         self._store = Store(home, node_id=node_id(), warn=warn)
@@ -94,14 +102,14 @@ class Live:
         self._share = QueueShare(self._store)
         self._settings = read_settings(home)
         self._who: _Who | None = None
-        self._refused = False
+        self._refused, self._said = False, ""
         self._deliverer = contextlib.ExitStack()
         self._lock = threading.Lock()
         self._client = WebSocketClient(
             self._connect,
             self._share,
             on_status=self._status_changed,
-            on_refused=self._was_refused,
+            on_trouble=self._trouble,
             roll=pulse.roll,
             ack_seconds=pulse.ack,
         )
@@ -174,7 +182,7 @@ class Live:
 
     def _status_changed(self, status: ConnectionStatus) -> None:
         if status is ConnectionStatus.CONNECTED:
-            self._refused = False
+            self._refused, self._said = False, ""
             self._background.flush_soon()
             self._be_deliverer()
         else:
@@ -189,9 +197,12 @@ class Live:
         with contextlib.suppress(StoreError):
             self._store.transact(lambda connection: delivery.remember(connection, connection=status and str(status)))
 
-    def _was_refused(self, error: KittywatchError) -> None:
-        self._refused = True
-        self._warn(f"{error}; {error.remedy}")
+    def _trouble(self, error: KittywatchError) -> None:
+        """Say it, once for as long as it stays the same."""
+        self._refused = isinstance(error, AuthenticationError)
+        if str(error) != self._said:
+            self._said = str(error)
+            self._warn(f"{error}; {error.remedy}")
 
     # In the thread of the batches.
 
@@ -205,6 +216,8 @@ class Live:
             if not self._store.read(_anything_sendable):
                 return Flushed(Outcome.DONE)
             summary = batch_sync(self._store, self._auth, clock=stopping, attempts=ATTEMPTS)
+            if self._client.status in (ConnectionStatus.BATCH_MODE, ConnectionStatus.OFFLINE):
+                complain(self._store, self._emitter, summary)
         except (StoreError, OSError):
             return Flushed(Outcome.FAILED)
         if summary.stopped == "auth":

@@ -143,7 +143,11 @@ class SyncRuntime:
             from kittywatch.sync.live import Live
 
             live = Live(
-                self._directory, warn=project.warn, on_status=self._status_changed, hears_others=self._hears_others
+                self._directory,
+                warn=project.warn,
+                on_status=self._status_changed,
+                emitter=project.emitter,
+                hears_others=self._hears_others,
             )
         except Exception as error:
             project.warn(f"events wait in the queue, delivery could not be started: {error}")

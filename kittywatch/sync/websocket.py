@@ -103,7 +103,8 @@ class _Results:
 class WebSocketClient:
     """One client. `connect` opens a connection or raises SyncError; it is called in a thread of its own.
 
-    `on_status` hears each change of the status, `on_refused` why the server doesn't want us; both from the driver.
+    `on_status` hears each change of the status; `on_trouble` what people should know of, not that a server is away:
+    that it doesn't want us (AuthenticationError), or answers strangely. Both are called by the driver.
     """
 
     def __init__(
@@ -112,14 +113,14 @@ class WebSocketClient:
         share: Share,
         *,
         on_status: Callable[[ConnectionStatus], None] = lambda status: None,
-        on_refused: Callable[[KittywatchError], None] = lambda error: None,
+        on_trouble: Callable[[KittywatchError], None] = lambda error: None,
         roll: Callable[[], float] = random.random,
         ack_seconds: float = ACK_SECONDS,
     ) -> None:
         self._connect = connect
         self._share = share
         self._on_status = on_status
-        self._on_refused = on_refused
+        self._on_trouble = on_trouble
         self._link = Link(roll=roll, ack_seconds=ack_seconds)
         self._mailbox: Mailbox[_Note] = Mailbox(capacity=UNREAD)
         self._driver = threading.Thread(target=self._drive, name="kittywatch-websocket", daemon=True)
@@ -176,7 +177,7 @@ class WebSocketClient:
             self._carry_out(self._link.halt())
             self._settle()
         except Exception as error:  # the root of a thread: batches go on without it
-            self._on_refused(
+            self._on_trouble(
                 SyncError(
                     f"a bug ({type(error).__name__}) ended the real-time connection", remedy="batches deliver meanwhile"
                 )
@@ -233,10 +234,12 @@ class WebSocketClient:
             case str() | bytes() as data:
                 return self._link.received(data, now)
             case AuthenticationError() as error:
-                self._on_refused(error)
+                self._on_trouble(error)
                 return self._link.halt()
             case UnreachableError() as error:
                 return self._link.lost(now, wait=error.wait or 0.0)
+            case KittywatchError() as error:
+                self._on_trouble(error)
         return self._link.lost(now)
 
     def _carry_out(self, actions: list[Action]) -> None:

@@ -19,7 +19,7 @@ from tests.store import stores
 from tests.sync import delivering
 from tests.sync.connected import all_delivered, connected, living
 
-KILLS = 200 if os.environ.get("KITTYWATCH_CAMPAIGN") else 8
+KILLS = 200 if os.environ.get("KITTYWATCH_CAMPAIGN") else 6
 _SENDER = """
 import sys
 from pathlib import Path
