@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 
 from kittywatch.errors import DemoError
+from kittywatch.sync.flusher import delivering
 
 _STOPPING_SECONDS = 10.0
 _PAUSE_SECONDS = 0.02
@@ -56,7 +58,22 @@ class Scratch:
             self._closed = True
         for process in reversed(self._processes):
             end(process)
+        with contextlib.suppress(DemoError):  # a hook may have left delivery to the flusher, which nobody holds by hand
+            wait_for(self._is_quiet, "the end of delivery", seconds=_STOPPING_SECONDS)
+            wait_for(self._is_gone, "the removal of its directory", seconds=_STOPPING_SECONDS)
         self._directory.cleanup()
+
+    def _is_quiet(self) -> bool:
+        home = self.root / "home"
+        if not home.exists():
+            return True
+        with delivering(home) as free:
+            return free
+
+    def _is_gone(self) -> bool:
+        """Remove everything; a flusher that was just starting may put something there once more."""
+        shutil.rmtree(self.root, ignore_errors=True)
+        return not self.root.exists()
 
     def git(self, *words: str, where: Path | None = None) -> str:
         """Run git; raises DemoError."""
