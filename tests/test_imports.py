@@ -139,7 +139,8 @@ def test_only_one_module_starts_git() -> None:
             for node in ast.walk(ast.parse(path.read_text("utf-8")))
         )
     ]
-    assert starting == ["observe/git.py"]
+    works_with_git = "demo/"  # plays the people and the agents
+    assert [place for place in starting if not place.startswith(works_with_git)] == ["observe/git.py"]
 
 
 def test_sql_is_in_the_store_alone() -> None:

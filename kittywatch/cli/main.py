@@ -26,6 +26,7 @@ COMMANDS = {
     "sync": "kittywatch.cli.sync:sync",
     "auth": "kittywatch.cli.auth:auth",
     "hub": "kittywatch.cli.hub:hub",
+    "demo": "kittywatch.cli.demo:demo",
 }
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
