@@ -198,8 +198,14 @@ def test_the_package_alone_loads_nothing_of_it(project: Path) -> None:
         "from kittywatch.observe.observation import observe\n"
         "from kittywatch.project import Project\n"
         "observe(Project.find(Path.cwd(), print), 'post-commit', worktree=False, hook='post-commit')",
+        "from pathlib import Path\n"
+        "from kittywatch.project import Project\n"
+        "from kittywatch.sync.flusher import hand_over\n"
+        "project = Project.find(Path.cwd(), print)\n"
+        "assert project.emitter.emit_wp_status_changed('WP01', 'planned', 'doing', feature_slug='001-login')\n"
+        "assert not hand_over(project)",
     ],
-    ids=["emission", "observation"],
+    ids=["emission", "observation", "hand-over"],
 )
 def test_an_emission_loads_only_what_it_needs(project: Path, program: str) -> None:
     loaded = _loaded(program, project)

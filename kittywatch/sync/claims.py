@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from kittywatch.errors import StoreError
 from kittywatch.store import delivery
 from kittywatch.store.delivery import Outgoing
 from kittywatch.store.lock import locked
@@ -35,14 +36,19 @@ class Claims:
     """The claims of one sender; threads may share it. Close it to give everything back."""
 
     def __init__(self, store: Store) -> None:
-        """Raises OSError where the lock file can't be made."""
+        """Raises StoreError where the lock file can't be made."""
         self._store = store
         self._directory = store.directory / DIRECTORY
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = threading.Lock()
         self._name = ""
-        while not self._name:
-            self._name = self._begin(os.urandom(8).hex())
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            while not self._name:
+                self._name = self._begin(os.urandom(8).hex())
+        except OSError as error:
+            raise StoreError(
+                f"{self._directory}: {error.strerror}", remedy="make it writable, or set SPEC_KITTY_HOME"
+            ) from error
         _alive.add(self)
 
     def __enter__(self) -> Claims:
@@ -84,7 +90,8 @@ class Claims:
 
     def release(self) -> None:
         """Give all claimed rows back. Raises StoreError."""
-        self._store.transact(lambda connection: delivery.release(connection, self._name))
+        if self._store.exists:
+            self._store.transact(lambda connection: delivery.release(connection, self._name))
 
     def free_the_dead(self) -> None:
         """End the claims of senders that are gone. Raises StoreError."""

@@ -82,7 +82,7 @@ def standing(store: Store, project: Project | None = None, *, now: float | None 
 def _look(
     connection: sqlite3.Connection, login: Credentials | None, project: Project | None
 ) -> tuple[Waiting, dict[str, Any], bool]:
-    to = None
+    to = None if login is None else -1  # which nothing is for, where the login is new
     for one in recipients.all_of_them(connection):
         if login is not None and (one.url, one.team) == (login.url, login.team_slug):
             to = one.key

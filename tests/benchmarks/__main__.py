@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import emission, end_to_end, hooks, hub_ingest, imports, observation, replay, watching
+from tests.benchmarks import (
+    delivery,
+    emission,
+    end_to_end,
+    hooks,
+    hub_ingest,
+    imports,
+    inline,
+    observation,
+    replay,
+    watching,
+)
 from tests.benchmarks.figure import main
 
 if __name__ == "__main__":
-    runs = (replay, emission, observation, hooks, watching, hub_ingest, end_to_end, imports)
+    runs = (replay, emission, observation, hooks, watching, hub_ingest, delivery, end_to_end, imports, inline)
     main(*(benchmark.run for benchmark in runs))

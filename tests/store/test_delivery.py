@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from kittywatch.emitter import EventEmitter
 from kittywatch.store import delivery, outbox, projects, recipients
 from kittywatch.store.delivery import MAX_REFUSALS, Waiting
 from kittywatch.store.salvage import salvage
+from kittywatch.store.schema import MIGRATIONS
 from tests.store import stores
 
 OTHER = "0c5d7f5e-8a55-4f0b-9a52-2f1f6a8b1c3d"
@@ -118,7 +122,7 @@ def test_five_refusals_make_a_dead_letter(target: EventEmitter, home: Path) -> N
     bad, good = told(target, "bad", "good")
     for count in range(1, MAX_REFUSALS + 1):
         assert claim(target, to) == [bad, good]
-        dead = target.store.transact(lambda connection: delivery.refused(connection, {bad: f"no {count}"}))
+        dead = target.store.transact(functools.partial(delivery.refused, reasons={bad: f"no {count}"}))
         target.store.transact(lambda connection: delivery.release(connection, "me"))
         assert dead == (count == MAX_REFUSALS)
     assert claim(target, to) == [good]
@@ -187,7 +191,7 @@ def test_how_to_log_in_is_said_once(target: EventEmitter) -> None:
 
 def test_a_salvage_keeps_whom_events_are_for_and_puts_nothing_back(target: EventEmitter, home: Path) -> None:
     cats = login(target)
-    delivered, given_up, waits = told(target, "delivered", "given up", "waits")
+    delivered, _, waits = told(target, "delivered", "given up", "waits")
     login(target, "https://b", "dogs")
     target.store.transact(lambda connection: delivery.delivered(connection, [delivered]))
     target.store.transact(lambda connection: delivery.purge(connection, [2]))
@@ -200,6 +204,32 @@ def test_a_salvage_keeps_whom_events_are_for_and_puts_nothing_back(target: Event
         ("https://a", "cats", 0),
         ("https://b", "dogs", 1),
     ]
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_database_of_the_first_version(home: Path, emitter_at: Callable[..., EventEmitter], damaged: bool) -> None:
+    """It is brought to this one, also by a salvage; what waits there may be sent."""
+    home.mkdir()
+    data = json.dumps({"event_id": "01A", "project_uuid": stores.UUID})
+    with closing(sqlite3.connect(home / "queue.db")) as old:
+        for statement in (*MIGRATIONS[0], "PRAGMA user_version = 1"):
+            old.execute(statement)
+        old.execute("INSERT INTO projects VALUES (7, ?, 'shop')", (stores.UUID,))
+        old.execute("INSERT INTO queue (event_id, event_type, data, timestamp) VALUES ('01A', 'x', ?, 1)", (data,))
+        old.execute(
+            "INSERT INTO events (event_id, project, event_type, lamport, data, source, told_at)"
+            " VALUES ('01A', 7, 'x', 1, ?, '{}', 1)",
+            (data,),
+        )
+        old.commit()
+    if damaged:
+        stores.break_an_index(home)
+        salvage(home / "queue.db", 0)
+    target = emitter_at(home)
+    to = login(target)
+    target.store.transact(delivery.adopt)
+    assert claim(target, to) == ["01A"]
+    assert stores.rows(home, "SELECT id, opted_out FROM projects") == [(7, 0)]
 
 
 def test_a_salvage_that_lost_a_project_lets_none_of_its_events_go(target: EventEmitter, home: Path) -> None:

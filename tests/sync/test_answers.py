@@ -108,7 +108,9 @@ def test_each_status_of_an_answer(status: int, kind: type) -> None:
 )
 def test_details_name_the_culprits(details: Any) -> None:
     """In each form that servers have for them; the other events of the batch go again."""
-    assert verdict(400, {"error": "no", "details": details}) == Taken({"01B": "refused"}, {"01B": "bad"})
+    assert verdict(400, {"error": "no", "details": details}) == Taken(
+        {"01B": "refused"}, {"01B": "bad"}, others_again=True
+    )
 
 
 @pytest.mark.parametrize("details", ["Send less.", [], {}, None, 3, [{"event_id": "01Z"}], "[1", ["01B"]])

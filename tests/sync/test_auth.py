@@ -207,9 +207,9 @@ def test_each_form_of_an_answer(home: Path, fields: dict[str, Any], lifetime: fl
     [{}, {"access": "A"}, {"access": "A\r\nX: y", "refresh": "R"}, {"access": "", "refresh": "R"}, [], None, "A"],
 )
 def test_an_answer_without_tokens(home: Path, value: Any) -> None:
-    with FaultProxy(0, lambda path, number: Say(200, json.dumps(value).encode())) as proxy:
-        with pytest.raises(ServerError):
-            AuthClient(home).login(proxy.url, "mira", PASSWORD)
+    said = Say(200, json.dumps(value).encode())
+    with FaultProxy(0, lambda path, number: said) as proxy, pytest.raises(ServerError):
+        AuthClient(home).login(proxy.url, "mira", PASSWORD)
     assert not (home / "credentials").exists()
 
 
