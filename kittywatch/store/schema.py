@@ -52,6 +52,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             lane TEXT NOT NULL, records INTEGER NOT NULL, trail TEXT NOT NULL, cursor INTEGER,
             UNIQUE (checkout, feature, wp_id))""",
     ),
+    # What is known of a work package besides its lane, or of a feature (then wp_id is ''): the marks, as JSON.
+    (
+        """CREATE TABLE marks (
+            project INTEGER NOT NULL, feature TEXT NOT NULL, wp_id TEXT NOT NULL, marks TEXT NOT NULL,
+            UNIQUE (project, feature, wp_id))""",
+        "ALTER TABLE ledger ADD COLUMN agent TEXT",
+        "ALTER TABLE ledger ADD COLUMN phase TEXT",
+    ),
 )
 
 TABLES = (
@@ -68,4 +76,5 @@ TABLES = (
     "views",
     "lanes",
     "edits",
+    "marks",
 )
