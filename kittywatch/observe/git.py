@@ -9,6 +9,7 @@ directory would read the wrong repository.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -224,6 +225,14 @@ class Git:
             SPECS,
         ]
         return _commits(self.run(*command))
+
+    def began(self, tip: str, feature: str) -> datetime | None:
+        """The author time of the first commit, on the first-parent chain of `tip`, with a work package of a feature."""
+        name = re.sub(r"([*?\[\]\\])", r"\\\1", feature)
+        paths = f":(glob){SPECS}/{name}/tasks/**/WP[0-9][0-9]*.md"
+        out = self.run("log", "--first-parent", "--diff-merges=first-parent", "--format=%at %ct", tip, "--", paths)
+        lines = out.decode().splitlines()
+        return _moment(lines[-1].split()) if lines else None
 
     def difference(self, old: str, new: str) -> tuple[tuple[File, ...], tuple[str, ...]]:
         """What differs under kitty-specs/ between two commits: files as in `new`, and paths that it lacks."""
