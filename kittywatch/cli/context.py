@@ -8,9 +8,10 @@ import click
 
 from kittywatch.cli.output import Output
 from kittywatch.errors import StoreError
-from kittywatch.home import sync_settings
+from kittywatch.home import home, node_id, sync_settings
 from kittywatch.project import Project
 from kittywatch.store.outbox import queue_length
+from kittywatch.store.store import Store
 
 
 def open_project(ctx: click.Context, *, writes: bool = True, restores: bool = False) -> Project:
@@ -26,6 +27,14 @@ def open_project(ctx: click.Context, *, writes: bool = True, restores: bool = Fa
         _ = project.identity
     warn_of_queue(project, output)
     return project
+
+
+def open_store(ctx: click.Context) -> Store:
+    """This user's store, for commands that need no project; nothing is made by opening it."""
+    output: Output = ctx.obj
+    store = Store(home(), node_id=node_id(), warn=output.warn)
+    ctx.call_on_close(store.close)
+    return store
 
 
 def warn_of_queue(project: Project, output: Output) -> None:

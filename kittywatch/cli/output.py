@@ -27,6 +27,10 @@ class Output:
         """What was asked for: a line, or lines. In JSON, what `plain` shows by code points means the same."""
         click.echo(_plain_lines(text), color=self.colors(sys.stdout.isatty()))
 
+    def lines(self, text: str) -> None:
+        """Data that has passed `plain` already, part by part: with tabs between the parts, for instance."""
+        click.echo(text, color=self.colors(sys.stdout.isatty()))
+
     def say(self, text: str) -> None:
         """One line for people; silent with -q."""
         if not self.quiet:

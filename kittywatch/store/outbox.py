@@ -51,6 +51,20 @@ class QueueRow(Struct, frozen=True):
     retry_count: int
 
 
+class Traced(Struct, frozen=True):
+    """All that is kept of one event; `source` is where it came from, `waits` whether it is in the queue."""
+
+    event_id: str
+    event_type: str
+    data: str
+    source: dict[str, object]
+    told_at: float
+    delivered_at: float | None
+    project: str
+    waits: bool
+    retry_count: int
+
+
 def append(connection: sqlite3.Connection, project: int, events: Iterable[tuple[Event, str]]) -> None:
     """Put events with their sources (JSON) into the log and the queue."""
     now = time.time()
@@ -117,3 +131,18 @@ def logged(
 def newest_sequence(connection: sqlite3.Connection) -> int:
     """The number of the newest event in the log, 0 where there is none."""
     return int(connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0])
+
+
+def traced(connection: sqlite3.Connection, prefix: str, *, limit: int) -> list[Traced]:
+    """The events of every project whose ids begin with `prefix`, in their ids' order."""
+    rows = connection.execute(
+        "SELECT events.event_id, events.event_type, events.data, source, told_at, delivered_at,"
+        " coalesce(slug, key, ''), queue.id IS NOT NULL, coalesce(retry_count, 0) FROM events"
+        " LEFT JOIN projects ON projects.id = events.project LEFT JOIN queue ON queue.event_id = events.event_id"
+        " WHERE events.event_id >= ?1 AND events.event_id < ?1 || '~' ORDER BY events.event_id LIMIT ?2",
+        (prefix, limit),
+    )
+    return [
+        Traced(event_id, kind, data, json.loads(source), told_at, delivered_at, project, bool(waits), refused)
+        for event_id, kind, data, source, told_at, delivered_at, project, waits, refused in rows
+    ]

@@ -59,6 +59,11 @@ def read_config(root: Path) -> dict[str, Value]:
         data = (root / CONFIG).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return {}
+    return config_from(data)
+
+
+def config_from(data: bytes) -> dict[str, Value]:
+    """The configuration that a file's bytes say; raises PlainYamlError."""
     if len(data) > MAX_BYTES:
         raise PlainYamlError(1, "it is larger than 1 MiB")
     try:

@@ -1,0 +1,23 @@
+"""Which files in $SPEC_KITTY_HOME are kittywatch's own, by their names. Others keep files there too."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from kittywatch.store.database import NAME
+
+_OWN = re.compile(
+    rf"{re.escape(NAME)}(?:-journal|-wal|-shm|\.corrupt-.*|\.rebuilt.*)?"
+    r"|clock\.json|\.clock\.json\.[0-9a-f]{16}|clock\.lock|salvage\.lock|kittywatch-bug-.*\.txt"
+)
+
+
+def own_files(directory: Path) -> list[Path]:
+    """The files in a home that kittywatch made, in their names' order; links count by their own name."""
+    try:
+        names = sorted(os.listdir(directory))
+    except OSError:
+        return []
+    return [directory / name for name in names if _OWN.fullmatch(name) and not (directory / name).is_dir()]
