@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from kittywatch.by_hand import ByHand, tell_by_hand
 from kittywatch.derive.book import Telling
 from kittywatch.errors import KittywatchError
 from kittywatch.events import Event, InvalidEventError, Payload, random_id
 from kittywatch.stamp import Draft, Stamp, drafts, envelopes
-from kittywatch.store import clock, outbox, projects
+from kittywatch.store import clock, outbox, projects, recipients
 from kittywatch.store.ledger import Ledger
 from kittywatch.store.store import Store
 
@@ -45,8 +47,11 @@ class Unit:
         if not made:
             return []
         last = clock.ticks(self.connection, len(made), at_least=emitter.store.least_tick)
-        sourced = envelopes(made, emitter.stamp, last - len(made) + 1, self.correlation_id)
-        outbox.append(self.connection, self.project, sourced)
+        stamp, recipient = emitter.stamp, recipients.present(self.connection)
+        if recipient is not None:
+            stamp = replace(stamp, team_slug=recipient.team)
+        sourced = envelopes(made, stamp, last - len(made) + 1, self.correlation_id)
+        outbox.append(self.connection, self.project, sourced, recipient=recipient.key if recipient else None)
         events = [event for event, _ in sourced]
         self.events += events
         return events

@@ -29,6 +29,9 @@ def run(name: str, arguments: Sequence[str]) -> None:
         project = Project.find(Path.cwd(), warn, wait_seconds=WAIT_SECONDS)
         try:
             observe(project, f"hook:{name}", worktree=False, hook=name)
+            from kittywatch.sync.flusher import hand_over
+
+            hand_over(project)
         finally:
             project.store.close()
     except KittywatchError as error:

@@ -76,6 +76,7 @@ ONLY: dict[str, set[str]] = {
     "rich": {"cli"},
     "watchdog": {"observe"},
     "ruamel": {"sync/identity.py", "workpackages"},
+    "httpx": {"sync/http.py"},
 }
 
 

@@ -69,10 +69,15 @@ def _fields(row: Traced) -> dict[str, object]:
         "commit": source.get("commit"),
         "path": source.get("path"),
         "trail_record": bool(source.get("record")),
+        "recipient": row.recipient,
         "queued_at": _stamp(row.told_at),
+        "sent_at": _stamp(row.sent_at),
         "delivered_at": _stamp(row.delivered_at),
+        "purged_at": _stamp(row.purged_at),
         "waits": row.waits,
         "refused": row.retry_count,
+        "reason": row.reason,
+        "dead_since": _stamp(row.died_at),
     }
 
 
@@ -111,10 +116,16 @@ def _time_is(source: dict[str, object], observer: str) -> str:
 
 
 def _delivery(row: Traced) -> str:
-    refused = f"; a server refused it {row.retry_count} times" if row.retry_count else ""
+    to = f" for {row.recipient}" if row.recipient else ""
     if row.delivered_at is not None:
-        return f"taken by a server at {_moment(row.delivered_at)}"
-    return f"waits in the queue{refused}" if row.waits else f"left the queue without a server's word{refused}"
+        sent = f"sent at {_moment(row.sent_at)}, " if row.sent_at is not None else ""
+        return f"{sent}taken by a server at {_moment(row.delivered_at)}{to}"
+    if row.purged_at is not None:
+        return f"purged from the queue at {_moment(row.purged_at)}, never taken"
+    refused = f"; a server refused it {row.retry_count} times, last because: {row.reason}" if row.retry_count else ""
+    if row.died_at is not None:
+        return f"a dead letter since {_moment(row.died_at)}{refused}"
+    return f"waits in the queue{to}{refused}" if row.waits else f"left the queue without a server's word{refused}"
 
 
 def _moment(seconds: float) -> str:

@@ -25,6 +25,8 @@ COMMANDS = {
     "explain": "kittywatch.cli.explain:explain",
     "board": "kittywatch.cli.board:board",
     "queue": "kittywatch.cli.queue:queue",
+    "sync": "kittywatch.cli.sync:sync",
+    "auth": "kittywatch.cli.auth:auth",
     "hub": "kittywatch.cli.hub:hub",
     "doctor": "kittywatch.cli.doctor:doctor",
     "completion": "kittywatch.cli.completion:completion",

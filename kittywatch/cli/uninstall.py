@@ -23,7 +23,8 @@ from kittywatch.plain_yaml import PlainYamlError
 from kittywatch.project import Project
 from kittywatch.store.outbox import queue_length
 from kittywatch.store.projects import git_directories_of_all
-from kittywatch.store.traces import own_files
+from kittywatch.store.traces import own_directories, own_files
+from kittywatch.sync.flusher import delivering
 from kittywatch.sync.identity import CONFIG, identity_in, read_config
 
 _MADE_ALONE = re.compile(rb"project:\n(?: +(?:uuid|slug|node_id): [^\n#]*\n){3}")
@@ -37,8 +38,8 @@ def uninstall(ctx: click.Context, dry_run: bool, confirmed: bool) -> None:
     """Take this repository's hooks away and, when you say so, what kittywatch keeps on this machine.
 
     Hooks of other tools are put back as they were. What is kept on this machine is the ledger, the queue and the
-    clock of all its projects; without the ledger a later observation begins anew. The project's identity stays when
-    it is committed: it is the project's. Nothing else is touched.
+    clock of all its projects, and the login; without the ledger a later observation begins anew. The project's
+    identity stays when it is committed: it is the project's. Nothing else is touched.
 
     \b
     Examples:
@@ -65,7 +66,7 @@ def uninstall(ctx: click.Context, dry_run: bool, confirmed: bool) -> None:
     if not (confirmed or _asked()):
         output.say("it stays; `kittywatch uninstall --yes` takes it away as well")
         return
-    _remove(state)
+    _remove(state, project.store.directory)
     output.say(f"{counted(len(state.files), 'file')} removed")
 
 
@@ -94,7 +95,7 @@ def _state_of(project: Project) -> _State:
         except StoreError:
             waiting = None
     own = {str(directory) for directory in git_directories(project.git.common)} | {str(project.git.directory)}
-    files, directories = own_files(store.directory), [store.directory]
+    files, directories = own_files(store.directory), own_directories(store.directory)
     config = project.git.main_root / CONFIG
     if _is_ours_alone(config, project.git.main_root):
         files.append(config)
@@ -154,8 +155,13 @@ def _is_ours_alone(config: Path, root: Path) -> bool:
         return all(blobs.read(f"{place}:{CONFIG.as_posix()}") is None for place in ("HEAD", ""))
 
 
-def _remove(state: _State) -> None:
-    _unlink(state.files)
+def _remove(state: _State, home: Path) -> None:
+    with delivering(home) if home.is_dir() else contextlib.nullcontext(True) as free:
+        if not free:
+            raise StoreError(
+                "events are being delivered right now, and would be lost", remedy="wait a little, then run this again"
+            )
+        _unlink([*state.files, *own_files(home)])  # the lock may have been made just now
     for directory in state.directories:
         with contextlib.suppress(OSError):
             directory.rmdir()

@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kittywatch.doctor import clock, database, files, hooks, identity, ledger, programs, queue, watching
+from kittywatch.doctor import clock, database, files, hooks, identity, ledger, programs, queue, server, watching
 from kittywatch.doctor.finding import Check, Examination, Finding
 from kittywatch.errors import KittywatchError
 
+_DATABASE = frozenset({"database"})
 CHECKS = (
     Check("files", files.check, needs_project=False),
     Check("database", database.check, needs_project=False),
-    Check("clock", clock.check, needs_project=False, needs_database=True),
+    Check("clock", clock.check, needs_project=False, unless=_DATABASE),
     Check("programs", programs.check, needs_project=False),
-    Check("queue", queue.check, needs_project=False, needs_database=True),
+    Check("settings", server.check_settings, needs_project=False),
+    Check("queue", queue.check, needs_project=False, unless=_DATABASE),
+    Check("delivery", queue.check_delivery, needs_project=False, unless=_DATABASE),
+    Check("proxy", server.check_proxy, needs_project=False, unless=frozenset({"files"})),
+    Check("server", server.check, needs_project=False, unless=frozenset({"files", "proxy"})),
     Check("identity", identity.check),
     Check("hooks", hooks.check),
     Check("watcher", watching.check),
-    Check("identity", identity.check_unique, needs_database=True),
-    Check("ledger", ledger.check, needs_database=True),
+    Check("identity", identity.check_unique, unless=_DATABASE),
+    Check("ledger", ledger.check, unless=_DATABASE),
 )
 
 
@@ -36,7 +41,7 @@ def examine(examination: Examination, *, fix: bool = False) -> Iterator[Diagnosi
     """Every finding there is. With `fix` what can be mended safely is; what a second look still finds is not fixed."""
     faulty: set[str] = set()
     for check in CHECKS:
-        if (check.needs_project and examination.found is None) or (check.needs_database and "database" in faulty):
+        if (check.needs_project and examination.found is None) or check.unless & faulty:
             continue
         for one in _examine(check, examination, fix=fix):
             if one.fixed is None:

@@ -10,9 +10,9 @@ from pathlib import Path
 from shlex import quote
 
 from kittywatch.doctor.finding import Examination, Finding
-from kittywatch.store.traces import own_files
+from kittywatch.store.traces import own_directories, own_files
 
-PRIVATE = ("credentials", "hub.db")
+PRIVATE = ("hub.db",)
 
 
 def check(examination: Examination) -> Iterator[Finding]:
@@ -20,8 +20,10 @@ def check(examination: Examination) -> Iterator[Finding]:
     if not home.exists():
         return
     others = [home / name for name in PRIVATE if (home / name).is_file()]
-    for path, mode in [(home, 0o700), *((path, 0o600) for path in [*own_files(home), *others])]:
-        yield from _check(path, mode)
+    for directory in own_directories(home):
+        yield from _check(directory, 0o700)
+    for path in [*own_files(home), *others]:
+        yield from _check(path, 0o600)
 
 
 def _check(path: Path, mode: int) -> Iterator[Finding]:

@@ -43,11 +43,11 @@ Run: TypeAlias = Callable[[Examination], Iterable[Finding]]
 class Check:
     """A topic with what finds its faults.
 
-    One that `needs_database` is left out where that has a fault: the store mends it when it opens it, and looking
-    must not.
+    `unless` are topics of which a fault keeps it from being run: what it does would mend that fault, and looking must
+    not; or it would only find the same again.
     """
 
     topic: str
     run: Run
     needs_project: bool = True
-    needs_database: bool = False
+    unless: frozenset[str] = frozenset()

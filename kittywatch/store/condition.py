@@ -5,10 +5,12 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
 from kittywatch.errors import StoreBusyError, StoreError
+from kittywatch.store import delivery, recipients
 from kittywatch.store.database import NAME, Database
 from kittywatch.store.schema import MIGRATIONS
 
@@ -17,7 +19,9 @@ JOURNAL_MODES = frozenset({"delete", "truncate"})  # what a file can't tell apar
 
 
 class Condition(Struct, frozen=True):
-    """A sound database: journal mode, the clock, what waits. Times are seconds since 1970, None where nothing is."""
+    """A sound database: journal mode, the clock, what waits, whether for a login, what delivery noted.
+
+    Times are seconds since 1970, None where nothing is."""
 
     journal_mode: str
     newer: bool
@@ -26,6 +30,9 @@ class Condition(Struct, frozen=True):
     last_told: float | None = None
     waiting: int = 0
     waiting_since: float | None = None
+    dead: int = 0
+    recipient: bool = False
+    notes: dict[str, Any] = {}
 
 
 def condition(home: Path) -> Condition | None:
@@ -72,6 +79,9 @@ def _read(connection: sqlite3.Connection) -> Condition:
     if not 0 < version <= len(MIGRATIONS):
         return Condition(mode, version > len(MIGRATIONS))
 
+    whole = version == len(MIGRATIONS)
+    alive = "WHERE died_at IS NULL" if whole else ""  # an older one has no dead letters, and nothing delivers from it
+
     def value(sql: str) -> int | float | None:
         row = connection.execute(sql).fetchone()
         found: int | float | None = row[0] if row else None
@@ -83,8 +93,11 @@ def _read(connection: sqlite3.Connection) -> Condition:
         clock=int(value("SELECT value FROM clock WHERE id = 1") or 0),
         highest_tick=int(value("SELECT max(lamport) FROM events") or 0),
         last_told=value("SELECT max(told_at) FROM events"),
-        waiting=int(value("SELECT count(*) FROM queue") or 0),
-        waiting_since=value("SELECT min(told_at) FROM events JOIN queue ON queue.event_id = events.event_id"),
+        waiting=int(value(f"SELECT count(*) FROM queue {alive}") or 0),
+        waiting_since=value(f"SELECT min(told_at) FROM events JOIN queue ON queue.event_id = events.event_id {alive}"),
+        dead=int(value("SELECT count(*) FROM queue WHERE died_at IS NOT NULL") or 0) if whole else 0,
+        recipient=whole and recipients.present(connection) is not None,
+        notes=delivery.notes(connection) if whole else {},
     )
 
 

@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import Any
 
 from msgspec import Struct
 
@@ -18,10 +19,12 @@ from kittywatch.events import Event, to_json
 
 _LOG = (
     "INSERT OR IGNORE INTO events"
-    " (event_id, project, event_type, feature, wp_id, lamport, data, source, told_at)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " (event_id, project, event_type, feature, wp_id, lamport, data, source, told_at, recipient)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_QUEUE = "INSERT OR IGNORE INTO queue (event_id, event_type, data, timestamp) VALUES (?, ?, ?, ?)"
+_QUEUE = (
+    "INSERT OR IGNORE INTO queue (event_id, event_type, data, timestamp, project, recipient) VALUES (?, ?, ?, ?, ?, ?)"
+)
 
 
 class LogRow(Struct, frozen=True):
@@ -42,39 +45,59 @@ class LogRow(Struct, frozen=True):
 
 
 class QueueRow(Struct, frozen=True):
-    """One event that waits; `retry_count` counts the times that a server refused it."""
+    """One event that waits; `retry_count` counts the times that a server refused it, `reason` says why the last time.
+
+    `died_at`, seconds since 1970, is set where it is a dead letter.
+    """
 
     key: int
     event_id: str
     event_type: str
     data: str
     retry_count: int
+    reason: str | None = None
+    died_at: float | None = None
 
 
 class Traced(Struct, frozen=True):
-    """All that is kept of one event; `source` is where it came from, `waits` whether it is in the queue."""
+    """All that is kept of one event; `source` is where it came from, `waits` whether it is in the queue.
+
+    `recipient` is the team and server that it is for. `reason` is why it was refused last.
+    """
 
     event_id: str
     event_type: str
     data: str
     source: dict[str, object]
     told_at: float
+    sent_at: float | None
     delivered_at: float | None
+    purged_at: float | None
     project: str
+    recipient: str | None
     waits: bool
     retry_count: int
+    reason: str | None
+    died_at: float | None
 
 
-def append(connection: sqlite3.Connection, project: int, events: Iterable[tuple[Event, str]]) -> None:
-    """Put events with their sources (JSON) into the log and the queue."""
+def append(
+    connection: sqlite3.Connection,
+    project: int,
+    events: Iterable[tuple[Event, str]],
+    *,
+    recipient: int | None = None,
+) -> None:
+    """Put events with their sources (JSON) into the log and the queue, for a recipient."""
     now = time.time()
     log, queue = [], []
     for event, source in events:
         data, kind = to_json(event), type(event).__name__
         feature = getattr(event.payload, "feature_slug", None)
         wp_id = getattr(event.payload, "wp_id", None)
-        log.append((event.event_id, project, kind, feature, wp_id, event.lamport_clock, data, source, now))
-        queue.append((event.event_id, kind, data, int(datetime.fromisoformat(event.timestamp).timestamp())))
+        seconds = int(datetime.fromisoformat(event.timestamp).timestamp())
+        log.append((event.event_id, project, kind, feature, wp_id, event.lamport_clock, data, source, now, recipient))
+        queue.append((event.event_id, kind, data, seconds, project, recipient))
     connection.executemany(_LOG, log)
     connection.executemany(_QUEUE, queue)
 
@@ -95,16 +118,18 @@ def first_of_feature(connection: sqlite3.Connection, project: int, event_type: s
 
 
 def queue_length(connection: sqlite3.Connection) -> int:
-    """How many events wait."""
-    return int(connection.execute("SELECT count(*) FROM queue").fetchone()[0])
+    """How many events wait, dead letters not among them."""
+    return int(connection.execute("SELECT count(*) FROM queue WHERE died_at IS NULL").fetchone()[0])
 
 
-def queued(connection: sqlite3.Connection, *, prefix: str = "", limit: int | None = None) -> Iterator[QueueRow]:
-    """Events that wait, oldest first; `prefix` is the start of an event id."""
+def queued(
+    connection: sqlite3.Connection, *, prefix: str = "", limit: int | None = None, dead: bool | None = None
+) -> Iterator[QueueRow]:
+    """Events that wait, oldest first; `prefix` is the start of an event id, `dead` for dead letters alone, or none."""
     rows = connection.execute(
-        "SELECT id, event_id, event_type, data, retry_count FROM queue"
-        " WHERE event_id >= ? AND event_id < ? ORDER BY id LIMIT ?",
-        (prefix, prefix + "~", -1 if limit is None else limit),
+        "SELECT id, event_id, event_type, data, retry_count, reason, died_at FROM queue"
+        " WHERE event_id >= ? AND event_id < ? AND (?3 IS NULL OR (died_at IS NOT NULL) = ?3) ORDER BY id LIMIT ?4",
+        (prefix, prefix + "~", dead, -1 if limit is None else limit),
     )
     return (QueueRow(*row) for row in rows)
 
@@ -136,13 +161,17 @@ def newest_sequence(connection: sqlite3.Connection) -> int:
 def traced(connection: sqlite3.Connection, prefix: str, *, limit: int) -> list[Traced]:
     """The events of every project whose ids begin with `prefix`, in their ids' order."""
     rows = connection.execute(
-        "SELECT events.event_id, events.event_type, events.data, source, told_at, delivered_at,"
-        " coalesce(slug, key, ''), queue.id IS NOT NULL, coalesce(retry_count, 0) FROM events"
-        " LEFT JOIN projects ON projects.id = events.project LEFT JOIN queue ON queue.event_id = events.event_id"
+        "SELECT events.event_id, events.event_type, events.data, source, told_at, sent_at, delivered_at, purged_at,"
+        " coalesce(slug, key, ''), team || ' at ' || url, queue.id IS NOT NULL, coalesce(retry_count, 0), reason,"
+        " died_at FROM events LEFT JOIN projects ON projects.id = events.project"
+        " LEFT JOIN queue ON queue.event_id = events.event_id"
+        " LEFT JOIN recipients ON recipients.id = events.recipient"
         " WHERE events.event_id >= ?1 AND events.event_id < ?1 || '~' ORDER BY events.event_id LIMIT ?2",
         (prefix, limit),
-    )
-    return [
-        Traced(event_id, kind, data, json.loads(source), told_at, delivered_at, project, bool(waits), refused)
-        for event_id, kind, data, source, told_at, delivered_at, project, waits, refused in rows
-    ]
+    ).fetchall()
+    return [Traced(**dict(zip(Traced.__struct_fields__, row, strict=True))) for row in map(_loaded, rows)]
+
+
+def _loaded(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A row of the query with what SQLite keeps as text and number as what it is."""
+    return (*row[:3], json.loads(row[3]), *row[4:10], bool(row[10]), *row[11:])

@@ -10,8 +10,10 @@ from kittywatch.store.database import NAME
 
 _OWN = re.compile(
     rf"{re.escape(NAME)}(?:-journal|-wal|-shm|\.corrupt-.*|\.rebuilt.*)?"
-    r"|clock\.json|\.clock\.json\.[0-9a-f]{16}|clock\.lock|salvage\.lock|kittywatch-bug-.*\.txt"
+    r"|clock\.json|credentials|\.(?:clock\.json|credentials)\.[0-9a-f]{16}"
+    r"|(?:clock|salvage|credentials|deliverer)\.lock|kittywatch-bug-.*\.txt"
 )
+_CLAIMS = "claims"
 
 
 def own_files(directory: Path) -> list[Path]:
@@ -20,4 +22,10 @@ def own_files(directory: Path) -> list[Path]:
         names = sorted(os.listdir(directory))
     except OSError:
         return []
-    return [directory / name for name in names if _OWN.fullmatch(name) and not (directory / name).is_dir()]
+    own = [directory / name for name in names if _OWN.fullmatch(name) and not (directory / name).is_dir()]
+    return [*own, *sorted((directory / _CLAIMS).glob("*.lock"))]
+
+
+def own_directories(directory: Path) -> list[Path]:
+    """The directories that kittywatch made, inner ones first; others may have files there too."""
+    return [path for path in (directory / _CLAIMS, directory) if path.is_dir()]

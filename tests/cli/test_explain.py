@@ -98,13 +98,18 @@ def test_from_anywhere(
 
 def test_taken_and_refused(kittywatch: Command, told: list[dict[str, Any]]) -> None:
     path = Path(os.environ["SPEC_KITTY_HOME"]) / "queue.db"
+    first, second = ((event["event_id"],) for event in told[:2])
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("UPDATE queue SET retry_count = 3 WHERE event_id = ?", (told[0]["event_id"],))
-        connection.execute("DELETE FROM queue WHERE event_id = ?", (told[1]["event_id"],))
-        connection.execute("UPDATE events SET delivered_at = 1771000000 WHERE event_id = ?", (told[1]["event_id"],))
-    assert "refused it 3 times" in fields(kittywatch("explain", told[0]["event_id"]).out)["delivery"]
+        connection.execute("UPDATE queue SET retry_count = 3, reason = 'no \x1b' WHERE event_id = ?", first)
+        connection.execute("DELETE FROM queue WHERE event_id = ?", second)
+        connection.execute(
+            "UPDATE events SET delivered_at = 1771000000, sent_at = 1770999999 WHERE event_id = ?", second
+        )
+    delivery = fields(kittywatch("explain", *first).out)["delivery"]
+    assert "refused it 3 times, last because: no \\u001b" in delivery
     taken = kittywatch("explain", told[1]["event_id"])
-    assert fields(taken.out)["delivery"].startswith("taken by a server at 2026-02-13")
+    assert fields(taken.out)["delivery"].startswith("sent at 2026-02-13")
+    assert ", taken by a server at 2026-02-13" in fields(taken.out)["delivery"]
     value = json.loads(kittywatch("explain", told[1]["event_id"], "--json").out)
     assert value["delivered_at"] == "2026-02-13T16:26:40.000Z"
     assert (value["waits"], value["observer"], value["event"]) == (False, "replay", told[1])

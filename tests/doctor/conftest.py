@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from kittywatch.cli.main import main
+from kittywatch.doctor.checks import CHECKS
 from tests.scenarios.world import Clone
 
 PROGRAM = [sys.executable, "-P", "-m", "kittywatch.cli.main"]
-TOPICS = ("files", "database", "clock", "programs", "queue", "identity", "hooks", "watcher", "ledger")
+TOPICS = {check.topic for check in CHECKS}
 
 
 class Clinic(Clone):
