@@ -27,7 +27,9 @@ Stdout = Literal["file", "closed", "broken", "full"]
 
 @dataclass(frozen=True)
 class Case:
-    """A command line in a copy of the directory `template`; `{port}` is a port that is taken, None unsets a variable.
+    """A command line in a copy of the directory `template`, or a `directory` in it.
+
+    `{port}` in an argument is a port that is taken; None unsets a variable.
 
     What it says goes to files in `said`; where stdout is not "file" nobody can read that.
     """
@@ -39,6 +41,7 @@ class Case:
     said: str
     environment: dict[str, str | None] = field(default_factory=dict)
     stdout: Stdout = "file"
+    directory: str = "."
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def _become(case: Case, port: str, out: Path, err: Path) -> NoReturn:
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
-        os.chdir(case.place)
+        os.chdir(Path(case.place) / case.directory)
         _redirect(case.stdout, out, err)
         sys.argv = ["kittywatch"]
         try:
