@@ -146,7 +146,7 @@ def _refuse_while_watched(git: Git) -> None:
 def _is_ours_alone(config: Path, root: Path) -> bool:
     """Whether git doesn't know the identity's file, and it holds nothing else."""
     try:
-        if not _MADE_ALONE.fullmatch(config.read_bytes()) or not identity_in(read_config(root)).complete:
+        if not identity_in(read_config(root)).complete or not _MADE_ALONE.fullmatch(config.read_bytes()):
             return False
         blobs = Git.find(root).blobs()
     except (OSError, PlainYamlError, KittywatchError):

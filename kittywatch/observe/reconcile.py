@@ -34,7 +34,10 @@ def reconcile_view(project: Project, *, dry_run: bool = False) -> list[Event]:
         checkout = rows.checkout(str(project.git.directory))
         view = rows.view(checkout.key, ref_name(head.ref)) if checkout else None
         book = unit.ledger.read(packages.keys(), view=view.key if view else None)
-        told = differences(book, packages, now, rules)
+        # An edit that is not committed is what the checkout shows, and was told when it was seen.
+        edits = rows.edit_keys(checkout.key) if checkout else set()
+        committed = {key: one for key, one in packages.items() if key not in edits}
+        told = differences(book, committed, now, rules)
         events = unit.tell([PackageTold(one, None) for one in told], "reconcile")
         unit.ledger.save(book, view=view.key if view else None)
         return events

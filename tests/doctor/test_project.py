@@ -200,6 +200,15 @@ def test_ledger_and_view_apart(clinic: Clinic) -> None:
     assert len(clinic.events()) == before + 1
 
 
+def test_an_edit_that_is_not_committed_is_what_the_checkout_shows(clinic: Clinic) -> None:
+    """Seen and told: the commit beneath it is no difference, and reconcile takes nothing back."""
+    clinic.write("for_review")
+    clinic.run("emit", "scan")
+    assert clinic.found() == []
+    clinic.run("emit", "reconcile")
+    assert clinic.steps() == ["planned>doing", "doing>for_review"]
+
+
 def test_in_the_middle_of_a_rebase_the_ledger_is_left_alone(clinic: Clinic) -> None:
     (clinic.root / ".git" / "rebase-merge").mkdir()
     assert clinic.found() == []
