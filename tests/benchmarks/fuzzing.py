@@ -19,7 +19,7 @@ _LONG: tuple[tuple[str, str, Callable[[int], bytes]], ...] = (
     ("work_package", "records", lambda size: _package(b"- 2026-01-01T00:00:00Z - a - lane=done - x\n" * (size // 43))),
     ("work_package", "fences", lambda size: _package(b"lane=\n" + b"```\n~~~\n" * (size // 8))),
     ("work_package", "spaces in the frontmatter", lambda size: b"---\nlane: doing" + b" " * size + b"x\n---\n"),
-    ("work_package", "fields", lambda size: b"---\n" + b"".join(b"k%d: v\n" % n for n in range(size // 9)) + b"---\n"),
+    ("work_package", "fields", lambda size: b"---\n" + b"".join(b"k%d: v\n" % n for n in range(size // 12)) + b"---\n"),
     ("work_package", "empty lines", lambda size: b"\n" * size),
     ("work_package", "nested lists", lambda size: b"---\nlane: " + b"[" * size + b"\n---\n"),
     ("feature_files", "sections", lambda size: b"## WP01\nDepends on WP02\n" * (size // 24)),
