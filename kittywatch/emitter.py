@@ -58,13 +58,17 @@ class Unit:
 
 
 class EventEmitter(ByHand):
-    """Emits for one checkout of one project. `place` is the repository's common directory, `warn` says what failed."""
+    """Emits for one checkout of one project. `place` is the repository's common directory, `warn` says what failed.
+
+    `on_told` is called after each transaction that told something; it must come back at once and not raise.
+    """
 
     def __init__(self, store: Store, stamp: Stamp, *, place: str, warn: Callable[[str], None]) -> None:
         self.store = store
         self.stamp = stamp
         self.place = place
         self.warn = warn
+        self.on_told: Callable[[], None] = _nobody_listens
 
     def emit(
         self, payload: Payload, aggregate_id: str, aggregate_type: str, *, causation_id: str | None = None
@@ -90,7 +94,15 @@ class EventEmitter(ByHand):
 
     def transact(self, work: Callable[[Unit], Result]) -> Result:
         """Decide and tell in one transaction; raises StoreError, after which nothing of it has happened."""
-        return self.store.transact(lambda connection: work(Unit(connection, self)))
+
+        def deciding(connection: sqlite3.Connection) -> tuple[Result, bool]:
+            unit = Unit(connection, self)
+            return work(unit), bool(unit.events)
+
+        result, told = self.store.transact(deciding)
+        if told:
+            self.on_told()
+        return result
 
     def rehearse(self, work: Callable[[Unit], Result]) -> Result:
         """The same on a copy in memory: what would be told, without telling it."""
@@ -112,3 +124,7 @@ class EventEmitter(ByHand):
             return default if row is None else work(connection, row)
 
         return self.store.read(reading)
+
+
+def _nobody_listens() -> None:
+    pass

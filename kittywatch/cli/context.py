@@ -55,8 +55,8 @@ def deliver_afterwards(ctx: click.Context) -> None:
 
 
 def _deliver(output: Output) -> None:
-    from kittywatch.sync.auth import HINT
     from kittywatch.sync.flusher import hand_over
+    from kittywatch.sync.status import HINT
 
     project = project_here(output)
     if project is None or not project.store.exists or os.environ.get("KITTYWATCH") == "0":

@@ -148,11 +148,11 @@ def _is_ours_alone(config: Path, root: Path) -> bool:
     try:
         if not identity_in(read_config(root)).complete or not _MADE_ALONE.fullmatch(config.read_bytes()):
             return False
-        blobs = Git.find(root).blobs()
+        objects = Git.find(root).objects()
     except (OSError, PlainYamlError, KittywatchError):
         return False
-    with contextlib.closing(blobs):
-        return all(blobs.read(f"{place}:{CONFIG.as_posix()}") is None for place in ("HEAD", ""))
+    with contextlib.closing(objects):
+        return all(objects.read(f"{place}:{CONFIG.as_posix()}") is None for place in ("HEAD", ""))
 
 
 def _remove(state: _State, home: Path) -> None:

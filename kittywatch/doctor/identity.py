@@ -43,7 +43,9 @@ def _parts(found: ProjectIdentity) -> Iterator[tuple[str, str | None]]:
 
 
 def _make(project: Project) -> str:
-    made = Project(project.git, project.store, project.warn, restores=True).identity
+    restoring = Project(project.git, project.store, project.warn)
+    restoring.restores = True
+    made = restoring.identity
     return f"project {made.project_slug} is {made.project_uuid}"
 
 
@@ -51,8 +53,8 @@ def _uncommitted(project: Project, found: ProjectIdentity) -> Iterator[Finding]:
     """A clone without the file would make another project of it."""
     git = project.git if project.git.root == project.git.main_root else Git.find(project.git.main_root)
     path = git.root / CONFIG
-    with closing(git.blobs()) as blobs:
-        data = blobs.read(f"HEAD:{CONFIG.as_posix()}")
+    with closing(git.objects()) as objects:
+        data = objects.read(f"HEAD:{CONFIG.as_posix()}")
     commit = f"`git add -f {CONFIG.as_posix()} && git commit -m 'Project identity'`"
     if data is None:
         yield Finding(f"{path} is not committed, so each clone would become a project of its own", commit)

@@ -26,10 +26,14 @@ _FATES: dict[str, Fate] = {
 
 
 class Taken(Struct, frozen=True):
-    """What became of some events, by id; those of `reasons` were refused. One that is missing was not delivered."""
+    """What became of some events, by id; those of `reasons` were refused. One that is missing was not delivered.
+
+    `others_again`: the whole batch was refused for the sake of those, and the others are to be sent without them.
+    """
 
     fates: dict[str, Fate]
     reasons: dict[str, str]
+    others_again: bool = False
 
 
 class Halve(Struct, frozen=True):
@@ -145,7 +149,7 @@ def _blamed(status: int, value: Any, event_ids: Collection[str]) -> Verdict:
     """A whole batch was refused: the events that the answer names, if it names any of ours."""
     reasons = {} if status == 413 else _details(value, set(event_ids))
     if reasons:
-        return Taken(dict.fromkeys(reasons, "refused"), reasons)
+        return Taken(dict.fromkeys(reasons, "refused"), reasons, others_again=True)
     return Halve(_said(value) or (f"{REFUSED_WHOLE} (status {status})" if status != 413 else "it is too big"))
 
 

@@ -13,7 +13,7 @@ import contextlib
 import functools
 import random
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kittywatch.errors import AuthenticationError, ServerError, SyncError, UnreachableError
 from kittywatch.store import delivery, recipients
@@ -29,7 +29,7 @@ from kittywatch.sync.clock import SYSTEM, Clock
 from kittywatch.sync.credentials import Credentials
 from kittywatch.sync.envelopes import MAX_EVENTS, batches, body, sent_form
 from kittywatch.sync.http import Answer, Http
-from kittywatch.sync.pace import reserve
+from kittywatch.sync.pace import give_back, reserve
 from kittywatch.sync.settings import read_settings
 from kittywatch.sync.summary import Kind, Progress, Summary, Tally
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 PATH = "/api/v1/events/batch/"
 BATCH_DEADLINE = 60.0
 ATTEMPTS = 5
+PATIENCE = 60.0
 _LONGEST_PAUSE = 1.0  # before it is looked again whether another process has changed what there is to wait for
 
 
@@ -58,6 +59,7 @@ def batch_sync(
     progress: Progress | None = None,
     clock: Clock = SYSTEM,
     attempts: int = ATTEMPTS,
+    patience: float = PATIENCE,
     deadline: float | None = None,
     batch_deadline: float = BATCH_DEADLINE,
     batch_size: int = MAX_EVENTS,
@@ -65,36 +67,35 @@ def batch_sync(
 ) -> Summary:
     """Deliver what waits for the present login; returns what became of it.
 
-    `attempts` is how many failures in a row end the run, `deadline` the seconds that all of it may take. `clock.stop`
-    ends it early. Several processes may run this at once. Raises StoreError, and OSError where the home can't be
-    written; whatever the network and the server do is in the summary.
+    `attempts` is how many failures in a row end the run, `patience` the longest time in seconds for which a server may
+    ask to be left alone, `deadline` the seconds that all of it may take. `clock.stop` ends it early. Several processes
+    may run this at once. Raises StoreError; whatever the network and the server do is in the summary.
     """
-    run = _Run(store, auth, progress, clock, attempts, deadline, batch_deadline, batch_size, chance)
-    return run.run()
+    end = None if deadline is None else clock.monotonic() + deadline
+    limits = _Limits(attempts, patience, end, batch_deadline, min(batch_size, MAX_EVENTS), chance)
+    return _Run(store, auth, progress, clock, limits).run()
+
+
+class _Limits(NamedTuple):
+    """How long and how often a run tries; see `batch_sync`. `end` is a moment of the monotonic clock."""
+
+    attempts: int
+    patience: float
+    end: float | None
+    batch_deadline: float
+    batch_size: int
+    chance: Callable[[], float]
 
 
 class _Run:
     def __init__(
-        self,
-        store: Store,
-        auth: AuthClient,
-        progress: Progress | None,
-        clock: Clock,
-        attempts: int,
-        deadline: float | None,
-        batch_deadline: float,
-        batch_size: int,
-        chance: Callable[[], float],
+        self, store: Store, auth: AuthClient, progress: Progress | None, clock: Clock, limits: _Limits
     ) -> None:
         self._store = store
         self._auth = auth
         self._progress = progress
         self._clock = clock
-        self._attempts = attempts
-        self._end = None if deadline is None else clock.monotonic() + deadline
-        self._batch_deadline = batch_deadline
-        self._batch_size = min(batch_size, MAX_EVENTS)
-        self._chance = chance
+        self._limits = limits
         self._tally = Tally()
         self._backoff = Backoff()
         self._forbidden: set[int] = set()
@@ -136,7 +137,7 @@ class _Run:
         """The whole queue once."""
         last = 0
         assert self._to is not None
-        while batch := claims.take(self._to.key, limit=self._batch_size, after=last, without=self._forbidden):
+        while batch := claims.take(self._to.key, limit=self._limits.batch_size, after=last, without=self._forbidden):
             last = batch[-1].key
             forms = {event.key: sent_form(event, self._to.team) for event in batch}
             parts = batches(batch, forms)
@@ -170,20 +171,17 @@ class _Run:
     def _settle(
         self, part: list[Outgoing], taken: Taken, claims: Claims, sent_at: float | None = None
     ) -> list[list[Outgoing]]:
-        """Settle one batch. Where only some were named as culprits, the others of it are sent again."""
-        blamed_alone = set(taken.fates.values()) == {"refused"} and len(taken.fates) < len(part)
-        fates = {event.event_id: taken.fates.get(event.event_id, "missing") for event in part}
-        again = [event for event in part if blamed_alone and fates[event.event_id] in ("waiting", "missing")]
-        held = {event.key for event in again}
+        """Settle one batch; returns what of it is to be sent again."""
+        again = [event for event in part if taken.others_again and event.event_id not in taken.fates]
+        settled = [event for event in part if not taken.others_again or event.event_id in taken.fates]
+        fates = {event.event_id: taken.fates.get(event.event_id, "missing") for event in settled}
         self._tally.dead += claims.settle(
             delivered=[event_id for event_id, fate in fates.items() if fate in ("delivered", "duplicate")],
             refused=taken.reasons,
-            waiting=[
-                event.key for event in part if fates[event.event_id] in ("waiting", "missing") and event.key not in held
-            ],
+            waiting=[event.key for event in settled if fates[event.event_id] in ("waiting", "missing")],
             sent_at=sent_at,
         )
-        self._tally.count(event for event in fates.items() if event[0] not in {one.event_id for one in again})
+        self._tally.count(fates.values())
         self._tally.reasons |= taken.reasons
         if self._progress is not None:
             self._progress(self._tally.done, max(self._tally.total, self._tally.done))
@@ -193,7 +191,7 @@ class _Run:
         """The server's verdict on a batch, after as many tries as it takes; raises _StopError."""
         data = body(forms)
         refreshed = False
-        while True:
+        while self._store.exists:  # else somebody removed all of it
             login = self._patiently(self._auth.current)
             self._same(login)
             try:
@@ -215,6 +213,7 @@ class _Run:
             else:
                 self._backoff.succeeded()
                 return verdict
+        raise _StopError("stopped")
 
     def _once(self, data: bytes, event_ids: list[str], login: Credentials) -> Verdict:
         assert self._http is not None
@@ -235,6 +234,8 @@ class _Run:
             wait = self._store.transact(functools.partial(reserve, to=to, now=now))
             if wait <= 0:
                 return now
+            if wait > self._limits.patience:
+                raise _StopError("deadline")
             self._pause(min(wait, _LONGEST_PAUSE))
 
     def _heed_interval(self, answer: Answer, slot: float) -> None:
@@ -266,8 +267,11 @@ class _Run:
             raise _StopError("login")
 
     def _wait_after(self, error: UnreachableError) -> None:
-        seconds = self._backoff.failed(chance=self._chance(), stated=error.wait)
-        if self._backoff.failures >= self._attempts or seconds > self._remaining():
+        seconds = self._backoff.failed(chance=self._limits.chance(), stated=error.wait)
+        if self._to is not None and self._store.exists:
+            self._store.transact(functools.partial(give_back, to=self._to))
+        limits = self._limits
+        if self._backoff.failures >= limits.attempts or seconds > min(limits.patience, self._remaining()):
             raise _StopError("network", error)
         self._pause(seconds)
 
@@ -278,7 +282,7 @@ class _Run:
             raise _StopError("stopped")
 
     def _remaining(self) -> float:
-        return float("inf") if self._end is None else self._end - self._clock.monotonic()
+        return float("inf") if self._limits.end is None else self._limits.end - self._clock.monotonic()
 
     def _left(self) -> float:
         """Seconds that one question may take."""
@@ -287,12 +291,14 @@ class _Run:
             raise _StopError("stopped")
         if remaining <= 0:
             raise _StopError("deadline")
-        return min(self._batch_deadline, remaining)
+        return min(self._limits.batch_deadline, remaining)
 
     def _finish(self, stop: _StopError | None) -> Summary:
         """Keep for other processes how it went."""
         kind, error = (stop.kind, stop.error) if stop else (None, None)
         summary = self._tally.summary(kind, error)
+        if not self._store.exists:
+            return summary
         now = self._clock.now()
 
         def keep(connection: sqlite3.Connection) -> int:

@@ -11,11 +11,13 @@ import contextlib
 import functools
 import os
 import threading
+import weakref
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from kittywatch.errors import StoreError
 from kittywatch.store import delivery
 from kittywatch.store.delivery import Outgoing
 from kittywatch.store.lock import locked
@@ -27,18 +29,27 @@ if TYPE_CHECKING:
 DIRECTORY = "claims"
 
 
+_alive: weakref.WeakSet[Claims] = weakref.WeakSet()
+
+
 class Claims:
     """The claims of one sender; threads may share it. Close it to give everything back."""
 
     def __init__(self, store: Store) -> None:
-        """Raises OSError where the lock file can't be made."""
+        """Raises StoreError where the lock file can't be made."""
         self._store = store
         self._directory = store.directory / DIRECTORY
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = threading.Lock()
         self._name = ""
-        while not self._name:
-            self._name = self._begin(os.urandom(8).hex())
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            while not self._name:
+                self._name = self._begin(os.urandom(8).hex())
+        except OSError as error:
+            raise StoreError(
+                f"{self._directory}: {error.strerror}", remedy="make it writable, or set SPEC_KITTY_HOME"
+            ) from error
+        _alive.add(self)
 
     def __enter__(self) -> Claims:
         return self
@@ -79,7 +90,8 @@ class Claims:
 
     def release(self) -> None:
         """Give all claimed rows back. Raises StoreError."""
-        self._store.transact(lambda connection: delivery.release(connection, self._name))
+        if self._store.exists:
+            self._store.transact(lambda connection: delivery.release(connection, self._name))
 
     def free_the_dead(self) -> None:
         """End the claims of senders that are gone. Raises StoreError."""
@@ -96,6 +108,10 @@ class Claims:
             finally:
                 self._file(self._name).unlink(missing_ok=True)
                 self._held.close()
+
+    def forget(self) -> None:
+        """In a forked child: let go of the lock file, which is the parent's, and would outlive it here."""
+        self._held.close()
 
     def _begin(self, name: str) -> str:
         """Hold a lock file of this name; nothing where somebody who tidied up took it away in between."""
@@ -121,3 +137,12 @@ class Claims:
 
     def _file(self, name: str) -> Path:
         return self._directory / f"{name}.lock"
+
+
+def _after_fork() -> None:
+    for claims in list(_alive):
+        claims.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
 LOCK = "deliverer.lock"
 ATTEMPTS = 3
+PATIENCE = 10.0
 _OFF = ("false", "no", "off")
 _LONGEST_WAIT = 3600.0  # what lies further ahead was kept before somebody set the clock back
 
@@ -46,18 +46,18 @@ def delivering(home: Path) -> Iterator[bool]:
 def hand_over(project: Project) -> bool:
     """Start the flusher where it has something to do; returns whether it was started. Never raises, never waits."""
     try:
-        return auto_start(project) and start(project.store, project.git.root)
+        return start(project.store, project.git.root, allowed=lambda: auto_start(project))
     except (KittywatchError, OSError) as error:
         project.warn(f"delivery was not started: {error}")
         return False
 
 
-def start(store: Store, root: Path | None = None) -> bool:
+def start(store: Store, root: Path | None = None, *, allowed: Callable[[], bool] = lambda: True) -> bool:
     """Start the flusher where it has something to do and nobody delivers; `root` is a checkout for it to report in.
 
-    Raises StoreError, OSError.
+    `allowed` is asked last: it may have to read a file. Raises StoreError, OSError.
     """
-    if not store.exists or not is_due(store):
+    if not store.exists or not is_due(store) or not allowed():
         return False
     with delivering(store.directory) as free:
         pass
@@ -91,6 +91,8 @@ def is_due(store: Store, *, clock: Clock = SYSTEM) -> bool:
 
 
 def _start(home: Path, root: Path | None) -> None:
+    import subprocess  # a hook has it anyway, whoever has nothing to start needn't load it
+
     # -E -P as the hooks have it: neither PYTHONPATH nor the working directory may bring modules.
     command = [sys.executable, "-E", "-P", "-m", "kittywatch.sync.flusher", *([os.fspath(root)] if root else [])]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
@@ -115,7 +117,8 @@ def flush(home: Path, root: Path | None, *, clock: Clock = SYSTEM) -> None:
             with delivering(home) as held:
                 if not held:
                     return
-                summary = batch_sync(store, AuthClient(home, clock=clock), clock=clock, attempts=ATTEMPTS)
+                auth = AuthClient(home, clock=clock)
+                summary = batch_sync(store, auth, clock=clock, attempts=ATTEMPTS, patience=PATIENCE)
                 complain(store, root, summary)
             if summary.stopped is not None or not summary.delivered + summary.duplicates:
                 return

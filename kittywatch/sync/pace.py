@@ -1,4 +1,4 @@
-"""One batch per interval, whichever process sends it.
+"""One batch per interval, whichever process sends it. One that failed doesn't count: the backoff is its pause.
 
 The next moment at which a batch may be sent is kept by the monotonic clock, which all processes of a machine share and
 nobody sets. After a new start of the machine it says less than before; what lies further ahead than an interval is
@@ -33,3 +33,8 @@ def reserve(connection: sqlite3.Connection, to: Recipient, now: float, *, anew: 
     if wait <= 0:
         delivery.remember(connection, **{name: now + interval})
     return wait
+
+
+def give_back(connection: sqlite3.Connection, to: Recipient) -> None:
+    """The batch came to nothing: the next one waits for its backoff alone."""
+    delivery.remember(connection, **{f"free_at:{to.key}": None})

@@ -58,6 +58,8 @@ class Summary(Struct, frozen=True):
             notes["forbidden"] = self.forbidden or None
         if self.stopped is None or self.delivered or self.duplicates:
             notes |= {"last_sync_at": now, "failure": None, "next_try_at": None, "reported": None}
+        if self.forbidden:
+            notes["next_try_at"] = now + RETRY_SECONDS
         if self.gave_up is not None and self.error is not None:
             wait = max(getattr(self.error, "wait", None) or 0.0, RETRY_SECONDS)
             notes["failure"] = {"kind": self.stopped, "said": str(self.error), "remedy": self.error.remedy}
@@ -77,8 +79,8 @@ class Tally:
     reasons: dict[str, str] = field(default_factory=dict)
     forbidden: dict[str, str] = field(default_factory=dict)
 
-    def count(self, fates: Iterable[tuple[str, Fate]]) -> None:
-        for _, fate in fates:
+    def count(self, fates: Iterable[Fate]) -> None:
+        for fate in fates:
             self.counts[fate] = self.counts.get(fate, 0) + 1
             self.done += 1
 

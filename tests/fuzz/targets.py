@@ -12,14 +12,16 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from kittywatch.cli.lines import event_line
 from kittywatch.cli.output import plain
 from kittywatch.errors import AuthenticationError, SyncError
 from kittywatch.events import InvalidEventError, from_json, to_json
 from kittywatch.home import sync_settings
-from kittywatch.observe import git, reflog
+from kittywatch.observe import git, objects, reflog
 from kittywatch.observe.history import broken_content, content_key
 from kittywatch.plain_yaml import PlainYamlError, read_mapping
 from kittywatch.store import clock
@@ -27,6 +29,8 @@ from kittywatch.sync.answers import classify, retry_after
 from kittywatch.sync.credentials import CredentialsFile
 from kittywatch.sync.http import Answer
 from kittywatch.sync.identity import config_from, identity_in
+from kittywatch.sync.link import LARGEST_REMOTE, Link, MoveClock, Send
+from kittywatch.sync.link import Answer as Fated
 from kittywatch.sync.server import server_url
 from kittywatch.sync.settings import read_settings
 from kittywatch.workpackages.features import read_dependencies, read_meta
@@ -141,9 +145,29 @@ def commits(data: bytes) -> None:
 def answers_of_git(data: bytes) -> None:
     """`cat-file --batch`: a blob's bytes whole, whatever they are, and the next answer after it."""
     stream = io.BytesIO(b"1" * 40 + b" blob %d\n" % len(data) + data + b"\n" + b"2" * 40 + b" missing\n")
-    assert git._answer(stream) == data
-    assert git._answer(stream) is None
-    assert git._answer(io.BytesIO(data[:100])) is None or data.split(b"\n")[0].split()[2:3]
+    assert objects._answer(stream) == (b"blob", data)
+    assert objects._answer(stream) == (b"missing", None)
+    kind, content = objects._answer(io.BytesIO(data))
+    assert content is None or data.startswith(kind, data.index(kind))
+
+
+def objects_of_git(data: bytes) -> None:
+    """Commits and trees that no git has written: read, or left to git."""
+    stated = objects._stated(data)
+    assert stated is None or stated.seconds >= 0
+    for kind in (b"tree", b"commit"):
+        answer = b"1" * 40 + b" %b %d\n" % (kind, len(data)) + data + b"\n"
+        start: Any = partial(_Served, answer)
+        served = objects.Objects(start)
+        found = served.tree("1" * 40) if kind == b"tree" else served.commit("1" * 40)
+        assert found is None or isinstance(found, (dict, objects.Stated))
+
+
+class _Served:
+    """What stands in for a process of git that answers with made-up objects: git itself would refuse to."""
+
+    def __init__(self, answer: bytes) -> None:
+        self.stdin, self.stdout = io.BytesIO(), io.BytesIO(answer)
 
 
 def logs(data: bytes) -> None:
@@ -199,6 +223,29 @@ def answers(data: bytes) -> None:
     _ = Answer(200, headers, data).value
 
 
+def messages(data: bytes) -> None:
+    """What a server sends over a WebSocket: answers count for what was sent alone, and the clock stays in reach."""
+    link = Link(roll=lambda: 0.5)
+    link.start(0.0)
+    link.opened(0.0)
+    link.sent(_ID, 0.0)
+    for message in (
+        data,
+        data.decode("utf-8", "replace"),
+        json.dumps({"type": "ack", "status": data.decode("latin-1")}),
+    ):
+        for action in link.received(message, 1.0):
+            if isinstance(action, Fated):
+                assert action.event_id == _ID
+                _harmless(plain(action.reason))
+            elif isinstance(action, MoveClock):
+                assert 0 <= action.value <= LARGEST_REMOTE
+            else:
+                assert isinstance(action, Send)
+                assert len(action.text) < 500
+    link.lost(2.0)
+
+
 def events(data: bytes) -> None:
     """What another program put into the queue, or a server sent: an event, or refused without its content."""
     try:
@@ -236,6 +283,11 @@ _META = (
     b'{"feature_number": "001", "target_branch": "main", "created_at": "2026-01-02T03:04:05Z"}',
     b"# Tasks\n\n## Work Package WP02: x\n**Depends on**: WP01, WP03\n### Dependencies\n- WP04\n\n#### WP05\n"
     b"Depends on WP02\n",
+)
+_OBJECTS = (
+    b"tree %s\nparent %s\nauthor A <a@example.invalid> 1767225600 +0100\ncommitter A <a> 1 +0\n\nx"
+    % (b"1" * 40, b"2" * 40),
+    b"100644 WP01.md\0" + b"1" * 20 + b"40000 tasks\0" + b"2" * 20,
 )
 _LOG = b"%s %s Ada <ada@example.invalid> 1767225600 +0100\t%s\n"
 _LOGS = tuple(
@@ -278,25 +330,37 @@ _EVENT = {
         "feature_slug": "001-login",
     },
 }
+_MESSAGES = tuple(
+    json.dumps(message).encode()
+    for message in (
+        {"type": "ack", "event_id": _ID, "status": "success"},
+        {"type": "ack", "event_id": _ID, "status": "error", "error_message": "no"},
+        {"type": "ping", "timestamp": "2026-01-02T03:04:05Z"},
+        {"type": "event", "event": _EVENT},
+        {"type": "snapshot", "work_packages": [{"wp_id": "WP01", "lamport_clock": 41}]},
+    )
+)
 _PATHS = (PATH.encode(), b"kitty-specs/001-x/tasks/doing/deep/WP02-y.md", b"kitty-specs/../tasks/WP01.md", b"a\nb\xff")
 _ADDRESSES = (b"https://hub.example.org:8443/x", b"http://[::1]:8765", b"http://localhost")
 _TEXTS = ("Título \u202egnp\x1b]0;x\x07 \U000e0041".encode(), b"\x9b31m", *_PACKAGES[:1])
 
 TARGETS = (
-    Target("work_package", work_package, _PACKAGES, 20_000),
+    Target("work_package", work_package, _PACKAGES, 15_000),
     Target("trail", trail, (_TRAIL.encode(), *_PACKAGES[:2]), 15_000),
     Target("yaml", yaml, (*_CONFIGURATIONS, b"lane: doing\ntitle: 'x'\ndependencies: [WP01]\n"), 11_000),
     Target("configuration", configuration, _CONFIGURATIONS, 5_000),
     Target("feature_files", feature_files, _META, 10_000),
-    Target("layout", layout, _PATHS, 5_000),
-    Target("commits", commits, _PATHS, 5_000),
-    Target("answers_of_git", answers_of_git, (b"", b"x\n", *_PACKAGES), 5_000),
+    Target("layout", layout, _PATHS, 4_000),
+    Target("commits", commits, _PATHS, 4_000),
+    Target("answers_of_git", answers_of_git, (b"", b"x\n", *_PACKAGES), 3_000),
+    Target("objects_of_git", objects_of_git, _OBJECTS, 4_000),
     Target("logs", logs, (*_LOGS, b"".join(_LOGS)), 5_000),
     Target("home_files", home_files, _HOME, 1_000),
     Target(
         "addresses", addresses, (b"https://hub.example.org:8443/x", b"http://[::1]:8765", b"http://localhost"), 3_000
     ),
     Target("answers", answers, _ANSWERS, 5_000),
+    Target("messages", messages, _MESSAGES, 5_000),
     Target("events", events, (json.dumps(_EVENT).encode(),), 5_000),
     Target("terminal", terminal, _TEXTS, 5_000),
 )

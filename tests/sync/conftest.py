@@ -14,9 +14,9 @@ from tests.store import stores
 TEAMS = {"cats": ["mira"], "dogs": ["rex"]}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    """One server process for the tests of a module."""
+    """One server process for all tests of delivery that leave it alive."""
     directory = tmp_path_factory.mktemp("hub")
     yield from serve(directory)
 

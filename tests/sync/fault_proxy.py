@@ -69,12 +69,17 @@ EVERY_STATUS = (300, 301, 302, 307, 308, 404, 405, 408, 410, 415, 418, 425, 429,
 
 @dataclass
 class FaultProxy:
-    """Listens on `port` of 127.0.0.1 and passes on to `target`, a port there; a context manager."""
+    """Listens on `port` of 127.0.0.1 and passes on to `target`, a port there; a context manager.
+
+    `heads` and `bodies` hold what was asked; a request's are there already when its plan is asked for.
+    """
 
     target: int
     plan: Plan = lambda path, number: Pass()
     port: int = 0
     requests: list[tuple[str, Fault]] = field(default_factory=list)
+    heads: list[bytes] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
 
     def __enter__(self) -> FaultProxy:
         self._loop = asyncio.new_event_loop()
@@ -156,7 +161,9 @@ class _Connection:
         while not self._reader.at_eof():
             head, body = await _message(self._reader)
             path = head.split(b" ", 2)[1].decode()
-            fault = self._proxy.plan(path, len(self._proxy.requests))
+            self._proxy.heads.append(head)
+            self._proxy.bodies.append(body)
+            fault = self._proxy.plan(path, len(self._proxy.heads) - 1)
             self._proxy.requests.append((path, fault))
             if not await self._apply(fault, head, body):
                 return
