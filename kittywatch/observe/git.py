@@ -272,6 +272,12 @@ class Git:
         """Whether a commit's object is still there."""
         return self._try("cat-file", "-e", f"{commit}^{{commit}}").returncode == 0
 
+    def root_commits(self) -> set[str]:
+        """The first commits of all branches; none in a shallow clone, which doesn't know them."""
+        if (self.common / "shallow").exists():
+            return set()
+        return set(self.run("rev-list", "--max-parents=0", "--all").decode().split())
+
     def parents(self, commit: str) -> list[str]:
         return self.run("rev-list", "--parents", "--max-count=1", commit).decode().split()[1:]
 

@@ -266,8 +266,9 @@ def _filled(template: bytes, name: str, python: str) -> bytes:
 
 
 def _read(path: Path) -> bytes | None:
+    """A file's bytes, None where there is no regular one: a pipe would keep us waiting, a device never ends."""
     try:
-        return path.read_bytes()
+        return path.read_bytes() if path.is_file() else None
     except OSError:
         return None
 
