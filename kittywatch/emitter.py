@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from kittywatch.by_hand import ByHand, tell_by_hand
+from kittywatch.by_hand import ByHand
 from kittywatch.derive.tellings import Telling
 from kittywatch.errors import KittywatchError
 from kittywatch.events import Event, InvalidEventError, Payload, random_id
@@ -80,6 +80,8 @@ class EventEmitter(ByHand):
 
         Never raises: None means that nothing was told, and `warn` has said why.
         """
+        from kittywatch.told_once import tell_by_hand  # what only observes has no need of it
+
         try:
             return self.transact(
                 lambda unit: tell_by_hand(unit, self.stamp, payload, aggregate_id, aggregate_type, causation_id)

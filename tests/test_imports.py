@@ -61,6 +61,7 @@ NEVER: dict[str, tuple[set[str], set[str]]] = {
     ),
     "emitter": ({"api", "cli", "hub", "observe", "project", "sync"}, {"git"} | _FILES | _NETWORK | _PROCESSES),
     "by_hand": ({"api", "cli", "hub", "observe", "project", "sync"}, {"git"} | _FILES | _NETWORK | _PROCESSES),
+    "told_once": ({"api", "cli", "hub", "observe", "project", "sync"}, {"git"} | _FILES | _NETWORK | _PROCESSES),
     "observe": ({"api", "cli", "doctor", "hub"}, {"sqlite3"} | _NETWORK),
     "doctor": ({"api", "cli", "hub"}, {"sqlite3"} | _PROCESSES),
     "sync": ({"api", "cli", "derive", "hub", "observe"}, {"sqlite3", "git"}),

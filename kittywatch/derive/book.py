@@ -16,9 +16,9 @@ from kittywatch.derive.beside import Taken, beside, place_of, take_in
 from kittywatch.derive.consequences import Come, caused, reopened
 from kittywatch.derive.edits import WorktreeLook, settle_commit, settle_discard
 from kittywatch.derive.log import Entry, Log
-from kittywatch.derive.marks import COMPLETE, Marks
+from kittywatch.derive.marks import COMPLETE, Marks, hand_key
 from kittywatch.derive.settle import Known, Rules, Settled, Sighting, settle, taken_in
-from kittywatch.derive.snapshot import Key, Roster, Snapshot
+from kittywatch.derive.snapshot import BrokenContent, Key, Roster, Snapshot
 from kittywatch.derive.steps import shown
 from kittywatch.derive.tellings import BesideTold, BrokenTold, FeatureTold, PackageTold, Telling, place
 from kittywatch.workpackages.reader import WorkPackage
@@ -335,9 +335,18 @@ def _broken(book: Book, snapshot: Snapshot, rules: Rules) -> list[Telling]:
             book.left_out.add(broken.content)
             continue
         book.broken[broken.content] = book.new_broken[broken.content] = "elsewhere" if silent else "told"
-        if not silent:
+        if not silent and not _said_by_hand(book, broken):
             tellings.append(BrokenTold(broken, snapshot.moment, snapshot.commit))
     return tellings
+
+
+def _said_by_hand(book: Book, broken: BrokenContent) -> bool:
+    """Whether somebody told of it in the same words, which then is used up."""
+    key, name = (broken.feature, broken.wp_id or ""), hand_key(("error", str(broken.problem)))
+    if name not in book.marks.get(key, {}):
+        return False
+    del book.marked(key)[name]
+    return True
 
 
 def _count_told(book: Book, name: str, kind: KnownKind) -> None:

@@ -53,8 +53,8 @@ def caused(book: Book, tellings: list[Telling], come: Come, rules: Rules) -> lis
     for at, telling in enumerate(tellings):
         if isinstance(telling, PackageTold) and (step := telling.told.step) is not None:
             package, entry = telling.told.package, telling.told.entry
-            if step.previous == "done":
-                _left_done(book, package.feature, package.wp_id, rules)
+            if step.previous == "done" and rules.mode == "live":
+                left_done(book, (package.feature, package.wp_id))
             if step.new == "done":
                 causes[at] = Cause(
                     package.feature, package.wp_id, entry.event_id or "", telling.told.moment, telling.commit
@@ -78,11 +78,13 @@ def caused(book: Book, tellings: list[Telling], come: Come, rules: Rules) -> lis
     return told
 
 
-def _left_done(book: Book, feature: str, wp_id: str, rules: Rules) -> None:
-    reopened(book, feature, rules)
-    marks = book.marks.get((feature, wp_id), {})
-    for key in [key for key in marks if key[0] == "d"] if rules.mode == "live" else ():
-        del book.marked((feature, wp_id))[key]
+def left_done(book: Book, key: Key) -> None:
+    """Note that a work package left done: what waits for it waits again, and its feature is not complete."""
+    feature = key[0]
+    if COMPLETE in book.marks.get((feature, ""), {}):
+        del book.marked((feature, ""))[COMPLETE]
+    for mark in [mark for mark in book.marks.get(key, {}) if mark[0] in "dp"]:
+        del book.marked(key)[mark]
 
 
 def _by_hand(book: Book, come: Come) -> list[Cause]:

@@ -39,10 +39,16 @@ def feedback_key(text: str) -> str:
 
 def pairs_up(marks: Marks, letter: str, content: tuple[str, ...]) -> bool:
     """Note that a content was met (`o`) or told by hand (`h`); whether the other one of its pair was there before."""
-    name = short("\0".join(content))
+    name = hand_key(content)[1:-2]
     mine, other = (_times(marks, f"{one}{name}#") for one in (letter, "h" if letter == "o" else "o"))
     marks[f"{letter}{name}#{mine + 1}"] = "told"
     return mine < other
+
+
+def hand_key(content: tuple[str, ...]) -> str:
+    """The key of a content that was told by hand once."""
+    name = short("\0".join(content))
+    return f"h{name}#1"
 
 
 def short(text: str) -> str:

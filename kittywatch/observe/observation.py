@@ -369,6 +369,10 @@ def _keys(plan: _Plan, before: _Before) -> set[Key]:
         keys |= _packages(view)
     if plan.worktree is not None:
         rosters.append(plan.worktree.rosters)
+    for snapshot in (snapshot for view in plan.views for snapshot in view.snapshots):
+        keys |= {(one.feature, one.wp_id or "") for one in snapshot.broken}
+    if plan.worktree is not None:
+        keys |= {(one.feature, one.wp_id or "") for one in plan.worktree.broken}
     for one in rosters:
         keys |= {(feature, wp_id) for feature, roster in one.items() for wp_id in roster.dependencies}
     if plan.worktree is not None:
