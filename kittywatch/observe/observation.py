@@ -32,7 +32,7 @@ from kittywatch.observe.views import AdoptedStart, CopiedStart, Planner, ViewPla
 from kittywatch.observe.worktree import Worktree
 from kittywatch.project import Project
 from kittywatch.store.files import replace_file
-from kittywatch.store.views import Checkout, View, Views
+from kittywatch.store.views import DETACHED, Checkout, View, Views
 
 INDEX_QUIET = 0.25  # seconds after which a written index is no half of a checkout any more
 _ATTEMPTS = 50
@@ -215,15 +215,26 @@ class _Attempt:
         if before.checkout is not None and any(entry.moved for entry in entries):
             start = None if before.checkout.ref == "HEAD" else before.checkout.ref
             for stay in reflog.stays(entries, start, self.git.branches()):
-                if stay.ref is not None and self.git.exists(stay.tip):
-                    plans.append(self._view(stay.ref, stay.tip, tips, before, planner))
-                    tips[stay.ref] = stay.tip
-        plans.append(self._view(ref, head.tip, tips, before, planner))
+                if self.git.exists(stay.tip):
+                    name = ref_name(stay.ref)
+                    plans.append(self._view(name, stay.tip, tips, before, planner, arrival=stay.start))
+                    tips[name] = stay.tip
+        arrival = reflog.arrival(entries) if before.checkout is not None else None
+        plans.append(self._view(ref, head.tip, tips, before, planner, arrival=arrival))
         return plans
 
     def _view(
-        self, ref: str, tip: str | None, tips: dict[str, str | None], before: _Before, planner: Planner
+        self,
+        ref: str,
+        tip: str | None,
+        tips: dict[str, str | None],
+        before: _Before,
+        planner: Planner,
+        *,
+        arrival: str | None,
     ) -> ViewPlan:
+        if ref == DETACHED and arrival is not None and tip is not None and self.git.exists(arrival):
+            return planner.arrived(ref, arrival, tip, before.tips)
         if ref in tips:
             return planner.continued(ref, tips[ref], tip)
         return planner.first_look(ref, tip, before.tips)
@@ -292,7 +303,8 @@ class _Attempt:
             book.saved()
             return
         if isinstance(start, CopiedStart):
-            rows.copy(start.source.key, view)
+            if start.source.key != view:
+                rows.copy(start.source.key, view)
             unit.ledger.forget(view, start.gone)
         book.known = unit.ledger.known(view, book.logs.keys() | _packages(plan))
         if isinstance(start, CopiedStart):

@@ -128,6 +128,16 @@ class Planner:
         plan.start = self._start_at(base, present)
         return plan
 
+    def arrived(self, ref: str, start: str, tip: str, observed: Sequence[View]) -> ViewPlan:
+        """A detached HEAD that was brought to `start`: not what it showed elsewhere counts, but what came after."""
+        plan = self.first_look(ref, start, observed)
+        since = self.continued(ref, start, tip)
+        plan.tip = tip
+        plan.snapshots += since.snapshots
+        plan.horizons += since.horizons
+        plan.undone, plan.undone_landed = since.undone, since.undone_landed
+        return plan
+
     def _first_look_at_clone(self, ref: str, tip: str) -> ViewPlan:
         """Another clone of an observed project: what others made is known there; only what was made here counts."""
         chain = self.git.first_parents(tip)
