@@ -116,6 +116,23 @@ def test_15_merge_squash(world: World) -> None:
     world.replay_adds_nothing()
 
 
+def test_15_merge_of_what_was_amended_and_removed(world: World) -> None:
+    """B2: a merge that brings a work package back at its lane leaves the step to the commit that took it."""
+    world.write("doing", wp_id="WP02")
+    if world.watched:
+        world.expect(P_D, wp_id="WP02")
+    world.commit("made")
+    world.expect(P_D, wp_id="WP02")
+    world.git("checkout", "-q", "-b", "topic")
+    world.git("commit", "-q", "--amend", "-m", "amended")
+    world.git("rm", "-q", "--", str(world.path("WP02")))
+    world.git("commit", "-q", "-m", "removed")
+    world.git("merge", "-q", "main")
+    world.settle()
+    world.expect(P_D, wp_id="WP02")
+    world.replay_adds_nothing()
+
+
 def test_16_conflict_resolved_to_what_was_told(world: World) -> None:
     _branch(world, "doing", "for_review")
     world.move("doing")
