@@ -83,6 +83,7 @@ class Planner:
         self.reader = reader
         self.now = now
         self._landings = landings
+        self._planned: set[str] = set()
         self._made = {entry.new for entry in entries if entry.made}
         self._arrived = any(entry.arrived for entry in entries)
         self._made_everywhere: set[str] | None = None
@@ -258,6 +259,10 @@ class Planner:
 
     # Helpers.
 
+    def remember(self, plan: ViewPlan) -> None:
+        """What a plan tells has landed when the next plan is carried out."""
+        self._planned |= {snapshot.commit for snapshot in plan.snapshots if snapshot.commit}
+
     def _walk(self, commit: str | None) -> Walk:
         return Walk(self.reader, commit)
 
@@ -267,7 +272,8 @@ class Planner:
 
     def _landed(self, packages: Iterable[WorkPackage], tip: str) -> frozenset[str]:
         """The commits that are known to have brought entries of some work packages, and that `tip` reaches."""
-        return frozenset(self.git.reached(self._landings({(one.feature, one.wp_id) for one in packages}), tip))
+        landings = self._landings({(one.feature, one.wp_id) for one in packages})
+        return frozenset(self.git.reached(landings | self._planned, tip))
 
     def _adopted(self, kind: Literal["baseline", "elsewhere"], commit: str | None) -> AdoptedStart:
         snapshot = self._whole(commit)

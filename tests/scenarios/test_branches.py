@@ -298,3 +298,17 @@ def test_33_invalid_lane(world: World) -> None:
     assert "foo" not in errors[0]["error_message"]
     assert "WP01-work.md:4" in errors[0]["error_message"]
     world.replay_adds_nothing()
+
+
+def test_30b_branch_from_an_older_commit_while_nobody_observed(world: World) -> None:
+    """O2, O7: what the branch before went through is told first, and the new one begins where it left that."""
+    world.stop()
+    world.write("doing")
+    world.git("commit", "-q", "-a", "-m", "doing", KITTYWATCH="0")
+    world.git("checkout", "-q", "-b", "topic", "HEAD~1", KITTYWATCH="0" if world.watched else "")
+    if world.watched:
+        world.observe()
+        world.expect(P_D)
+    world.move("for_review")
+    world.expect(P_D, P_R)
+    world.replay_adds_nothing()
