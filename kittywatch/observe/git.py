@@ -224,6 +224,10 @@ class Git:
         other._environment |= {"GIT_INDEX_FILE": str(index)}
         return other
 
+    def tracks(self, directory: Path) -> bool:
+        """Whether files in a directory of the worktree are under version control."""
+        return bool(self.run("ls-files", "-z", "--", str(directory)))
+
     def staged_features(self) -> list[str]:
         """The features in which the index differs from HEAD, by their directories' names."""
         tip = self.head().tip or self.run("hash-object", "-t", "tree", "--stdin", data=b"").decode().strip()
