@@ -252,6 +252,10 @@ class Git:
     def is_ancestor(self, old: str, new: str) -> bool:
         return self._try("merge-base", "--is-ancestor", old, new).returncode == 0
 
+    def merge_base(self, one: str, other: str) -> str | None:
+        """A commit that both reach, as late as can be; None where there is none."""
+        return self._try("merge-base", one, other).stdout.decode().strip() or None
+
     def worktrees(self) -> list[Path]:
         """The tops of all worktrees, the main one first; some may be gone from the disk."""
         out = self.run("worktree", "list", "--porcelain", "-z").split(b"\0")

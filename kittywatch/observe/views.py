@@ -6,6 +6,7 @@ any transaction, from rows that may have changed by the time the plan is carried
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Callable, Iterable, Sequence, Set
 from datetime import datetime
 from typing import Literal
@@ -61,6 +62,18 @@ class ViewPlan(Struct):
     undone: Snapshot | None = None
     undone_landed: frozenset[str] = frozenset()
     horizons: list[str] = field(default_factory=list)
+
+
+class _Joined(Struct, frozen=True):
+    """A commit that was looked at, and the merge that brought it into another first-parent chain.
+
+    `before` are the commits of that chain up to the merge, `own` the work packages that the looked-at side had changed.
+    """
+
+    old: str
+    merge: str
+    before: frozenset[str]
+    own: frozenset[Key]
 
 
 class Planner:
@@ -177,21 +190,60 @@ class Planner:
         return self._diverged(plan, old, new)
 
     def _continued(self, plan: ViewPlan, old: str | None, new: str) -> ViewPlan:
-        """Each commit on the first-parent chain counts, oldest first (rule O4)."""
+        """Each commit on the first-parent chain counts, oldest first (rule O4).
+
+        Where a merge brought the chain together with `old`, commits before it are another branch's. What `old` had
+        made of a work package itself, they don't come after: of that, the difference that the merge makes counts.
+        """
         commits = list(self.git.history(new, since=old))
         origins = self.origins(commit.id for commit in commits)
         elsewhere = [commit for commit, origin in origins.items() if origin == "elsewhere"]
         plan.horizons += elsewhere[-1:]
         walk = self._walk_from(commits)
+        joined = self._joined(commits, old, new) if old is not None else None
         for commit in commits:
+            if joined is not None and commit.id not in joined.before:
+                self._join(plan, joined)
+                joined = None
             origin = origins[commit.id]
             snapshot = walk.step(commit, origin=origin)
             if snapshot is None:
                 continue
+            if joined is not None:
+                snapshot = snapshot.without(joined.own)
             if len(commit.parents) > 1 and origin == "here":
                 snapshot = self._merged(plan, commit, snapshot)
             plan.snapshots.append(snapshot)
+        if joined is not None:
+            self._join(plan, joined)
         return plan
+
+    def _joined(self, commits: Sequence[Commit], old: str, new: str) -> _Joined | None:
+        """Where a merge brought the first-parent chain together with `old`, None where the chain goes through it."""
+        if not commits or old in commits[0].parents[:1]:
+            return None
+        chain = self.git.first_parents(new, without=[old])
+        start = self._parent(chain[0])
+        if start is None or start == old:
+            return None
+        at = bisect.bisect_left(chain, True, key=lambda commit: self.git.is_ancestor(old, commit))
+        base = self.git.merge_base(start, old)
+        net = self._walk(base).change(*self.git.difference(base, old), self.now) if base is not None else None
+        own = {(one.feature, one.wp_id) for one in net.packages} | net.gone if net is not None else set()
+        return _Joined(old, chain[at], frozenset(chain[: at + 1]), frozenset(own))
+
+    def _join(self, plan: ViewPlan, joined: _Joined) -> None:
+        """What differs after a merge from what some work packages were before, with whoever made it."""
+        net = self._walk(joined.old).change(*self.git.difference(joined.old, joined.merge), self.now)
+        if net is None or (net := net.within(joined.own)) is None:
+            return
+        came = self._last_moves(joined.merge, joined.old)
+        for package in net.packages:
+            commit, origin = came.get((package.feature, package.wp_id), (None, "here"))
+            part = replace(net, packages=(package,), origin=origin)
+            if commit is not None:
+                part = replace(part, commit=commit.id, moment=commit.moment)
+            plan.snapshots.append(part)
 
     def _merged(self, plan: ViewPlan, merge: Commit, snapshot: Snapshot) -> Snapshot:
         """Put the other sides of a merge into the plan, and return what the merge adds to all of them."""
