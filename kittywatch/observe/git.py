@@ -254,6 +254,10 @@ class Git:
         other._environment |= {"GIT_INDEX_FILE": str(index)}
         return other
 
+    def tracks(self, directory: Path) -> bool:
+        """Whether files in a directory of the worktree are under version control."""
+        return bool(self.run("ls-files", "-z", "--", str(directory)))
+
     def staged_features(self) -> list[str]:
         """The features in which the index differs from HEAD, by their directories' names."""
         tip = self.head().tip or self.run("hash-object", "-t", "tree", "--stdin", data=b"").decode().strip()
@@ -283,6 +287,10 @@ class Git:
 
     def is_ancestor(self, old: str, new: str) -> bool:
         return self._try("merge-base", "--is-ancestor", old, new).returncode == 0
+
+    def merge_base(self, one: str, other: str) -> str | None:
+        """A commit that both reach, as late as can be; None where there is none."""
+        return self._try("merge-base", one, other).stdout.decode().strip() or None
 
     def worktrees(self) -> list[Path]:
         """The tops of all worktrees, the main one first; some may be gone from the disk."""

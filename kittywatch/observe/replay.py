@@ -181,13 +181,24 @@ class Replay:
 
 
 class _Claims:
-    """Entries that commits still to come are known to have brought: no earlier commit may take them by their lane."""
+    """Entries that commits still to come are known to have brought: no earlier commit may take them by their lane.
+
+    One that brings a work package back at the lane that it had takes no step, and needs none.
+    """
 
     def __init__(self, book: Book, snapshots: list[Snapshot]) -> None:
         self._landed = book.landed
         self.open: set[Entry] = set()
+        lanes = {key: known.shown.lane for key, known in book.known.items()}
         for snapshot in snapshots:
-            self.open |= {entry for _, entry in book.landed.get(snapshot.commit or "", ())}
+            steps: set[Key] = set()
+            for package in snapshot.packages:
+                key = (package.feature, package.wp_id)
+                if package.lane is not None and package.lane != lanes.get(key):
+                    lanes[key] = package.lane
+                    steps.add(key)
+            landed = book.landed.get(snapshot.commit or "", ())
+            self.open |= {entry for key, entry in landed if key in steps}
 
     def reached(self, snapshot: Snapshot) -> None:
         self.open -= {entry for _, entry in self._landed.get(snapshot.commit or "", ())}

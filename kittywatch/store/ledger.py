@@ -171,7 +171,9 @@ class Ledger:
                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (self.project, *key, position, *_entry_columns(entry)),
                 )
+                assert row.lastrowid is not None
                 entry.key = row.lastrowid
+                self._entries[entry.key] = (key, entry)  # the next view may stand there already
                 moved = True
             elif moved:
                 self.connection.execute("UPDATE ledger SET position = ? WHERE id = ?", (position, entry.key))

@@ -31,7 +31,7 @@ def test_piped(kittywatch: Command, lanes: Repository) -> None:
     done = kittywatch("board")
     assert (done.code, done.err) == (0, "")
     assert [line.split("\t") for line in done.out.splitlines()] == [
-        ["001-login", "WP01", "for_review", "claude", "Build it"],
+        ["001-login", "WP01", "for_review", "-", "Build it"],
         ["001-login", "WP02", "doing", "-", "Build it"],
         ["002-other", "WP01", "done", "codex", "Other"],
     ]
