@@ -67,7 +67,7 @@ def _missing(
 def _leftovers(found: list[Hook]) -> Iterator[Finding]:
     """What was moved aside for a hook of ours that is another tool's by now: nothing runs it."""
     for hook in found:
-        aside = hook.path.with_name(hook.name + git_hooks.ASIDE)
+        aside = git_hooks.moved_aside(hook.path, hook.name)
         if hook.foreign == "script" and os.path.lexists(aside):
             yield Finding(f"nothing runs {aside} any more", f"put it back or remove it: {hook.path} took its place")
 

@@ -136,7 +136,7 @@ def works(python: str) -> bool:
 
 
 def _hook(name: str, path: Path, template: bytes, works: Callable[[str], bool]) -> Hook:
-    aside = _aside(path, name)
+    aside = moved_aside(path, name)
     beside: Literal["script", "aside"] | None = "aside" if os.path.lexists(aside) else None
     carrier = _carrier(path)
     content = _read(carrier)
@@ -164,7 +164,7 @@ def _installed(name: str, path: Path, template: bytes, python: str) -> Change:
     if content is not None and (old := _BLOCK.search(content)) is not None:
         updated = content[: old.start()] + block + content[old.end() :]
         return Change(name, path, "keep" if updated == content and _runs(path) else "update", updated)
-    aside = _aside(path, name)
+    aside = moved_aside(path, name)
     if not os.path.lexists(path) and not os.path.lexists(aside):
         return Change(name, path, "create", _HEADER + block)
     if content is not None and _takes_block(content) and not path.is_symlink() and _runs(path):
@@ -180,7 +180,7 @@ def _installed(name: str, path: Path, template: bytes, python: str) -> Change:
 
 def _uninstalled(name: str, path: Path) -> Change | None:
     content = _read(path)
-    aside = os.path.lexists(_aside(path, name))
+    aside = os.path.lexists(moved_aside(path, name))
     if content is None or (block := _BLOCK.search(content)) is None:
         # Somebody removed our script, and what it ran is left over.
         lost = aside and path.name == name and not os.path.lexists(path) and _carrier(path) == path
@@ -208,7 +208,7 @@ def _chain(name: str) -> bytes:
     return _CHAIN.replace(b"@ASIDE@", ASIDE.encode()).replace(b"@HOOK@", name.encode())
 
 
-def _aside(path: Path, name: str) -> Path:
+def moved_aside(path: Path, name: str) -> Path:
     """Where a hook moves that cannot take a block."""
     return path.parent / ASIDE / name
 
@@ -236,7 +236,7 @@ def _same(path: Path, aside: Path) -> bool:
 
 
 def _apply(change: Change) -> None:
-    path, aside = change.path, _aside(change.path, change.hook)
+    path, aside = change.path, moved_aside(change.path, change.hook)
     if change.deed == "keep":
         return
     if change.deed == "restore":

@@ -27,7 +27,8 @@ def told(repository: Repository, kittywatch: Command) -> list[dict[str, Any]]:
     kittywatch("emit", "replay")
     repository.write(WP01, work_package_text(lane="planned", trail=trail))
     kittywatch("emit", "scan")
-    return [json.loads(line) for line in kittywatch("log", "--json").out.splitlines()]
+    events = [json.loads(line) for line in kittywatch("log", "--json").out.splitlines()]
+    return [event for event in events if event["event_type"] != "FeatureCompleted"]
 
 
 def fields(out: str) -> dict[str, str]:

@@ -76,7 +76,7 @@ def test_what_is_there_and_what_comes(kittywatch: Command, repository: Repositor
     following.append(follow)
     follow.wait_for(4)
     before = follow.processor_seconds()
-    for lane, count in (("done", 5), ("planned", 6)):
+    for lane, count in (("done", 6), ("planned", 7)):
         repository.write(WP01, work_package_text(lane=lane))
         kittywatch("emit", "scan")
         follow.wait_for(count)

@@ -69,9 +69,11 @@ def test_status(kittywatch: Command, repository: Repository) -> None:
 
 def test_run_observes(kittywatch: Command, repository: Repository) -> None:
     kittywatch("init")
-    repository.commit("03-01", files={WP01: work_package_text(lane="done", agent="claude")})
+    repository.commit("03-01", files={WP01: work_package_text(lane="done")})
     assert kittywatch("hooks", "run", "post-commit").code == 0
-    assert json.loads(kittywatch("log", "--json").out.splitlines()[-1])["payload"]["new_status"] == "done"
+    told = [json.loads(line) for line in kittywatch("log", "--json").out.splitlines()]
+    assert [event["event_type"] for event in told] == ["WPStatusChanged", "FeatureCompleted"]
+    assert told[0]["payload"]["new_status"] == "done"
 
 
 def test_check(kittywatch: Command, repository: Repository) -> None:

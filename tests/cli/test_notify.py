@@ -55,7 +55,7 @@ def test_hostile_text(kittywatch: Command, repository: Repository, calls: Path) 
     (calls.parent / "bin" / "recorder").rename(calls.parent / "bin" / "notify-send")
     kittywatch("init")
     agent = "--help $(touch owned) `touch owned` <b>&amp; \\e[2J " + "x" * 5000
-    repository.write(WP01, f'---\nlane: done\nagent: "{agent}"\n---\n')
+    repository.write(WP01, f'---\nlane: planned\nagent: "{agent}"\n---\n')
     kittywatch("watch", "--once", "--notify")
     ((*options, title, text),) = called(calls)
     assert (options, title) == (["--app-name", "kittywatch", "--"], "kittywatch")

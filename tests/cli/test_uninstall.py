@@ -55,7 +55,7 @@ def test_the_machine_as_it_was(kittywatch: Command, foreign: Repository, own_hom
     assert without_times(state(foreign, own_home)) != before
     done = kittywatch("uninstall", "--yes")
     assert (done.code, done.out) == (0, "")
-    assert "6 events not delivered yet would be lost" in done.err
+    assert "7 events not delivered yet would be lost" in done.err
     assert without_times(state(foreign, own_home)) == before
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from kittywatch.observe import hooks as git_hooks
 from tests.doctor.conftest import PROGRAM, Clinic
 from tests.scenarios.world import Clone, Watching
 
@@ -96,7 +97,7 @@ def test_hooks_stale(clinic: Clinic) -> None:
     clinic.mended("hooks", "is not executable")
     path.write_bytes(good.replace(os.fsencode(sys.executable), b"/gone/python"))
     clinic.mended("hooks", "/gone/python is gone")
-    path.write_bytes(good.replace(b"set -f", b"set -f -u"))
+    path.write_bytes(good.replace(b"kw_common=", b"kw_common=x"))
     clinic.mended("hooks", "another version's")
     assert path.read_bytes() == good
 
@@ -111,7 +112,9 @@ def test_a_foreign_hook_alone(clinic: Clinic) -> None:
 def test_a_hook_that_was_moved_aside_and_is_forgotten(clinic: Clinic) -> None:
     path = clinic.root / ".git" / "hooks" / "post-commit"
     ours = path.read_bytes()
-    path.with_name("post-commit.before-kittywatch").write_bytes(b"#!/bin/sh\n")
+    aside = git_hooks.moved_aside(path, "post-commit")
+    aside.parent.mkdir()
+    aside.write_bytes(b"#!/bin/sh\n")
     path.write_bytes(ours.replace(b"#!/bin/sh\n", b"#!/bin/sh\necho another\n", 1))
     clinic.not_mended("hooks", "nothing runs")
 

@@ -238,6 +238,7 @@ def test_the_project_to_try(program: Path, tmp_path: Path) -> None:
         "001-checkout - feature created, 3 work packages",
         "001-checkout WP01 created: The cart",
         "001-checkout WP01 planned → doing by mira",
+        "001-checkout WP01 implementation by mira",
         "001-checkout WP01 doing → for_review by mira",
         "001-checkout WP02 created: Payment",
         "001-checkout WP03 created: The receipt",
