@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from frontmatter.default_handlers import YAMLHandler
 from msgspec import Struct
 
@@ -25,6 +27,23 @@ class Frontmatter(Struct, frozen=True):
     fields: dict[str, Value]
     lines: dict[str, int]
     body: str
+
+
+class Bounds(Struct, frozen=True):
+    """Offsets in a text: the block between its two lines `---`, and where the body begins."""
+
+    block: int
+    end: int
+    body: int
+
+
+def find_frontmatter(text: str) -> Bounds:
+    """Where the block of a text that `read_frontmatter` can read stands."""
+    skipped = len(text) - len(text.lstrip())
+    boundaries = list(islice(_HANDLER.FM_BOUNDARY.finditer(text, skipped), 2))
+    if len(boundaries) < 2 or boundaries[0].start() != skipped:
+        raise FrontmatterError(1, "there is no frontmatter: the file must begin with a line ---")
+    return Bounds(boundaries[0].end(), boundaries[1].start(), boundaries[1].end())
 
 
 def read_frontmatter(text: str) -> Frontmatter:
