@@ -13,7 +13,7 @@ import click
 
 from kittywatch import __version__
 from kittywatch.cli.boundary import run
-from kittywatch.cli.foreign import forward
+from kittywatch.cli.foreign import ForwardingGroup
 from kittywatch.cli.output import Output
 
 COMMANDS = {
@@ -23,13 +23,17 @@ COMMANDS = {
     "emit": "kittywatch.cli.emit:emit",
     "log": "kittywatch.cli.log:log",
     "queue": "kittywatch.cli.queue:queue",
+    "implement": "kittywatch.cli.workflow:implement",
+    "merge": "kittywatch.cli.workflow:merge",
+    "accept": "kittywatch.cli.workflow:accept",
+    "agent": "kittywatch.cli.agent:agent",
     "hub": "kittywatch.cli.hub:hub",
 }
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported by name; what it doesn't know goes on to an installed spec-kitty-cli."""
+class LazyGroup(ForwardingGroup):
+    """The commands, each imported by its name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -41,13 +45,6 @@ class LazyGroup(click.Group):
         module, name = where.split(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-") and ctx.info_name == "spec-kitty":
-            return args[0], forward(args), args[1:]
-        return super().resolve_command(ctx, args)
 
 
 @click.group(cls=LazyGroup, context_settings=CONTEXT)

@@ -23,7 +23,7 @@ from kittywatch.workpackages.layout import SPECS
 from kittywatch.workpackages.reader import MAX_BYTES
 
 # What `git rev-parse --local-env-vars` lists, and what else turns a command towards other objects or formats.
-_LOCAL = frozenset(
+LOCAL_VARIABLES = frozenset(
     {
         "GIT_ALTERNATE_OBJECT_DIRECTORIES",
         "GIT_CONFIG",
@@ -362,7 +362,7 @@ def _chunks(names: list[str], size: int) -> Iterator[list[str]]:
 
 def clean_environment() -> dict[str, str]:
     """The environment without what ties git to a repository, and with what keeps it quiet."""
-    return {name: value for name, value in os.environ.items() if name not in _LOCAL} | _QUIET
+    return {name: value for name, value in os.environ.items() if name not in LOCAL_VARIABLES} | _QUIET
 
 
 def _run(
