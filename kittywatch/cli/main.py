@@ -27,6 +27,7 @@ COMMANDS = {
     "merge": "kittywatch.cli.workflow:merge",
     "accept": "kittywatch.cli.workflow:accept",
     "agent": "kittywatch.cli.agent:agent",
+    "orchestrate": "kittywatch.cli.orchestrate:orchestrate",
     "hub": "kittywatch.cli.hub:hub",
 }
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

@@ -68,18 +68,21 @@ def feature_option(function: Function) -> Function:
 
 
 @contextmanager
-def at_desk(ctx: click.Context, name: str, wp_id: str | None = None) -> Iterator[Desk]:
+def at_desk(ctx: click.Context, name: str, wp_id: str | None = None, *, observes: bool = True) -> Iterator[Desk]:
     """The files to edit; a command that fails tells one ErrorLogged, and one that succeeds what it did."""
     project = open_project(ctx)
     desk = Desk(project, name, Path.cwd())
     try:
         yield desk
+    except (click.ClickException, click.Abort):
+        raise
     except Exception as error:
         # What an error of this package says is made for people; any other's text may quote the content.
         said = error.message if isinstance(error, KittywatchError) else type(error).__name__
         project.emitter.emit_error_logged(wp_id, "runtime", f"{name}: {said}", feature_slug=desk.chosen)
         raise
-    desk.observe()
+    if observes:
+        desk.observe()
 
 
 def report(

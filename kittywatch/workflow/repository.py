@@ -13,6 +13,7 @@ from pathlib import Path
 
 from kittywatch.errors import GitError
 from kittywatch.observe.git import LOCAL_VARIABLES, Git
+from kittywatch.workpackages.layout import place
 
 WORKTREES = ".worktrees"
 
@@ -41,7 +42,7 @@ class Repository:
     def add_worktree(self, name: str, base: str) -> Path:
         """The linked worktree `.worktrees/name` on a branch of that name, made from `base` where there is none."""
         path = self.git.main_root / WORKTREES / name
-        if path.is_dir():
+        if path.is_dir() and path.resolve() in [one.resolve() for one in self.git.worktrees()]:
             return path
         self._exclude()
         branch = f"refs/heads/{name}"
@@ -51,6 +52,51 @@ class Repository:
         else:
             self._run("worktree", "add", "--quiet", "-b", name, str(path), base)
         return path
+
+    def staged(self) -> bool:
+        """Whether the index has something that is not committed."""
+        return self._try("diff", "--cached", "--quiet").returncode != 0
+
+    def changed_packages(self, feature: str) -> list[str]:
+        """The work packages of a feature that differ from what is committed."""
+        found = ((path, place(path)) for path in self.git.dirty())
+        return [path for path, where in found if where is not None and where.feature == feature]
+
+    def abandon_merge(self, branches: Sequence[str]) -> None:
+        """Abort a merge that was left in the middle, if it is of one of some branches."""
+        merging = self._try("rev-parse", "--verify", "--quiet", "MERGE_HEAD").stdout.strip()
+        tips = {self._try("rev-parse", "--verify", "--quiet", f"refs/heads/{name}").stdout.strip() for name in branches}
+        if merging and merging in tips:
+            self._run("merge", "--abort")
+
+    def merge(self, branch: str, message: str) -> list[str]:
+        """Merge a branch into what is checked out; returns the paths in conflict, after which nothing is merged."""
+        done = self._try("merge", "--no-ff", "--no-edit", "--quiet", "-m", message, branch)
+        if done.returncode == 0:
+            return []
+        conflicts = [
+            path for path in self._try("diff", "--name-only", "--diff-filter=U", "-z").stdout.split("\0") if path
+        ]
+        if self._try("rev-parse", "--verify", "--quiet", "MERGE_HEAD").returncode == 0:
+            self._run("merge", "--abort")
+        if not conflicts:
+            raise GitError("merge", _last_line(done))
+        return conflicts
+
+    def keep_work(self, target: str, message: str) -> None:
+        """Commit what an agent has left uncommitted; the work packages' files go back to what its branch began with."""
+        base = self._run("merge-base", target, "HEAD").strip()
+        packages = ":(top,glob)kitty-specs/*/tasks/**"
+        self._try("restore", f"--source={base}", "--staged", "--worktree", "--", packages)
+        self._try("clean", "-fdq", "--", packages)
+        if self._run("status", "--porcelain"):
+            self._run("add", "--all")
+            self._run("commit", "--quiet", "-m", message)
+
+    def tidy_worktree(self, name: str) -> None:
+        """Take away a worktree whose branch is merged; one with something in it that is nowhere else stays."""
+        if self._try("worktree", "remove", str(self.git.main_root / WORKTREES / name)).returncode == 0:
+            self._try("branch", "--quiet", "-d", name)
 
     def remove_worktree(self, name: str) -> None:
         """Take away a worktree that was just made, and its branch."""
@@ -73,9 +119,7 @@ class Repository:
     def _run(self, *command: str) -> str:
         done = self._try(*command)
         if done.returncode:
-            lines = [line for line in f"{done.stdout}\n{done.stderr}".splitlines() if line.strip()]
-            said = lines[-1].removeprefix("fatal: ").removeprefix("error: ") if lines else "failed without a word"
-            raise GitError(command[0], said)
+            raise GitError(command[0], _last_line(done))
         return done.stdout
 
     def _try(self, *command: str) -> subprocess.CompletedProcess[str]:
@@ -90,6 +134,11 @@ class Repository:
             errors="surrogateescape",
             check=False,
         )
+
+
+def _last_line(done: subprocess.CompletedProcess[str]) -> str:
+    lines = [line for line in f"{done.stdout}\n{done.stderr}".splitlines() if line.strip()]
+    return lines[-1].removeprefix("fatal: ").removeprefix("error: ") if lines else "failed without a word"
 
 
 def _literal(paths: Sequence[str]) -> list[str]:
