@@ -195,6 +195,7 @@ def _looking(output: Output) -> Iterator[_Look]:
         def look(progress: Progress) -> None:
             board.see(progress)
             live.console.print(plain(progress.said), markup=False, highlight=False)
+            live.refresh()
 
         yield look
 
@@ -207,11 +208,11 @@ class _Board:
         self._since: dict[str, tuple[str, float]] = {}
 
     def see(self, progress: Progress) -> None:
-        self._tasks = progress.tasks
         for wp_id, task in progress.tasks.items():
             what = f"{task.running.phase} by {task.running.agent}" if task.running else task.stuck or ""
-            if self._since.get(wp_id, ("", 0.0))[0] != what:
+            if wp_id not in self._since or self._since[wp_id][0] != what:
                 self._since[wp_id] = (what, time.monotonic())
+        self._tasks = progress.tasks  # last: another thread draws the table
 
     def table(self) -> Table:
         from rich.table import Table

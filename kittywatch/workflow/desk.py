@@ -24,6 +24,7 @@ from kittywatch.store.files import replace_file
 from kittywatch.store.lock import locked
 from kittywatch.workflow.feature import Feature, choose_feature, load_feature
 from kittywatch.workflow.repository import WORKTREES, Repository
+from kittywatch.workpackages.reader import MAX_BYTES
 
 _ATTEMPTS = 20
 
@@ -64,7 +65,10 @@ class Desk:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other commands from editing meanwhile."""
-        with locked(self.project.git.common / "kittywatch-edit.lock"):
+        common = self.project.git.common
+        if not os.access(common, os.W_OK):
+            raise WorkflowError(f"{common} is read-only", remedy="make it writable: commands keep a lock there")
+        with locked(common / "kittywatch-edit.lock"):
             yield
 
     def edit(
@@ -130,6 +134,8 @@ class Desk:
         read = read_file(self.root, path)
         if read is None:
             raise WorkflowError(f"{path} cannot be read, or leads out of its feature", remedy="mend the file")
+        if len(read[0]) > MAX_BYTES:
+            raise WorkflowError(f"{path} is larger than 1 MiB", remedy="make it smaller, or edit it by hand")
         return read[0]
 
     def _replace(self, path: str, data: bytes) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -27,6 +28,8 @@ def main() -> None:
     temporary = path.with_name(f"{path.name}.{os.getpid()}")
     temporary.write_text(json.dumps({"pid": os.getpid(), "started": started_at(os.getpid())}), "ascii")
     temporary.replace(path)
+    for name in ("SIGPIPE", "SIGXFSZ"):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)  # which Python ignores, and an agent would inherit that
     try:
         os.execvp(program, [program, *arguments])
     except OSError as error:

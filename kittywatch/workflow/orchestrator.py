@@ -20,7 +20,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from kittywatch.errors import GitError, ProjectError, WorkflowError
+from kittywatch.errors import GitError, KittywatchError, ProjectError, WorkflowError
 from kittywatch.observe.git import LOCAL_VARIABLES, Git
 from kittywatch.observe.state import busy
 from kittywatch.store.files import replace_file
@@ -82,6 +82,9 @@ class Orchestrator:
                         break
                     for ended in self.runs.wait():
                         self._end(ended)
+            except KittywatchError:
+                if not self.stopping:  # Ctrl-C reaches a git that is at work here as well
+                    raise
             finally:
                 for ended in self.runs.stop():
                     self.tasks = schedule.interrupted(self.tasks, ended.wp_id)

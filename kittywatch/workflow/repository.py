@@ -95,7 +95,10 @@ class Repository:
 
     def tidy_worktree(self, name: str) -> None:
         """Take away a worktree whose branch is merged; one with something in it that is nowhere else stays."""
-        if self._try("worktree", "remove", str(self.git.main_root / WORKTREES / name)).returncode == 0:
+        path = self.git.main_root / WORKTREES / name
+        self._try("worktree", "remove", str(path))
+        if not path.exists():  # whatever git said: an observer may write to its directory while it is removed
+            self._try("worktree", "prune")
             self._try("branch", "--quiet", "-d", name)
 
     def remove_worktree(self, name: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -107,7 +109,7 @@ def test_failures_and_a_kill_in_the_middle(make_world: MakeWorld) -> None:
             "WP03 implementation": ["garbage"],
             "WP04 implementation": ["commit"],
             "WP04 review": ["fail", "ok"],
-            "WP05 review": ["changes", "ok"],
+            "WP11 review": ["changes", "ok"],
             "WP06 implementation": ["hang", "ok"],  # the one that is killed under
             "WP08 implementation": ["stubborn", "ok"],
             "WP10 implementation": ["fail", "fail", "ok"],
@@ -130,7 +132,7 @@ def test_failures_and_a_kill_in_the_middle(make_world: MakeWorld) -> None:
     company.in_order(*(f"WP{number:02}" for number in needs))
     for number in needs:
         wp_id = f"WP{number:02}"
-        back = ["for_review>doing", "doing>for_review"] if wp_id == "WP05" else []
+        back = ["for_review>doing", "doing>for_review"] if wp_id == "WP11" else []
         world.expect(*ALL[:2], *back, *ALL[2:], wp_id=wp_id)
         # Whoever depends on a work package has begun with its code.
         written = (world.root / "code" / wp_id).read_text("utf-8")
@@ -246,6 +248,31 @@ def test_nothing_is_run_without_consent(company: Company) -> None:
     config.write_text(config.read_text("utf-8").replace(", ada,", ", ada, --more,"), "utf-8")
     assert "not approved" in world.run("orchestrate", check=False).stderr
     assert os.stat(world.home / "approved-agents.json").st_mode & 0o777 == 0o600
+
+
+def test_a_person_is_asked_and_sees_a_table(company: Company) -> None:
+    """On a terminal: the argument lists and a question, then the work packages as they stand."""
+    company.packages({1: [], 2: [1]})
+    ours, theirs = pty.openpty()
+    environment = company.world.environment | {"TERM": "xterm", "COLUMNS": "100"}
+    process = subprocess.Popen(
+        [*PROGRAM, "orchestrate"],
+        cwd=company.world.root, env=environment, stdin=theirs, stdout=subprocess.DEVNULL, stderr=theirs,
+    )  # fmt: skip
+    os.close(theirs)
+    shown = b""
+    answered = False
+    with contextlib.suppress(OSError):  # which is how a terminal ends
+        while piece := os.read(ours, 4096):
+            shown += piece
+            if not answered and b"Run these on this machine?" in shown:
+                answered = bool(os.write(ours, b"y\n"))
+    os.close(ours)
+    assert process.wait(30) == 0
+    assert str(ACTING).encode() in shown.partition(b"Run these")[0]
+    for text in (b"lane", b"implementation by ada", b"for_review", b"review by bob", b"done"):
+        assert text in shown
+    company.in_order("WP01", "WP02")
 
 
 @pytest.mark.parametrize(

@@ -310,6 +310,14 @@ def test_the_file_keeps_its_mode_and_its_line_ends(make_world: MakeWorld, tmp_pa
     assert b"lane: for_review\r\n" in inside.read_bytes()
 
 
+def test_a_file_that_is_read_in_part_is_not_written(make_world: MakeWorld) -> None:
+    world = make_world("")
+    listed = world.root / "kitty-specs" / FEATURE / "tasks.md"
+    listed.write_bytes(b"- [ ] T001 One\n" + b"x" * (1 << 20))
+    assert world.run("agent", "tasks", "mark-status", "T001", "--status", "done", check=False).returncode == 1
+    assert listed.stat().st_size == 15 + (1 << 20)
+
+
 def test_an_edit_in_the_middle_of_something_is_told_later(make_world: MakeWorld) -> None:
     world = make_world("H")
     world.git("bisect", "start")

@@ -87,12 +87,12 @@ def test_every_command_on_every_file_of_a_real_project(desk: Desk, line_end: byt
     if line_end != b"\n":
         for path in specs.rglob("*.md"):
             path.write_bytes(path.read_bytes().replace(b"\n", line_end))
-    edited = Edited(specs)
     count = 0
     for number, slug in enumerate(list_features(desk.root)):
         if number % 2 == (line_end == b"\n"):
             continue
         feature = desk.load(slug)
+        edited = Edited(specs / slug)
         for wp_id in sorted(feature.packages):
             if f"{slug}/{wp_id}" == ENDLESS:
                 with pytest.raises(WorkflowError, match="has no end, so no record can follow"):
