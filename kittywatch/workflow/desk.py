@@ -20,7 +20,7 @@ from kittywatch.observe.git import Git
 from kittywatch.observe.observation import Observer
 from kittywatch.observe.worktree import read_file
 from kittywatch.project import Project
-from kittywatch.store.files import replace_file
+from kittywatch.store.files import replace_file, sweep
 from kittywatch.store.lock import locked
 from kittywatch.workflow.feature import Feature, choose_feature, load_feature
 from kittywatch.workflow.repository import WORKTREES, Repository
@@ -93,6 +93,12 @@ class Desk:
                     continue
         raise WorkflowError(f"the files of {slug} change all the time", remedy="run the command again when they rest")
 
+    def sweep(self, feature: Feature) -> None:
+        """Remove what a killed command has left beside the files of a feature."""
+        with self.locked():
+            for path in feature.files:
+                sweep((self.root / path).resolve())
+
     def observe(self, *, worktree: bool = True) -> None:
         """Tell what was edited; a failure of that is a warning, for the edit stands and a later look tells it."""
         try:
@@ -145,6 +151,7 @@ class Desk:
             raise WorkflowError(f"{path} leads out of its feature", remedy="replace the link by a file")
         if not os.access(target, os.W_OK):
             raise PermissionError(13, "it is read-only", str(target))
+        sweep(target)
         replace_file(target, data, mode=stat.S_IMODE(target.stat().st_mode))
 
 

@@ -120,11 +120,15 @@ class Orchestrator:
         self._target = ref.removeprefix("refs/heads/")
         for wp_id in feature.packages:
             self.runs.stop_leftover(wp_id)
+        self._desk.sweep(feature)
         changed = repository.changed_packages(self._slug)
         if changed:
             repository.commit_only(changed, f"{self._slug}: work packages as they are")
         self._desk.observe()
         self.tasks = tasks_of(feature)
+        for task in self.tasks.values():
+            if task.lane == "done" and self._accepted_before(task.wp_id):
+                repository.tidy_worktree(self._branch(task.wp_id))
 
     # Start.
 
