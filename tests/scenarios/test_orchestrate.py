@@ -6,90 +6,21 @@ import contextlib
 import json
 import os
 import pty
+import random
 import signal
 import subprocess
-import sys
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.scenarios.company import ACTING, ALL, Company, alive
 from tests.scenarios.world import FEATURE, PROGRAM, World
 from tests.waiting import until
 
 MakeWorld = Callable[[str], World]
-ACTING = Path(__file__).parents[1] / "workflow" / "acting.py"
-ALL = ["planned>doing", "doing>for_review", "for_review>done"]
-
-
-class Company:
-    """A world with agents that act as a plan says."""
-
-    def __init__(self, world: World, names: Sequence[str] = ("ada", "bob", "cyd")) -> None:
-        self.world = world
-        self.place = world.directory / "agents"
-        self.place.mkdir()
-        self.plan({})
-        agents = "".join(
-            f'    {name}: ["{sys.executable}", -S, "{ACTING}", {name}, "{self.place}", "{{prompt}}"]\n'
-            for name in names
-        )
-        config = world.root / ".kittify" / "config.yaml"
-        text = config.read_text("utf-8")
-        config.write_text(f"{text}orchestrate:\n  jobs: 3\n  agents:\n{agents}", "utf-8")
-
-    def plan(self, behaviours: Mapping[str, Sequence[str]]) -> None:
-        (self.place / "plan.json").write_text(json.dumps(behaviours), "utf-8")
-
-    def packages(self, needs: Mapping[int, Sequence[int]]) -> None:
-        for number, others in needs.items():
-            wp_id = f"WP{number:02}"
-            self.world.write("planned", wp_id=wp_id)
-            path = self.world.path(wp_id)
-            stated = ", ".join(f"WP{other:02}" for other in others)
-            path.write_text(path.read_text("utf-8").replace("lane:", f"dependencies: [{stated}]\nlane:"), "utf-8")
-        self.world.commit("plan")
-        self.world.run("emit", "scan")
-
-    def journal(self) -> list[str]:
-        path = self.place / "journal"
-        return path.read_text("utf-8").splitlines() if path.exists() else []
-
-    def start(self, *options: str) -> subprocess.Popen[str]:
-        command = [*PROGRAM, "orchestrate", "--yes", "--json", *options]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(
-            command, cwd=self.world.root, env=self.world.environment, stdout=pipe, stderr=pipe, text=True
-        )
-
-    def run(self, *options: str, code: int = 0) -> dict[str, Any]:
-        process = self.start(*options)
-        out, said = process.communicate(timeout=120)
-        assert process.returncode == code, said + "\n".join(self.journal())
-        found: dict[str, Any] = json.loads(out) if out else {}
-        return found
-
-    def lanes(self) -> set[str]:
-        files = (self.world.root / "kitty-specs" / FEATURE / "tasks").glob("WP*.md")
-        return {line for file in files for line in file.read_text("utf-8").splitlines() if line.startswith("lane:")}
-
-    def in_order(self, *wp_ids: str) -> None:
-        """Everything is done, merged and tidy, and no two agents were ever at one work package."""
-        world = self.world
-        assert self.lanes() == {"lane: done"}
-        assert world.git("status", "--porcelain", "kitty-specs") == ""
-        assert world.git("worktree", "list").count("\n") == 1
-        assert world.git("branch").split() == ["*", "main"]
-        assert {path.name for path in (world.root / "code").iterdir()} == set(wp_ids)
-        assert [line for line in self.journal() if line.startswith("OVERLAP")] == []
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+CAMPAIGN = float(os.environ.get("KITTYWATCH_CAMPAIGN", "0"))
 
 
 @pytest.fixture
@@ -141,6 +72,27 @@ def test_failures_and_a_kill_in_the_middle(make_world: MakeWorld) -> None:
     assert {event["payload"]["error_type"] for event in world.events("ErrorLogged")} <= {"validation"}
     world.settle()
     world.replay_adds_nothing()
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(0 if CAMPAIGN else 300)
+def test_killed_at_random_moments(make_world: MakeWorld) -> None:
+    """SIGKILL whenever, again and again, until a run comes to its end: nothing is lost, and nothing told twice."""
+    chance = random.Random(int(CAMPAIGN) or 12)
+    end = time.monotonic() + 60 * CAMPAIGN
+    number = 0
+    while not number or time.monotonic() < end:
+        number += 1
+        company = Company(make_world("H"))
+        company.packages({1: [], 2: [1], 3: []})
+        company.plan({"WP03 implementation": ["fail", "garbage"], "WP01 review": ["fail"]})
+        kills = 0
+        while company.killed(chance.uniform(0.2, 2.0) * (1 + kills / 5)):
+            kills += 1
+        company.in_order("WP01", "WP02", "WP03")
+        for wp_id in ("WP01", "WP02", "WP03"):
+            assert company.world.steps(wp_id) == ALL, f"{kills} kills"
+        company.world.replay_adds_nothing()
 
 
 def test_a_failing_agent_is_followed_by_another(company: Company) -> None:
