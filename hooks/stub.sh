@@ -1,59 +1,59 @@
 # >>> kittywatch >>>
 # Looks whether this operation touched work packages and, if so, lets kittywatch observe.
 # `kittywatch hooks uninstall` takes these lines away; KITTYWATCH=0 switches them off for a command.
-( # A subshell: what follows this block, another tool's hook maybe, sees none of it.
-  [ "${KITTYWATCH-}" != 0 ] || exit 0
-  hook='@HOOK@' python='@PYTHON@'
+kittywatch_hook() { # A function: it returns early, and costs no process of its own.
+  kw_hook='@HOOK@' kw_python='@PYTHON@' kw_common=
 
   # Git runs hooks in the worktree's top, where .git is the git directory, or a file that names it.
-  git_dir=.git common=
-  if [ -n "${GIT_DIR-}" ]; then
-    git_dir=$GIT_DIR
-  elif [ -f .git ]; then
-    IFS= read -r line <.git
-    git_dir=${line#gitdir: }
+  kw_git=${GIT_DIR:-.git}
+  # In the middle of a rebase, which runs hooks for each commit, there is nothing to see yet: first of all, leave.
+  if [ -d "$kw_git/rebase-merge" ]; then [ "$kw_hook ${1-}" = 'post-rewrite rebase' ] || return 0; fi
+  [ "${KITTYWATCH-}" != 0 ] || return 0
+  if [ -f "$kw_git" ]; then
+    IFS= read -r kw_line <"$kw_git"
+    kw_git=${kw_line#gitdir: }
+    if [ -d "$kw_git/rebase-merge" ]; then [ "$kw_hook ${1-}" = 'post-rewrite rebase' ] || return 0; fi
   fi
-  observed=$git_dir/kittywatch-observed
-  [ -d kitty-specs ] || [ -f "$observed" ] || exit 0
+  kw_observed=$kw_git/kittywatch-observed
+  [ -d kitty-specs ] || [ -f "$kw_observed" ] || return 0
 
-  # In the middle of something there is nothing to see yet; its last hook comes at its end.
-  [ ! -e "$git_dir/BISECT_START" ] || exit 0
-  if [ "$hook" = post-rewrite ]; then
-    [ "${1-}" = rebase ] || [ ! -d "$git_dir/rebase-merge" ] || exit 0
-  else
-    [ ! -d "$git_dir/rebase-merge" ] && [ ! -d "$git_dir/rebase-apply" ] || exit 0
-    if [ -d "$git_dir/sequencer" ]; then # The last of several picks has itself alone left in the list.
-      [ "$hook" = post-commit ] || exit 0
-      { IFS= read -r line && IFS= read -r line; } <"$git_dir/sequencer/todo" && exit 0
+  # The same for whatever else has a last hook at its end.
+  [ ! -e "$kw_git/BISECT_START" ] || return 0
+  if [ "$kw_hook" != post-rewrite ]; then
+    [ ! -d "$kw_git/rebase-apply" ] || return 0
+    if [ -d "$kw_git/sequencer" ]; then # The last of several picks has itself alone left in the list.
+      [ "$kw_hook" = post-commit ] || return 0
+      { IFS= read -r kw_line && IFS= read -r kw_line; } <"$kw_git/sequencer/todo" && return 0
     fi 2>/dev/null
   fi
 
   # A watcher that runs sees it all. A process number comes round again; with its start time it doesn't.
-  alive() { [ "${20-}" = "$started" ] && [ "$1" != T ] && [ "$1" != Z ]; }
-  if IFS=' ' read -r number started home <"$git_dir/kittywatch-watcher" &&
-    [ "$home" = "${SPEC_KITTY_HOME-}" ] && IFS= read -r state <"/proc/$number/stat"; then
-    set -f
+  if IFS=' ' read -r kw_number kw_started kw_home <"$kw_git/kittywatch-watcher" &&
+    [ "$kw_home" = "${SPEC_KITTY_HOME-}" ] && IFS= read -r kw_state <"/proc/$kw_number/stat"; then
     # shellcheck disable=SC2086 # one argument for each field
-    alive ${state##*\) } && exit 0
+    kittywatch_alive ${kw_state##*\) } && return 0
   fi 2>/dev/null
 
   # No commit since the last look touches kitty-specs/: leave without Python, and look from here the next time.
-  # All sides of a merge count. A merge itself is listed whatever it brought: then the commits on its sides are looked
-  # at, and whether it took an older state from one of them.
-  untouched() {
-    found=$(git rev-list -n 1 --full-history --parents "$last...HEAD" -- kitty-specs) || return 1
-    [ -n "$found" ] || return 0
-    found=$(git rev-list -n 1 --full-history --no-merges "$last...HEAD" -- kitty-specs) && [ -z "$found" ] &&
-      git diff-tree --quiet "$last" HEAD -- kitty-specs
-  }
-  if IFS= read -r last <"$observed" && untouched; then
-    IFS= read -r head <"$git_dir/HEAD"
-    [ ! -f "$git_dir/commondir" ] || { IFS= read -r common <"$git_dir/commondir" && common=/$common; }
-    IFS= read -r tip <"$git_dir$common/${head#ref: }" && printf '%s\n' "$tip" >"$observed"
-    exit 0
+  if IFS= read -r kw_last <"$kw_observed" && kittywatch_untouched; then
+    IFS= read -r kw_head <"$kw_git/HEAD"
+    [ ! -f "$kw_git/commondir" ] || { IFS= read -r kw_common <"$kw_git/commondir" && kw_common=/$kw_common; }
+    IFS= read -r kw_tip <"$kw_git$kw_common/${kw_head#ref: }" && printf '%s\n' "$kw_tip" >"$kw_observed"
+    return 0
   fi 2>/dev/null
 
   # -E -P: neither PYTHONPATH nor the worktree may bring modules.
-  [ ! -x "$python" ] || "$python" -E -P -m kittywatch.hook "$hook" "$@" </dev/null >/dev/null
-) || :
+  [ ! -x "$kw_python" ] ||
+    "$kw_python" -E -P -c 'from kittywatch.hook import main; main()' "$kw_hook" "$@" </dev/null >/dev/null
+}
+kittywatch_alive() { [ "${20-}" = "$kw_started" ] && [ "$1" != T ] && [ "$1" != Z ]; }
+# All sides of a merge count. A merge itself is listed whatever it brought: then the commits on its sides are looked
+# at, and whether it took an older state from one of them.
+kittywatch_untouched() {
+  kw_found=$(git rev-list -n 1 --full-history --parents "$kw_last...HEAD" -- kitty-specs) || return 1
+  [ -n "$kw_found" ] || return 0
+  kw_found=$(git rev-list -n 1 --full-history --no-merges "$kw_last...HEAD" -- kitty-specs) && [ -z "$kw_found" ] &&
+    git diff-tree --quiet "$kw_last" HEAD -- kitty-specs
+}
+kittywatch_hook "$@" || :
 # <<< kittywatch <<<

@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from kittywatch.by_hand import ByHand, tell_by_hand
 from kittywatch.derive.book import Telling
 from kittywatch.errors import KittywatchError
 from kittywatch.events import Event, InvalidEventError, Payload, random_id
 from kittywatch.stamp import Draft, Stamp, drafts, envelopes
-from kittywatch.store import clock, outbox, projects
+from kittywatch.store import clock, outbox, projects, recipients
 from kittywatch.store.ledger import Ledger
 from kittywatch.store.store import Store
 
@@ -45,21 +47,28 @@ class Unit:
         if not made:
             return []
         last = clock.ticks(self.connection, len(made), at_least=emitter.store.least_tick)
-        sourced = envelopes(made, emitter.stamp, last - len(made) + 1, self.correlation_id)
-        outbox.append(self.connection, self.project, sourced)
+        stamp, recipient = emitter.stamp, recipients.present(self.connection)
+        if recipient is not None:
+            stamp = replace(stamp, team_slug=recipient.team)
+        sourced = envelopes(made, stamp, last - len(made) + 1, self.correlation_id)
+        outbox.append(self.connection, self.project, sourced, recipient=recipient.key if recipient else None)
         events = [event for event, _ in sourced]
         self.events += events
         return events
 
 
 class EventEmitter(ByHand):
-    """Emits for one checkout of one project. `place` is the repository's common directory, `warn` says what failed."""
+    """Emits for one checkout of one project. `place` is the repository's common directory, `warn` says what failed.
+
+    `on_told` is called after each transaction that told something; it must come back at once and not raise.
+    """
 
     def __init__(self, store: Store, stamp: Stamp, *, place: str, warn: Callable[[str], None]) -> None:
         self.store = store
         self.stamp = stamp
         self.place = place
         self.warn = warn
+        self.on_told: Callable[[], None] = _nobody_listens
 
     def emit(
         self, payload: Payload, aggregate_id: str, aggregate_type: str, *, causation_id: str | None = None
@@ -85,7 +94,15 @@ class EventEmitter(ByHand):
 
     def transact(self, work: Callable[[Unit], Result]) -> Result:
         """Decide and tell in one transaction; raises StoreError, after which nothing of it has happened."""
-        return self.store.transact(lambda connection: work(Unit(connection, self)))
+
+        def deciding(connection: sqlite3.Connection) -> tuple[Result, bool]:
+            unit = Unit(connection, self)
+            return work(unit), bool(unit.events)
+
+        result, told = self.store.transact(deciding)
+        if told:
+            self.on_told()
+        return result
 
     def rehearse(self, work: Callable[[Unit], Result]) -> Result:
         """The same on a copy in memory: what would be told, without telling it."""
@@ -107,3 +124,7 @@ class EventEmitter(ByHand):
             return default if row is None else work(connection, row)
 
         return self.store.read(reading)
+
+
+def _nobody_listens() -> None:
+    pass

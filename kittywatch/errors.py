@@ -8,6 +8,10 @@
     ├── StoreError              the files under $SPEC_KITTY_HOME
     │   ├── StoreBusyError      another process has held the database too long
     │   └── StoreCorruptError   the database cannot be read as it is
+    ├── SyncError               delivery to a server
+    │   ├── AuthenticationError no login, or one that the server doesn't take; exit code 4
+    │   ├── UnreachableError    the server doesn't answer, or not now: later may do; `wait` says how much later
+    │   └── ServerError         the server answers, but not as the protocol says
     └── HubError                the hub; these are in hub.errors
         ├── ConfigurationError  the operator's: an option, a file, a database that cannot be used
         ├── MissingExtraError   the operator's: the extra `hub` is not installed
@@ -81,3 +85,29 @@ class StoreCorruptError(StoreError):
 
     def __init__(self, path: Path) -> None:
         super().__init__(f"{path} is damaged", remedy="run `kittywatch doctor`")
+
+
+class SyncError(KittywatchError):
+    """Delivery to a server failed; nothing that waits is lost."""
+
+
+class AuthenticationError(SyncError):
+    """There is no login, or the server doesn't take it."""
+
+    remedy = "run `kittywatch auth login`"
+
+
+class UnreachableError(SyncError):
+    """The server doesn't answer, or is busy; `wait` is the seconds that it asks to be left alone, if it does."""
+
+    remedy = "check the network and the server's address; what waits is kept, and the next try delivers it"
+
+    def __init__(self, message: str, *, wait: float | None = None, remedy: str | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.wait = wait
+
+
+class ServerError(SyncError):
+    """The server answers, but not as the protocol says."""
+
+    remedy = "check that the address is a kittywatch or spec-kitty server's, and that nothing stands in between"

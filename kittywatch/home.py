@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
 from msgspec import Struct
+
+from kittywatch.digests import sha256
 
 DEFAULT_MAX_QUEUE = 10_000
 DEFAULT_INTERVAL_SECONDS = 300.0
@@ -21,13 +22,21 @@ def home() -> Path:
 def node_id() -> str:
     """This machine and user: the first 12 hex digits of SHA-256 of `hostname:username`."""
     import getpass
-    import socket
 
     try:
         user = getpass.getuser()
     except (OSError, KeyError, ImportError):
         user = str(os.getuid()) if hasattr(os, "getuid") else "user"
-    return hashlib.sha256(f"{socket.gethostname()}:{user}".encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    return sha256(f"{_hostname()}:{user}".encode("utf-8", "surrogateescape")).hexdigest()[:12]
+
+
+def _hostname() -> str:
+    """As socket.gethostname, whose module takes longer to load than the system call."""
+    if hasattr(os, "uname"):
+        return os.uname().nodename
+    import socket
+
+    return socket.gethostname()
 
 
 class SyncSettings(Struct, frozen=True):

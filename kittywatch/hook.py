@@ -5,6 +5,7 @@ Never fails and never speaks on stdout: a hook that fails makes `git checkout` f
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -21,14 +22,18 @@ def run(name: str, arguments: Sequence[str]) -> None:
         print(f"kittywatch: {text}", file=sys.stderr)
 
     try:
+        from kittywatch.observe.git import Git
         from kittywatch.observe.observation import observe
         from kittywatch.project import Project
 
         if name == "post-checkout" and len(arguments) > 2 and arguments[2] == "0":
             return  # files came back from the index: no commit, and so nothing for a hook
-        project = Project.find(Path.cwd(), warn, wait_seconds=WAIT_SECONDS)
+        project = Project.at(Git.of_hook(Path.cwd()), warn, wait_seconds=WAIT_SECONDS)
         try:
             observe(project, f"hook:{name}", worktree=False, hook=name)
+            from kittywatch.sync.flusher import hand_over
+
+            hand_over(project)
         finally:
             project.store.close()
     except KittywatchError as error:
@@ -38,8 +43,14 @@ def run(name: str, arguments: Sequence[str]) -> None:
 
 
 def main() -> None:
-    if os.environ.get("KITTYWATCH") != "0" and len(sys.argv) > 1:
-        run(sys.argv[1], sys.argv[2:])
+    """What the stub calls, in a process of its own that git waits for: every millisecond is somebody's commit."""
+    if os.environ.get("KITTYWATCH") == "0" or len(sys.argv) < 2:
+        return
+    gc.disable()  # there is no time for garbage to pile up
+    sys.modules.setdefault("typing_extensions", None)  # type: ignore[arg-type]  # msgspec would load it, and does without
+    run(sys.argv[1], sys.argv[2:])
+    sys.stderr.flush()
+    os._exit(0)  # the kernel takes back the rest faster than the interpreter
 
 
 if __name__ == "__main__":

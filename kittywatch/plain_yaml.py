@@ -1,26 +1,23 @@
 """YAML as data and nothing else, for frontmatter and configuration.
 
-PyYAML's C parser reads it; what its loaders would do beyond mappings, lists and text is refused: tags, anchors and
-aliases, because nothing here needs them and each is a way to make a reader do more than read. All scalars stay text:
-a lane named `no` is the text `no`. Of a key that is there twice the last one counts, as in every YAML loader in use.
+What YAML's loaders would do beyond mappings, lists and text is refused: tags, anchors and aliases, because nothing
+here needs them and each is a way to make a reader do more than read. All scalars stay text: a lane named `no` is the
+text `no`. Of a key that is there twice the last one counts, as in every YAML loader in use.
+
+PyYAML's parser decides what a text says. To load it takes a hook longer than git takes for the whole commit, so the
+few forms of line that nearly all frontmatter consists of are read here; a text with any other line is read by PyYAML
+from its beginning. A test holds the two equal.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from typing import Any, TypeAlias
-
-import yaml
-from msgspec import Struct
+from typing import TypeAlias
 
 Value: TypeAlias = "str | list[Value] | dict[str, Value] | None"
 
-_NULL = frozenset({"", "~", "null", "Null", "NULL"})
-_PARSER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_MAX_DEPTH = 64
-# A line of tabs is no YAML, and nobody sees it. From the start of a run only: else a long one takes quadratic time.
-_TRAILING_SPACE = re.compile(r"(?<![ \t])[ \t]++$", re.MULTILINE)
+NULL = frozenset({"", "~", "null", "Null", "NULL"})  # as plain scalars
+_LONGEST_KEY = 128  # YAML ends a key without quotes at 1,024
+_DEEPEST = 8
 
 
 class PlainYamlError(ValueError):
@@ -34,115 +31,109 @@ class PlainYamlError(ValueError):
 
 def read_mapping(text: str) -> tuple[dict[str, Value], dict[str, int]]:
     """The text's mapping, and the line of each of its keys; raises PlainYamlError."""
-    lines: dict[str, int] = {}
+    found = read_simple(text)
+    if found is not None:
+        return found
+    from kittywatch.yaml_events import read_whole  # see above
+
+    return read_whole(text)
+
+
+def read_simple(text: str) -> tuple[dict[str, Value], dict[str, int]] | None:
+    """The same where every line is of a simple form, None where one is not."""
+    numbers: dict[str, int] = {}
     try:
-        events = iter(yaml.parse(_TRAILING_SPACE.sub("", text), Loader=_PARSER))
-        for event in events:
-            if isinstance(event, yaml.MappingStartEvent):
-                _check(event)
-                return _pairs(events, 1, lines), lines
-            if isinstance(event, yaml.NodeEvent):
-                break
-    except yaml.reader.ReaderError as error:
-        # libyaml counts bytes, Python's parser characters; the line is the same as long as a byte is cut off at most.
-        before = text.encode()[: error.position] if error.encoding == "?" else text[: error.position].encode()
-        raise PlainYamlError(before.count(b"\n") + 1, f"it cannot be read: {error.reason}") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-        problem = getattr(error, "problem", None) or "it is not YAML"
-        raise PlainYamlError(mark.line + 1 if mark else 1, f"it cannot be read: {problem}") from None
-    raise PlainYamlError(1, "it has no fields")
+        lines = _Lines(text)
+        pairs = lines.mapping(0, 0, numbers)
+    except _NotSimpleError:
+        return None
+    return (pairs, numbers) if pairs and lines.at_end else None
 
 
-class Spot(Struct, frozen=True):
-    """Where a value stands in a text, as offsets: `text[start:end]` is how it is written.
-
-    `style` is what it begins with: a quote, `|` or `>`, `[` or `-` for a list, `{` for a mapping, empty for plain.
-    """
-
-    start: int
-    end: int
-    style: str
-    items: tuple[Spot, ...] = ()
+class _NotSimpleError(Exception):
+    """A line of another form, or in another place, than this module reads."""
 
 
-class Places(Struct, frozen=True):
-    """Where the values of a mapping stand, by key, and where the mapping itself begins; `flow` says `{…}`."""
+class _Lines:
+    """Goes through the lines of a text; comments and empty lines are left out."""
 
-    start: int
-    flow: bool
-    values: dict[str, Spot]
+    def __init__(self, text: str) -> None:
+        self._left = [
+            (number, len(line) - len(line.lstrip(" ")), line.strip(" "))
+            for number, line in enumerate(text.split("\n"), start=1)
+            if (bare := line.strip(" ")) and bare[0] != "#"
+        ]
+        self._left.reverse()
+        if not all(line.isprintable() for _, _, line in self._left):
+            raise _NotSimpleError
 
+    @property
+    def at_end(self) -> bool:
+        return not self._left
 
-def locate(text: str) -> Places:
-    """Where the values of a text that `read_mapping` can read stand; of a key that is there twice, the last."""
-    blanked = _TRAILING_SPACE.sub(lambda space: " " * len(space[0]), text)
-    try:
-        events: Iterator[Any] = iter(yaml.parse(blanked, Loader=_PARSER))
-        top: Any = next(event for event in events if isinstance(event, yaml.MappingStartEvent))
-        values: dict[str, Spot] = {}
-        for event in events:
-            if isinstance(event, yaml.MappingEndEvent):
-                break
-            _spot(event, events)
-            values[str(getattr(event, "value", ""))] = _spot(next(events), events)
-    except (yaml.YAMLError, StopIteration, RecursionError) as error:
-        raise PlainYamlError(1, "its fields cannot be located") from error
-    return Places(top.start_mark.index, bool(top.flow_style), values)
+    def mapping(self, indent: int, depth: int, numbers: dict[str, int] | None = None) -> dict[str, Value]:
+        """The pairs that begin at an indent, up to a line further left."""
+        pairs: dict[str, Value] = {}
+        while self._left and self._left[-1][1] >= indent:
+            number, at, line = self._left.pop()
+            key, colon, rest = line.partition(":")
+            if at != indent or not colon or not _is_key(key) or (rest and rest[0] != " "):
+                raise _NotSimpleError
+            if numbers is not None:
+                numbers[key] = number
+            pairs[key] = _scalar(rest.lstrip(" ")) if rest else self._below(indent, depth)
+        return pairs
 
+    def _below(self, indent: int, depth: int) -> Value:
+        """What the lines below a key without a value are to it."""
+        if depth == _DEEPEST:
+            raise _NotSimpleError
+        if not self._left:
+            return None
+        _, at, line = self._left[-1]
+        if line.startswith("- ") and at >= indent:
+            return self._sequence(at, depth + 1)
+        return self.mapping(at, depth + 1) if at > indent else None
 
-def _spot(event: Any, events: Iterator[Any]) -> Spot:
-    start, end = event.start_mark.index, event.end_mark.index
-    if isinstance(event, yaml.ScalarEvent):
-        return Spot(start, end, event.style or "")
-    items: list[Spot] = []
-    closing: Any = yaml.SequenceEndEvent if isinstance(event, yaml.SequenceStartEvent) else yaml.MappingEndEvent
-    for item in events:
-        if isinstance(item, closing):
-            end = item.end_mark.index if event.flow_style else max([start, *(one.end for one in items)])
-            break
-        items.append(_spot(item, events))
-    if closing is yaml.MappingEndEvent:
-        return Spot(start, end, "{")
-    return Spot(start, end, "[" if event.flow_style else "-", tuple(items))
-
-
-def _pairs(events: Iterator[Any], depth: int, lines: dict[str, int] | None = None) -> dict[str, Value]:
-    pairs: dict[str, Value] = {}
-    for event in events:
-        if isinstance(event, yaml.MappingEndEvent):
-            return pairs
-        key = _value(event, events, depth)
-        if not isinstance(key, str):
-            key = event.value if key is None else str(key)  # as a key, null is a word
-        if lines is not None:
-            lines[key] = event.start_mark.line + 1
-        pairs[key] = _value(next(events), events, depth)
-    return pairs
-
-
-def _value(event: Any, events: Iterator[Any], depth: int) -> Value:
-    _check(event)
-    if depth > _MAX_DEPTH:
-        raise PlainYamlError(event.start_mark.line + 1, "it is nested too deeply")
-    if isinstance(event, yaml.ScalarEvent):
-        plain = not event.style  # None in Python, empty in C
-        return None if plain and event.value in _NULL else str(event.value)
-    if isinstance(event, yaml.MappingStartEvent):
-        return _pairs(events, depth + 1)
-    items: list[Value] = []
-    for item in events:
-        if isinstance(item, yaml.SequenceEndEvent):
-            break
-        items.append(_value(item, events, depth + 1))
-    return items
+    def _sequence(self, indent: int, depth: int) -> list[Value]:
+        items: list[Value] = []
+        while self._left and self._left[-1][1] == indent and self._left[-1][2].startswith("- "):
+            number, _, line = self._left.pop()
+            item = line[2:].lstrip(" ")
+            key, colon, rest = item.partition(":")
+            if colon and _is_key(key) and (not rest or rest[0] == " "):
+                inner = indent + len(line) - len(item)
+                self._left.append((number, inner, item))
+                items.append(self.mapping(inner, depth + 1))
+            else:
+                items.append(_scalar(item))
+        return items
 
 
-def _check(event: Any) -> None:
-    for what, found in (
-        ("an alias", isinstance(event, yaml.AliasEvent)),
-        ("an anchor", getattr(event, "anchor", None) is not None),
-        ("a tag", getattr(event, "tag", None) is not None),
-    ):
-        if found:
-            raise PlainYamlError(event.start_mark.line + 1, f"it has {what}, which is not allowed here")
+def _is_key(text: str) -> bool:
+    word = text.replace("_", "").replace("-", "")
+    return word.isalnum() and text.isascii() and text[0] != "-" and len(text) <= _LONGEST_KEY
+
+
+def _scalar(text: str) -> Value:
+    first, inner = text[:1], text[1:-1]
+    if first in ('"', "'"):
+        if len(text) < 2 or text[-1] != first or first in inner or (first == '"' and "\\" in inner):
+            raise _NotSimpleError
+        return inner
+    if first == "[":
+        if text[-1] != "]":
+            raise _NotSimpleError
+        return [_word(part.strip(" ")) for part in inner.split(",")] if inner.strip(" ") else []
+    if not (first.isalnum() or first in ("_", "/", ".", "(", "~")) or ": " in text or " #" in text or text[-1] == ":":
+        raise _NotSimpleError
+    return None if text in NULL else text
+
+
+def _word(text: str) -> Value:
+    """An item of a list in brackets."""
+    quoted = len(text) > 1 and text[0] in ('"', "'") and text[-1] == text[0]
+    word = text[1:-1] if quoted else text
+    if not _is_key(word):
+        raise _NotSimpleError
+    return None if word in NULL and not quoted else word

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from kittywatch.digests import sha256
 from kittywatch.emitter import EventEmitter
 from kittywatch.errors import StoreError
 from kittywatch.home import home, node_id
@@ -24,22 +23,29 @@ from kittywatch.workpackages.lanes import DEFAULT_ALIASES, LANES, LaneNames
 Warn = Callable[[str], None]
 
 
-@dataclass
 class Project:
-    """One checkout of a project, ready to be observed."""
+    """One checkout of a project, ready to be observed.
 
-    git: Git
-    store: Store
-    warn: Warn
-    writes: bool = True
-    restores: bool = False
+    With `writes` off no identity is made; with `restores` on its file is written also on a branch that lacks it.
+    """
+
+    def __init__(self, git: Git, store: Store, warn: Warn, *, writes: bool = True) -> None:
+        self.git = git
+        self.store = store
+        self.warn = warn
+        self.writes = writes
+        self.restores = False
 
     @classmethod
-    def find(cls, start: Path, warn: Warn, *, writes: bool = True, wait_seconds: float = WAIT_SECONDS) -> Project:
+    def find(cls, start: Path, warn: Warn, *, writes: bool = True) -> Project:
         """The project around a directory; raises ProjectError. With `writes` off no identity is made."""
-        git = Git.find(start)
+        return cls.at(Git.find(start), warn, writes=writes)
+
+    @classmethod
+    def at(cls, git: Git, warn: Warn, *, writes: bool = True, wait_seconds: float = WAIT_SECONDS) -> Project:
+        """The project of a checkout, with the store of this machine's user."""
         store = Store(home(), node_id=node_id(), warn=warn, wait_seconds=wait_seconds)
-        return cls(git, store, warn, writes)
+        return cls(git, store, warn, writes=writes)
 
     @cached_property
     def identity(self) -> ProjectIdentity:
@@ -77,7 +83,7 @@ class Project:
     @cached_property
     def emitter(self) -> EventEmitter:
         node = self.store.node_id
-        checkout = hashlib.sha256(f"{node}:{self.git.directory}".encode("utf-8", "surrogateescape")).hexdigest()
+        checkout = sha256(f"{node}:{self.git.directory}".encode("utf-8", "surrogateescape")).hexdigest()
         stamp = Stamp(
             project_uuid=self.identity.project_uuid,
             project_slug=self.identity.project_slug,

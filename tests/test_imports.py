@@ -66,7 +66,7 @@ NEVER: dict[str, tuple[set[str], set[str]]] = {
     "sync": ({"api", "cli", "derive", "hub", "observe"}, {"sqlite3", "git"}),
     "errors": (_EDGES | {"derive", "events", "workpackages"}, {"sqlite3"} | _PROCESSES | _NETWORK),
     "project": ({"api", "cli", "hub"}, {"sqlite3"} | _NETWORK | _PROCESSES),
-    "api": ({"cli", "hub", "sync"}, {"sqlite3"} | _NETWORK | _PROCESSES),
+    "api": ({"cli", "hub"}, {"sqlite3"} | _NETWORK | _PROCESSES),
 }
 # The only modules that may import something.
 ONLY: dict[str, set[str]] = {
@@ -76,6 +76,7 @@ ONLY: dict[str, set[str]] = {
     "rich": {"cli"},
     "watchdog": {"observe"},
     "ruamel": {"sync/identity.py", "workpackages"},
+    "httpx": {"sync/http.py"},
 }
 
 
@@ -198,8 +199,14 @@ def test_the_package_alone_loads_nothing_of_it(project: Path) -> None:
         "from kittywatch.observe.observation import observe\n"
         "from kittywatch.project import Project\n"
         "observe(Project.find(Path.cwd(), print), 'post-commit', worktree=False, hook='post-commit')",
+        "from pathlib import Path\n"
+        "from kittywatch.project import Project\n"
+        "from kittywatch.sync.flusher import hand_over\n"
+        "project = Project.find(Path.cwd(), print)\n"
+        "assert project.emitter.emit_wp_status_changed('WP01', 'planned', 'doing', feature_slug='001-login')\n"
+        "assert not hand_over(project)",
     ],
-    ids=["emission", "observation"],
+    ids=["emission", "observation", "hand-over"],
 )
 def test_an_emission_loads_only_what_it_needs(project: Path, program: str) -> None:
     loaded = _loaded(program, project)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kittywatch.plain_yaml import PlainYamlError, read_mapping
+from kittywatch.plain_yaml import PlainYamlError, read_mapping, read_simple
+from kittywatch.yaml_events import read_whole
 
 
 def test_scalars_stay_text() -> None:
@@ -119,3 +120,123 @@ def test_any_text_gives_fields_or_an_error(text: str) -> None:
 def test_plain_fields_are_read_as_written(fields: dict[str, str]) -> None:
     text = "".join(f'{key}: "{value}"\n' for key, value in fields.items())
     assert read_mapping(text) == (fields, {key: line for line, key in enumerate(fields, start=1)})
+
+
+# Pieces of which nearly simple texts are made: what the quick reader takes, and what only looks like it.
+_INDENTS = st.sampled_from(["", "", "", "  ", "  ", "    ", " ", "      "])
+_KEYS = st.sampled_from(
+    ["a", "b", "lane", "work_package_id", "a-b", "1", "null", "~", "-a", "a b", '"a"', "é", "a" * 129]
+)
+_SCALARS = st.sampled_from(
+    [
+        *(
+            "",
+            "x",
+            "planned",
+            '"for review"',
+            "'it'",
+            "'it''s'",
+            '"a\\tb"',
+            "null",
+            "~",
+            "~x",
+            "no",
+            "1",
+            "2026-01-01T10:00:00Z",
+        ),
+        *(
+            "a: b",
+            "a:",
+            "a #b",
+            "a#b",
+            "# c",
+            "[]",
+            "[ ]",
+            "[WP01]",
+            "[WP01, 'WP02', \"x\"]",
+            "[null, 'null']",
+            "[a b]",
+        ),
+        *(
+            "[a,]",
+            "[[a]]",
+            "[a",
+            "{}",
+            "{a: b}",
+            "|",
+            ">-",
+            "&a",
+            "*a",
+            "!t",
+            "@a",
+            "`a`",
+            "%a",
+            "- a",
+            "-",
+            "-a",
+            "?",
+            "? a",
+        ),
+        *(
+            ".5",
+            "...",
+            "/a/b",
+            "(a)",
+            "a\u00a0b",
+            "a\u2028b",
+            "a\x85b",
+            "\ufeffa",
+            "ä ö",
+            "a\tb",
+            "http://x/y",
+            '"a" b',
+            '"',
+            "''",
+        ),
+        *("a  b", "a, b", "a]", "a}", "a & b", "x" * 2000),
+    ]
+)
+_LINES = st.one_of(
+    st.tuples(
+        _INDENTS,
+        _KEYS,
+        st.just(":"),
+        st.sampled_from(["", " ", "  "]),
+        _SCALARS,
+        st.sampled_from(["", "", "", " ", " # c"]),
+    ),
+    st.tuples(_INDENTS, st.sampled_from(["- ", "-  ", "- a: ", "- a:", "-"]), _SCALARS),
+    st.tuples(_INDENTS, st.sampled_from(["", "# c", "---", "...", "--- a: b", "x", "%YAML 1.1"])),
+).map("".join)
+
+
+@given(st.lists(_LINES, max_size=8).map("\n".join))
+@settings(max_examples=1500)
+def test_the_quick_reader_says_what_the_library_says(text: str) -> None:
+    found = read_simple(text)
+    if found is not None:
+        assert found == read_whole(text)
+
+
+def test_usual_frontmatter_needs_no_library() -> None:
+    text = """
+work_package_id: "WP01"
+title: 'Log in: first'
+subtasks:
+- T001
+- "T002"
+dependencies: [WP02, "WP03"]
+# who
+agent:
+phase: Phase 1 - Basics
+
+history:
+  - timestamp: 2026-01-01T10:00:00Z
+    lane: planned
+  - timestamp: "2026-01-02T10:00:00Z"
+    lane: doing
+"""
+    found = read_simple(text)
+    assert found is not None
+    assert found == read_whole(text)
+    assert found[1]["agent"] == 9

@@ -19,7 +19,7 @@ import click
 
 from kittywatch import __version__
 from kittywatch.cli.output import Output, plain
-from kittywatch.errors import KittywatchError
+from kittywatch.errors import AuthenticationError, KittywatchError
 from kittywatch.home import home
 
 DONE, FAILED, USAGE, BUG, AUTHENTICATION, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -50,7 +50,7 @@ def run(command: click.Command, arguments: list[str], **options: Any) -> int:
         output.error(str(error), error.remedy)
         if output.verbose:
             click.echo("".join(f"{plain(line)}\n" for line in traceback.format_exc().splitlines()), err=True, nl=False)
-        return FAILED
+        return AUTHENTICATION if isinstance(error, AuthenticationError) else FAILED
     except Exception:
         return _bug(arguments)
     return result if isinstance(result, int) else DONE

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import os
 from pathlib import Path
 
 import click
 
 from kittywatch.cli.output import Output
-from kittywatch.errors import StoreError
-from kittywatch.home import sync_settings
+from kittywatch.errors import KittywatchError, StoreError
+from kittywatch.home import home, node_id, sync_settings
 from kittywatch.project import Project
+from kittywatch.store import delivery
 from kittywatch.store.outbox import queue_length
+from kittywatch.store.store import Store
 
 
 def open_project(ctx: click.Context, *, writes: bool = True, restores: bool = False) -> Project:
@@ -24,21 +29,55 @@ def open_project(ctx: click.Context, *, writes: bool = True, restores: bool = Fa
     ctx.call_on_close(project.store.close)
     if writes:
         _ = project.identity
-    warn_of_queue(project, output)
+    warn_of_queue(project.store, output)
     return project
 
 
-def warn_of_queue(project: Project, output: Output) -> None:
+def open_store(ctx: click.Context) -> Store:
+    """This user's store, for what is about all projects."""
+    output: Output = ctx.obj
+    store = Store(home(), node_id=node_id(), warn=output.warn)
+    ctx.call_on_close(store.close)
+    return store
+
+
+def project_here(output: Output) -> Project | None:
+    """The project around the current directory, as it is; None where there is none."""
+    try:
+        return Project.find(Path.cwd(), output.warn, writes=False)
+    except (KittywatchError, OSError):
+        return None
+
+
+def deliver_afterwards(ctx: click.Context) -> None:
+    """When the command is through, leave what it told to the flusher; say once how to log in, where nobody is."""
+    ctx.call_on_close(functools.partial(_deliver, ctx.obj))
+
+
+def _deliver(output: Output) -> None:
+    from kittywatch.sync.flusher import hand_over
+    from kittywatch.sync.status import HINT
+
+    project = project_here(output)
+    if project is None or not project.store.exists or os.environ.get("KITTYWATCH") == "0":
+        return
+    with contextlib.closing(project.store), contextlib.suppress(StoreError):
+        hand_over(project)
+        if not output.quiet and project.store.transact(delivery.hint_is_due):
+            output.say(HINT)
+
+
+def warn_of_queue(store: Store, output: Output) -> None:
     """Say that more waits than is set; nothing is ever dropped for it."""
-    if not project.store.exists:
+    if not store.exists:
         return
     try:
-        waiting = project.store.read(queue_length)
+        waiting = store.read(queue_length)
     except StoreError:
         return  # the command itself meets it, and says so
-    limit = sync_settings(project.store.directory).max_queue_size
+    limit = sync_settings(store.directory).max_queue_size
     if waiting > limit:
         output.warn(
-            f"{waiting} events wait in {project.store.path}, more than max_queue_size ({limit}); "
+            f"{waiting} events wait in {store.path}, more than max_queue_size ({limit}); "
             "none is dropped. Deliver them with `kittywatch sync now`"
         )

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import click
 
-from kittywatch.cli.context import open_project
+from kittywatch.cli.context import deliver_afterwards, open_project
 from kittywatch.cli.lines import event_line
 from kittywatch.cli.output import Output
 from kittywatch.cli.taken_in import say_baseline
@@ -20,8 +20,10 @@ from kittywatch.observe.replay import Replay, Scope
 
 
 @click.group()
-def emit() -> None:
+@click.pass_context
+def emit(ctx: click.Context) -> None:
     """Tell what is there: a branch's history, or the worktree as it is."""
+    deliver_afterwards(ctx)
 
 
 class Moment(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only

@@ -23,6 +23,8 @@ COMMANDS = {
     "emit": "kittywatch.cli.emit:emit",
     "log": "kittywatch.cli.log:log",
     "queue": "kittywatch.cli.queue:queue",
+    "sync": "kittywatch.cli.sync:sync",
+    "auth": "kittywatch.cli.auth:auth",
     "implement": "kittywatch.cli.workflow:implement",
     "merge": "kittywatch.cli.workflow:merge",
     "accept": "kittywatch.cli.workflow:accept",

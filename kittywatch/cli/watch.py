@@ -10,7 +10,8 @@ from types import FrameType
 
 import click
 
-from kittywatch.cli.context import open_project
+from kittywatch.cli.connection import LiveConnection
+from kittywatch.cli.context import deliver_afterwards, open_project
 from kittywatch.cli.lines import event_line
 from kittywatch.cli.output import Output
 from kittywatch.cli.taken_in import say_baseline
@@ -28,9 +29,10 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
 @click.option("--poll", is_flag=True, help="Look every second instead of waiting for events of the file system.")
 @click.pass_context
 def watch(ctx: click.Context, as_json: bool, once: bool, poll: bool) -> None:
-    """Observe every worktree of the project, and print each event as it is derived.
+    """Observe every worktree of the project, print each event as it is derived, and deliver it at once.
 
-    Runs until Ctrl-C. A line says when, which feature and work package, what happened, by whom, and where it was seen.
+    Runs until Ctrl-C. A line says when, which feature and work package, what happened, by whom, where it was seen, and
+    how the connection to the server stands: [Connected], [Reconnecting], [Offline], or [Offline - Batch Mode].
 
     \b
     Examples:
@@ -45,6 +47,7 @@ def watch(ctx: click.Context, as_json: bool, once: bool, poll: bool) -> None:
     project = open_project(ctx)
     printer = _Printer(project, output, as_json)
     if once:
+        deliver_afterwards(ctx)
         scan(project, printer)
         return
     _watch(project, output, printer, poll)
@@ -64,15 +67,22 @@ def _watch(project: Project, output: Output, printer: _Printer, poll: bool) -> N
     with alone(project.git.common) as holder:
         if holder is not None:
             output.say(f"{holder} watches this project already; two watchers tell everything once all the same")
-        watcher = Watcher(project, printer.told, poll=poll)
+        connection = LiveConnection(project, output)
+        printer.connection = connection
+        watcher = Watcher(project, printer.told, poll=poll, at_home=connection.home_changed)
 
         def end(number: int, frame: FrameType | None) -> None:
             watcher.stop()
 
+        def ready() -> None:
+            output.say(f"watching; Ctrl-C ends it  {connection.label}")
+            connection.start()
+
         before = {number: signal.signal(number, end) for number in _SIGNALS}
         try:
-            watcher.run(lambda: output.say("watching; Ctrl-C ends it  [Offline]"))
+            watcher.run(ready)
         finally:
+            connection.stop()
             for number, handler in before.items():
                 signal.signal(number, handler)
     printer.end()
@@ -80,6 +90,8 @@ def _watch(project: Project, output: Output, printer: _Printer, poll: bool) -> N
 
 class _Printer:
     """Prints what was told in the project since it began, by whichever observer."""
+
+    connection: LiveConnection | None = None
 
     def __init__(self, project: Project, output: Output, as_json: bool) -> None:
         self._project = project
@@ -95,11 +107,17 @@ class _Printer:
         rows = self._project.emitter.read(
             lambda connection, row: outbox.logged(connection, row, after=self._last), default=nothing
         )
+        if rows and self.connection is not None:
+            self.connection.wake()
         for row in rows:
             self._last = row.sequence
-            self._output.data(row.data if self._as_json else f"{event_line(from_json(row.data))}  {row.seen_by}")
+            self._output.data(row.data if self._as_json else self._line(row))
         if rows:
             sys.stdout.flush()
+
+    def _line(self, row: outbox.LogRow) -> str:
+        status = "" if self.connection is None else f"  {self.connection.label}"
+        return f"{event_line(from_json(row.data))}  {row.seen_by}{status}"
 
     def end(self) -> None:
         self._output.say("stopped")

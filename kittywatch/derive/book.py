@@ -167,15 +167,18 @@ def undo(book: Book, snapshot: Snapshot, landed: Set[str], rules: Rules) -> list
     """Settle work packages that lost commits made here.
 
     Where the worktree still shows what the commits said, as after `reset --soft`, they have become edits: the view
-    goes back silently to where its commit stands in the log. Otherwise they were taken back, which is told.
+    goes back silently to where its commit stands in the log. So it does where the worktree shows an edit that was
+    told on top of them, and committed and taken back before anybody looked. Otherwise they were taken back, which is
+    told.
     """
     tellings: list[Telling] = []
     back: list[WorkPackage] = []
     for package in snapshot.packages:
         key = (package.feature, package.wp_id)
         known, now = book.known.get(key), shown(package)
-        kept = known is not None and book.worktree is not None and book.worktree.shows(key) == known.shown
-        if known is None or now is None or not kept:
+        shows = book.worktree.shows(key) if book.worktree is not None else None
+        edit = book.edits.get(key, known)
+        if known is None or edit is None or now is None or shows is None or shows not in (known.shown, edit.shown):
             back.append(package)
             continue
         book.edits.setdefault(key, known)

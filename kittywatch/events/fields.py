@@ -13,6 +13,8 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_origin, ge
 import msgspec
 from msgspec import Meta
 
+from kittywatch.patterns import pattern
+
 # \Z instead of $: Python's $ also matches before a trailing newline. The schema export writes it back as $.
 Ulid = Annotated[str, Meta(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")]
 WorkPackageId = Annotated[str, Meta(pattern=r"^WP[0-9]{2}\Z")]
@@ -27,7 +29,7 @@ DateTime = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 LaneName = Literal["planned", "doing", "for_review", "done"]
 
 # No leap seconds: neither datetime nor the field's library takes one.
-_RFC3339 = re.compile(
+_RFC3339 = pattern(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt]([01][0-9]|2[0-3])(:[0-5][0-9]){2}(\.[0-9]+)?"
     r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])\Z"
 )

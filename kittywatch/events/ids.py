@@ -8,12 +8,13 @@ tests; it stays off this path because importing it costs more than the whole emi
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+
+from kittywatch.digests import sha256
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = [high + low for high in ALPHABET for low in ALPHABET]
@@ -46,7 +47,7 @@ def content_id(
         "type": event_type,
     }
     moment = datetime.fromisoformat(timestamp.upper())  # RFC 3339 also writes t and z
-    return encode((moment - _EPOCH) // _MILLISECOND, hashlib.sha256(canonical_json(content)).digest())
+    return encode((moment - _EPOCH) // _MILLISECOND, sha256(canonical_json(content)).digest())
 
 
 def random_id() -> str:

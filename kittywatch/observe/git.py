@@ -9,18 +9,17 @@ directory would read the wrong repository.
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
 
 from msgspec import Struct
 
 from kittywatch.errors import GitError, NotAProjectError, ProjectError
+from kittywatch.observe.objects import Objects
+from kittywatch.patterns import pattern
 from kittywatch.workpackages.layout import SPECS
-from kittywatch.workpackages.reader import MAX_BYTES
 
 # What `git rev-parse --local-env-vars` lists, and what else turns a command towards other objects or formats.
 LOCAL_VARIABLES = frozenset(
@@ -55,8 +54,7 @@ _QUIET = {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "LANGUAGE": "C", "GIT_TERMIN
 _CONFIG = ("-c", "log.showSignature=false", "-c", "log.showRoot=true", "-c", "core.fsmonitor=false")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RAW = ("-z", "--raw", "--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all")
-_ID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
-_QUESTIONS = 500  # at once: more than a pipe holds would wait for answers that nobody reads yet
+_ID = pattern(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _FORMAT = "--format=tformat:%x01%H %P%x01%at %ct"
 
 
@@ -118,6 +116,29 @@ class Git:
             raise NotAProjectError(start)
         root, directory, common = done.stdout.decode("utf-8", "surrogateescape").splitlines()
         return cls(Path(root), Path(directory), Path(common))
+
+    @classmethod
+    def of_hook(cls, top: Path) -> Git:
+        """The repository whose hook runs in a worktree's top; where its files are not plain, git is asked."""
+        if "GIT_WORK_TREE" in os.environ or "GIT_COMMON_DIR" in os.environ:
+            return cls.find(top)
+        own = top / ".git"
+        try:
+            if own.is_dir():
+                common = directory = Path(os.path.realpath(own))
+                plain = not (directory / "commondir").exists()
+            else:
+                stated = os.fsdecode(own.read_bytes()).removesuffix("\n")
+                directory = Path(os.path.realpath(top / stated.removeprefix("gitdir: ")))
+                common = Path(os.path.realpath(directory / os.fsdecode((directory / "commondir").read_bytes()).strip()))
+                plain = stated.startswith("gitdir: ")
+            plain = plain and (directory / "HEAD").exists() and (common / "objects").is_dir()
+        except OSError:
+            return cls.find(top)
+        named = os.environ.get("GIT_DIR")
+        if not plain or (named is not None and os.path.realpath(top / named) != str(directory)):
+            return cls.find(top)
+        return cls(Path(os.path.realpath(top)), directory, common)
 
     @property
     def main_root(self) -> Path:
@@ -290,74 +311,27 @@ class Git:
             raise GitError(command[0], _last_line(done.stderr))
         return done.stdout
 
-    def blobs(self) -> Blobs:
-        """A reader of blobs; close it."""
-        return Blobs(self.root, self._environment)
+    def objects(self) -> Objects:
+        """A reader of objects; close it."""
+        return Objects(self._serve)
 
-    def _try(self, *command: str, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-        return _run(command, self.root, self._environment, data)
-
-
-class Blobs:
-    """One `git cat-file --batch`, asked for a blob at a time."""
-
-    def __init__(self, root: Path, environment: dict[str, str]) -> None:
-        self._root = root
-        self._environment = environment
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def close(self) -> None:
-        """End the process; the next read starts another."""
-        process, self._process = self._process, None
-        if process is not None:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            process.stdin.close()
-            process.stdout.close()
-            process.wait()
-
-    def read(self, name: str) -> bytes | None:
-        """The blob that an id or `commit:path` names, cut after 1 MiB and a byte; None where there is none."""
-        return next(self.read_many([name]))
-
-    def read_many(self, names: Iterable[str]) -> Iterator[bytes | None]:
-        """The same for many, in their order; faster, because git needn't wait for each question."""
-        for asked in _chunks([name for name in names if "\n" not in name], _QUESTIONS):
-            process = self._process or self._start()
-            assert process.stdin is not None
-            assert process.stdout is not None
-            process.stdin.write("".join(f"{name}\n" for name in asked).encode("utf-8", "surrogateescape"))
-            process.stdin.flush()
-            for _ in asked:
-                yield _answer(process.stdout)
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        self._process = subprocess.Popen(
+    def _serve(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
             ["git", "cat-file", "--batch"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            cwd=self._root,
+            cwd=self.root,
             env=self._environment,
         )
-        return self._process
 
+    @property
+    def is_grafted(self) -> bool:
+        """Whether a commit's parents may be others than its object states."""
+        return (self.common / "shallow").exists() or (self.common / "info" / "grafts").exists()
 
-def _answer(out: IO[bytes]) -> bytes | None:
-    header = out.readline().split()
-    if len(header) != 3 or not header[2].isdigit():
-        return None
-    size = int(header[2])
-    data = out.read(min(size, MAX_BYTES + 1))
-    rest = size - len(data) + 1
-    while rest > 0 and (skipped := out.read(min(rest, MAX_BYTES))):
-        rest -= len(skipped)
-    return data if header[1] == b"blob" else None
-
-
-def _chunks(names: list[str], size: int) -> Iterator[list[str]]:
-    for start in range(0, len(names), size):
-        yield names[start : start + size]
+    def _try(self, *command: str, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+        return _run(command, self.root, self._environment, data)
 
 
 def clean_environment() -> dict[str, str]:

@@ -6,7 +6,6 @@ copied or loses its place to another file is compared by what counts before and 
 
 from __future__ import annotations
 
-import hashlib
 import posixpath
 from collections.abc import Collection, Iterable, Set
 from datetime import datetime
@@ -15,14 +14,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from kittywatch.derive.snapshot import BrokenContent, FeatureFacts, Key, Origin, Snapshot
+from kittywatch.digests import sha256
 from kittywatch.observe.git import Commit, File, Git
+from kittywatch.observe.stretch import commits_between, files_of
 from kittywatch.workpackages.features import Meta, dependencies_of, first_of_each, read_dependencies, read_meta
 from kittywatch.workpackages.lanes import Lane, LaneNames
 from kittywatch.workpackages.layout import SPECS, feature_of, place
 from kittywatch.workpackages.reader import Problem, WorkPackage, read_work_package
 
 _SYMLINK = "120000"
-_NAMED = 100  # features that are listed by their names; more of them with everything there is
+_NAMED = 100  # features whose trees are read one by one; more of them with everything there is
 _REMEMBERED = 50_000  # files; a long-running watcher starts over there
 
 
@@ -35,7 +36,7 @@ class Reader:
     def __init__(self, git: Git, names: LaneNames) -> None:
         self._git = git
         self._names = names
-        self._blobs = git.blobs()
+        self._objects = git.objects()
         self._tip: str | None = None
         self._files: dict[str, list[File]] = {}
         self._packages: dict[tuple[str, str], tuple[WorkPackage | Problem, str]] = {}
@@ -50,7 +51,7 @@ class Reader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._blobs.close()
+        self._objects.close()
 
     def files(self, commit: str | None, features: Set[str]) -> dict[str, list[File]]:
         """The files of some features in a commit; remembered for the commit that was asked for last."""
@@ -61,12 +62,23 @@ class Reader:
         missing = features - self._files.keys()
         if missing:
             self._files |= {feature: [] for feature in missing}
-            named = sorted(missing) if len(missing) <= _NAMED else []
-            for file in self._git.files(commit, *named):
-                feature = feature_of(file.path)
-                if feature in missing:
-                    self._files[feature].append(file)
+            self._files |= self._few_files(commit, missing) or self._many_files(commit, missing)
         return {feature: self._files[feature] for feature in features}
+
+    def _few_files(self, commit: str, features: Set[str]) -> dict[str, list[File]] | None:
+        return files_of(self._objects, commit, sorted(features)) if len(features) <= _NAMED else None
+
+    def _many_files(self, commit: str, features: Set[str]) -> dict[str, list[File]]:
+        files: dict[str, list[File]] = {}
+        for file in self._git.files(commit):
+            feature = feature_of(file.path)
+            if feature is not None and feature in features:
+                files.setdefault(feature, []).append(file)
+        return files
+
+    def commits_between(self, old: str, new: str) -> list[Commit] | None:
+        """A short stretch of linear history, None where there is none between two commits."""
+        return None if self._git.is_grafted else commits_between(self._objects, old, new)
 
     def package(self, file: File) -> tuple[WorkPackage | Problem, str]:
         """What a work package's file says, and the id of its content for errors."""
@@ -81,7 +93,7 @@ class Reader:
             if file.is_regular and file.blob not in self._provided and place(file.path) is not None
         }
         missing = [file for key, file in wanted.items() if key not in self._packages]
-        for file, data in zip(missing, self._blobs.read_many(file.blob for file in missing), strict=True):
+        for file, data in zip(missing, self._objects.read_many(file.blob for file in missing), strict=True):
             self._parse(file, data or b"")
 
     def _parse(self, file: File, data: bytes) -> tuple[WorkPackage | Problem, str]:
@@ -94,24 +106,24 @@ class Reader:
         self._provided[blob] = data
 
     def _data(self, blob: str) -> bytes | None:
-        return self._provided[blob] if blob in self._provided else self._blobs.read(blob)
+        return self._provided[blob] if blob in self._provided else self._objects.read(blob)
 
     def meta(self, file: File | None, feature: str) -> Meta:
         key = (feature, file.blob if file else "")
         if key not in self._metas:
-            self._metas[key] = read_meta(self._blobs.read(file.blob) if file else None, feature)
+            self._metas[key] = read_meta(self._objects.read(file.blob) if file else None, feature)
         return self._metas[key]
 
     def dependencies(self, file: File | None) -> dict[str, tuple[str, ...]]:
         if file is None:
             return {}
         if file.blob not in self._dependencies:
-            self._dependencies[file.blob] = read_dependencies(self._blobs.read(file.blob))
+            self._dependencies[file.blob] = read_dependencies(self._objects.read(file.blob))
         return self._dependencies[file.blob]
 
     def link_target(self, file: File) -> str | None:
         """The path that a symbolic link leads to, None where it leaves the project."""
-        target = (self._blobs.read(file.blob) or b"").decode("utf-8", "surrogateescape")
+        target = (self._objects.read(file.blob) or b"").decode("utf-8", "surrogateescape")
         path = posixpath.normpath(posixpath.join(posixpath.dirname(file.path), target))
         return None if target.startswith("/") or path.startswith("..") else path
 
@@ -252,7 +264,7 @@ def content_key(data: bytes) -> str:
     """
     text = data.replace(b"\r\n", b"\n")
     end = text.find(b"\n---", 3)
-    return hashlib.sha256(text[: end if end > 0 else len(text)]).hexdigest()[:32]
+    return sha256(text[: end if end > 0 else len(text)]).hexdigest()[:32]
 
 
 def broken_content(problem: Problem, content: str, packages: dict[str, WorkPackage]) -> BrokenContent:
@@ -261,7 +273,7 @@ def broken_content(problem: Problem, content: str, packages: dict[str, WorkPacka
     owner = next((one.wp_id for one in packages.values() if one.problem is problem), None)
     reason, duplicate, _ = problem.reason.partition(" is already the id of ")
     # Which file has the id doesn't matter: when that one goes and the next one takes its place, nothing is news.
-    key = hashlib.sha256(f"{problem.path}\0{reason}\0{'' if duplicate else content}".encode(errors="replace"))
+    key = sha256(f"{problem.path}\0{reason}\0{'' if duplicate else content}".encode(errors="replace"))
     return BrokenContent(
         problem, where.feature if where else "", owner or (where.wp_id if where else None), key.hexdigest()[:32]
     )

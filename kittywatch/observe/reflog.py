@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from msgspec import Struct
 
+from kittywatch.patterns import pattern
+
 # Every way in which git records that a commit came into being here. The rest moved HEAD to one that was there.
-_MADE = re.compile(
+_MADE = pattern(
     rb"commit\b|revert\b|am\b|cherry-pick(?!: fast-forward)"
     rb"|(?:rebase|pull)\b.*\((?:pick|squash|fixup|reword|edit|merge|continue|exec)\)"
     rb"|.*: Merge made by "
 )
-_MOVED = re.compile(rb"checkout: moving from (\S+) to (\S+)")
-_ARRIVED = re.compile(rb"(?:pull|clone|fetch)\b")
+_MOVED = pattern(rb"checkout: moving from (\S+) to (\S+)")
+_ARRIVED = pattern(rb"(?:pull|clone|fetch)\b")
 
 
 class Entry(Struct, frozen=True):

@@ -24,11 +24,11 @@ def check_staged(git: Git, names: LaneNames, environment: Mapping[str, str] = os
 
 
 def _check(git: Git, feature: str, names: LaneNames) -> Iterator[Problem]:
-    blobs = git.blobs()
+    objects = git.objects()
     try:
         files = {file.path: file for file in git.staged_files(feature) if file.is_regular and feature_of(file.path)}
-        data = dict(zip(files, blobs.read_many(file.blob for file in files.values()), strict=True))
+        data = dict(zip(files, objects.read_many(file.blob for file in files.values()), strict=True))
     finally:
-        blobs.close()
+        objects.close()
     packages = {path: content or b"" for path, content in data.items() if place(path)}
     yield from check_feature(packages, data.get(f"{SPECS}/{feature}/tasks.md"), names)

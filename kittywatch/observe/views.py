@@ -159,15 +159,16 @@ class Planner:
         plan = ViewPlan(ref, new)
         if old == new or new is None:
             return plan
-        if old is None or self.git.is_ancestor(old, new):
-            return self._continued(plan, old, new)
+        commits = self.reader.commits_between(old, new) if old is not None else None
+        if commits is not None or old is None or self.git.is_ancestor(old, new):
+            return self._continued(plan, old, new, commits)
         if not self.git.exists(old):
             return self._replaced(plan, new)
         return self._diverged(plan, old, new)
 
-    def _continued(self, plan: ViewPlan, old: str | None, new: str) -> ViewPlan:
-        """Each commit on the first-parent chain counts, oldest first (rule O4)."""
-        commits = list(self.git.history(new, since=old))
+    def _continued(self, plan: ViewPlan, old: str | None, new: str, commits: list[Commit] | None = None) -> ViewPlan:
+        """Each commit on the first-parent chain counts, oldest first (rule O4); None: git is asked for them."""
+        commits = list(self.git.history(new, since=old)) if commits is None else commits
         origins = self.origins(commit.id for commit in commits)
         elsewhere = [commit for commit, origin in origins.items() if origin == "elsewhere"]
         plan.horizons += elsewhere[-1:]

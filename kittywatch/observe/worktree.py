@@ -6,7 +6,6 @@ read no further than a work package may be long.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Iterable, Set
@@ -17,6 +16,7 @@ from msgspec.structs import replace
 
 from kittywatch.derive.edits import WorktreeLook
 from kittywatch.derive.snapshot import Key
+from kittywatch.digests import sha256
 from kittywatch.observe.git import File, Git
 from kittywatch.observe.history import Reader, Walk
 from kittywatch.workpackages.layout import SPECS, feature_of, place
@@ -97,7 +97,7 @@ class Worktree:
             if read is None:
                 removed.append(path)
                 continue
-            blob = f"worktree:{hashlib.sha256(read[0]).hexdigest()}"
+            blob = f"worktree:{sha256(read[0]).hexdigest()}"
             self._reader.provide(blob, read[0])
             changed.append(File(path, "100644", blob))
             written[path] = read[1]

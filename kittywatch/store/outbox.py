@@ -18,10 +18,12 @@ from kittywatch.events import Event, to_json
 
 _LOG = (
     "INSERT OR IGNORE INTO events"
-    " (event_id, project, event_type, feature, wp_id, lamport, data, source, told_at)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " (event_id, project, event_type, feature, wp_id, lamport, data, source, told_at, recipient)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_QUEUE = "INSERT OR IGNORE INTO queue (event_id, event_type, data, timestamp) VALUES (?, ?, ?, ?)"
+_QUEUE = (
+    "INSERT OR IGNORE INTO queue (event_id, event_type, data, timestamp, project, recipient) VALUES (?, ?, ?, ?, ?, ?)"
+)
 
 
 class LogRow(Struct, frozen=True):
@@ -42,25 +44,37 @@ class LogRow(Struct, frozen=True):
 
 
 class QueueRow(Struct, frozen=True):
-    """One event that waits; `retry_count` counts the times that a server refused it."""
+    """One event that waits; `retry_count` counts the times that a server refused it, `reason` says why the last time.
+
+    `died_at`, seconds since 1970, is set where it is a dead letter.
+    """
 
     key: int
     event_id: str
     event_type: str
     data: str
     retry_count: int
+    reason: str | None = None
+    died_at: float | None = None
 
 
-def append(connection: sqlite3.Connection, project: int, events: Iterable[tuple[Event, str]]) -> None:
-    """Put events with their sources (JSON) into the log and the queue."""
+def append(
+    connection: sqlite3.Connection,
+    project: int,
+    events: Iterable[tuple[Event, str]],
+    *,
+    recipient: int | None = None,
+) -> None:
+    """Put events with their sources (JSON) into the log and the queue, for a recipient."""
     now = time.time()
     log, queue = [], []
     for event, source in events:
         data, kind = to_json(event), type(event).__name__
         feature = getattr(event.payload, "feature_slug", None)
         wp_id = getattr(event.payload, "wp_id", None)
-        log.append((event.event_id, project, kind, feature, wp_id, event.lamport_clock, data, source, now))
-        queue.append((event.event_id, kind, data, int(datetime.fromisoformat(event.timestamp).timestamp())))
+        seconds = int(datetime.fromisoformat(event.timestamp).timestamp())
+        log.append((event.event_id, project, kind, feature, wp_id, event.lamport_clock, data, source, now, recipient))
+        queue.append((event.event_id, kind, data, seconds, project, recipient))
     connection.executemany(_LOG, log)
     connection.executemany(_QUEUE, queue)
 
@@ -81,16 +95,18 @@ def first_of_feature(connection: sqlite3.Connection, project: int, event_type: s
 
 
 def queue_length(connection: sqlite3.Connection) -> int:
-    """How many events wait."""
-    return int(connection.execute("SELECT count(*) FROM queue").fetchone()[0])
+    """How many events wait, dead letters not among them."""
+    return int(connection.execute("SELECT count(*) FROM queue WHERE died_at IS NULL").fetchone()[0])
 
 
-def queued(connection: sqlite3.Connection, *, prefix: str = "", limit: int | None = None) -> Iterator[QueueRow]:
-    """Events that wait, oldest first; `prefix` is the start of an event id."""
+def queued(
+    connection: sqlite3.Connection, *, prefix: str = "", limit: int | None = None, dead: bool | None = None
+) -> Iterator[QueueRow]:
+    """Events that wait, oldest first; `prefix` is the start of an event id, `dead` for dead letters alone, or none."""
     rows = connection.execute(
-        "SELECT id, event_id, event_type, data, retry_count FROM queue"
-        " WHERE event_id >= ? AND event_id < ? ORDER BY id LIMIT ?",
-        (prefix, prefix + "~", -1 if limit is None else limit),
+        "SELECT id, event_id, event_type, data, retry_count, reason, died_at FROM queue"
+        " WHERE event_id >= ? AND event_id < ? AND (?3 IS NULL OR (died_at IS NOT NULL) = ?3) ORDER BY id LIMIT ?4",
+        (prefix, prefix + "~", dead, -1 if limit is None else limit),
     )
     return (QueueRow(*row) for row in rows)
 

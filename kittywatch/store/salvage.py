@@ -101,7 +101,7 @@ def _carry_over(source: sqlite3.Connection, into: sqlite3.Connection) -> dict[st
     counts = dict.fromkeys(TABLES, 0)
     into.execute("BEGIN IMMEDIATE")
     for table in TABLES:
-        names = [row[1] for row in into.execute(f"PRAGMA table_info({table})")]
+        names = _common_columns(source, into, table)
         insert = f"INSERT OR IGNORE INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
         if table == "clock":
             insert = insert.replace("IGNORE", "REPLACE")
@@ -111,6 +111,17 @@ def _carry_over(source: sqlite3.Connection, into: sqlite3.Connection) -> dict[st
                 counts[table] += into.execute(insert, row).rowcount
     into.execute("COMMIT")
     return counts
+
+
+def _common_columns(source: sqlite3.Connection, into: sqlite3.Connection, table: str) -> list[str]:
+    """The columns that both have; the damaged database may be of an older version."""
+    query = f"PRAGMA table_info({table})"
+    names = [row[1] for row in into.execute(query)]
+    try:
+        there = {row[1] for row in source.execute(query)}
+    except sqlite3.Error:
+        return names
+    return [name for name in names if name in there] or names
 
 
 def _readable(source: sqlite3.Connection, table: str, names: list[str]) -> Iterator[Any]:
@@ -138,8 +149,9 @@ def _rebuild(connection: sqlite3.Connection, least_tick: int) -> None:
     _relearn_log(connection)
     _relearn_ledger(connection)
     connection.execute(
-        "INSERT OR IGNORE INTO queue (event_id, event_type, data, timestamp)"
-        " SELECT event_id, event_type, data, CAST(told_at AS INTEGER) FROM events WHERE delivered_at IS NULL"
+        "INSERT OR IGNORE INTO queue (event_id, event_type, data, timestamp, project, recipient)"
+        " SELECT event_id, event_type, data, CAST(told_at AS INTEGER), project, recipient"
+        " FROM events WHERE delivered_at IS NULL AND purged_at IS NULL"
     )
     connection.execute(
         "UPDATE clock SET value = max(value, ?, (SELECT coalesce(max(lamport), 0) FROM events))", (least_tick,)
@@ -148,13 +160,16 @@ def _rebuild(connection: sqlite3.Connection, least_tick: int) -> None:
 
 
 def _relearn_projects(connection: sqlite3.Connection) -> None:
-    """Give projects whose row is lost their row back, so that no other project takes their number."""
+    """Give projects whose row is lost their row back, so that no other project takes their number.
+
+    Whether they had opted out is lost, too: they have, until somebody says otherwise. What left can't be taken back.
+    """
     lost = "SELECT project, max(data) FROM events WHERE project NOT IN (SELECT id FROM projects) GROUP BY project"
     for project, data in connection.execute(lost).fetchall():
         event = _parsed(data)
         key = (event.project_uuid if event else None) or f"lost:{project}"
         slug = event.project_slug if event else None
-        connection.execute("INSERT OR IGNORE INTO projects VALUES (?, ?, ?)", (project, key, slug))
+        connection.execute("INSERT OR IGNORE INTO projects VALUES (?, ?, ?, 1)", (project, key, slug))
 
 
 def _relearn_log(connection: sqlite3.Connection) -> None:

@@ -52,10 +52,32 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             lane TEXT NOT NULL, records INTEGER NOT NULL, trail TEXT NOT NULL, cursor INTEGER,
             UNIQUE (checkout, feature, wp_id))""",
     ),
+    # Delivery. A recipient is a server and a team; `present` is the one of the login at hand. An event's recipient is
+    # the one it was queued for, NULL before the first login. `claim` is who sends it right now, `died_at` set where it
+    # was refused too often.
+    (
+        """CREATE TABLE recipients (
+            id INTEGER PRIMARY KEY, url TEXT NOT NULL, team TEXT NOT NULL, present INTEGER NOT NULL DEFAULT 0,
+            batch_interval REAL, UNIQUE (url, team))""",
+        "ALTER TABLE queue ADD COLUMN project INTEGER",
+        "ALTER TABLE queue ADD COLUMN recipient INTEGER",
+        "ALTER TABLE queue ADD COLUMN claim TEXT",
+        "ALTER TABLE queue ADD COLUMN reason TEXT",
+        "ALTER TABLE queue ADD COLUMN died_at REAL",
+        "CREATE INDEX queue_claimed ON queue (claim) WHERE claim IS NOT NULL",
+        "ALTER TABLE events ADD COLUMN recipient INTEGER",
+        "ALTER TABLE events ADD COLUMN sent_at REAL",
+        "ALTER TABLE events ADD COLUMN purged_at REAL",
+        "UPDATE queue SET project = (SELECT project FROM events WHERE events.event_id = queue.event_id)",
+        "ALTER TABLE projects ADD COLUMN opted_out INTEGER NOT NULL DEFAULT 0",
+        "CREATE TABLE delivery (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    ),
 )
 
 TABLES = (
     "queue",
+    "recipients",
+    "delivery",
     "projects",
     "clock",
     "events",

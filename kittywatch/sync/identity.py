@@ -15,7 +15,6 @@ from __future__ import annotations
 import io
 import re
 import unicodedata
-import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,13 +23,14 @@ from typing import Any
 from msgspec import Struct
 
 from kittywatch.home import node_id
+from kittywatch.patterns import pattern
 from kittywatch.plain_yaml import PlainYamlError, Value, read_mapping
 from kittywatch.store.files import replace_file
 from kittywatch.store.lock import locked
 
 CONFIG = Path(".kittify") / "config.yaml"
 MAX_BYTES = 1 << 20
-_UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")
+_UUID4 = pattern(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")
 
 
 class ProjectIdentity(Struct, frozen=True):
@@ -121,8 +121,10 @@ def _complete(site: Site, warn: Callable[[str], None], remembered: str | None, *
     if malformed is not None:
         copy = _keep_copy(path)
         warn(f"{path}:{malformed.line}: {malformed.reason}; kept as {copy.name}, and the identity is made anew")
+    from uuid import uuid4  # once in the life of a project
+
     made = ProjectIdentity(
-        found.project_uuid or remembered or str(uuid.uuid4()),
+        found.project_uuid or remembered or str(uuid4()),
         found.project_slug or project_slug(site),
         found.node_id or node_id(),
     )

@@ -9,14 +9,15 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from kittywatch.patterns import pattern
 from kittywatch.workpackages.reader import MAX_BYTES, Problem, WorkPackage, distinct
 
-_NUMBER = re.compile(r"([0-9]{3})-")
-_SECTION = re.compile(r"^#{2,4} .*?\b(WP[0-9]{2})\b(.*)$", re.MULTILINE)
-_HEADING = re.compile(r"^#{1,6} ", re.MULTILINE)
-_DEPENDENCY_HEADING = re.compile(r"^#{2,6} +Dependenc(?:y|ies)\b.*$", re.MULTILINE | re.IGNORECASE)
-_DEPENDENCY_LINE = re.compile(r"^.*?\b(?:depends on|dependencies\*{0,2}:)(.*)$", re.MULTILINE | re.IGNORECASE)
-_IDS = re.compile(r"\bWP[0-9]{2}\b")
+_NUMBER = pattern(r"([0-9]{3})-")
+_SECTION = pattern(r"^#{2,4} .*?\b(WP[0-9]{2})\b(.*)$", re.MULTILINE)
+_HEADING = pattern(r"^#{1,6} ", re.MULTILINE)
+_DEPENDENCY_HEADING = pattern(r"^#{2,6} +Dependenc(?:y|ies)\b.*$", re.MULTILINE | re.IGNORECASE)
+_DEPENDENCY_LINE = pattern(r"^.*?\b(?:depends on|dependencies\*{0,2}:)(.*)$", re.MULTILINE | re.IGNORECASE)
+_IDS = pattern(r"\bWP[0-9]{2}\b")
 
 
 class Meta(Struct, frozen=True):

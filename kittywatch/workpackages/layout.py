@@ -9,10 +9,11 @@ import re
 
 from msgspec import Struct
 
+from kittywatch.patterns import pattern
 from kittywatch.workpackages.lanes import LANES, Lane
 
 SPECS = "kitty-specs"
-_NAME = re.compile(r"(WP[0-9]{2}).*\.md\Z", re.DOTALL)
+_NAME = pattern(r"(WP[0-9]{2}).*\.md\Z", re.DOTALL)
 
 
 class Place(Struct, frozen=True):

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from kittywatch.patterns import pattern
 from kittywatch.plain_yaml import Value
 from kittywatch.workpackages.frontmatter import Frontmatter, FrontmatterError, read_frontmatter
 from kittywatch.workpackages.lanes import Lane, LaneNames
@@ -14,10 +15,10 @@ from kittywatch.workpackages.layout import Place, place
 from kittywatch.workpackages.trail import Record, read_trail
 
 MAX_BYTES = 1 << 20
-_ID = re.compile(r"WP[0-9]{2}\Z")
-_IDS_IN_TEXT = re.compile(r"\bWP[0-9]{2}\b")
-_HEADING = re.compile(r"^# +(.+)$", re.MULTILINE)
-_LINE_ENDS = re.compile(r"\r\n?")
+_ID = pattern(r"WP[0-9]{2}\Z")
+_IDS_IN_TEXT = pattern(r"\bWP[0-9]{2}\b")
+_HEADING = pattern(r"^# +(.+)$", re.MULTILINE)
+_LINE_ENDS = pattern(r"\r\n?")
 
 
 class Problem(Struct, frozen=True):

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from msgspec import Struct
 
+from kittywatch.digests import sha256
+from kittywatch.patterns import pattern
+
 # Only lines that can matter: top-level list items and fences. One pass in C over bodies of up to 1 MiB.
-_LINES = re.compile(r"^(?:(?P<item>- .*)|(?P<indent> {0,3})(?P<fence>`{3,}|~{3,})(?P<info>.*))$", re.MULTILINE)
+_LINES = pattern(r"^(?:(?P<item>- .*)|(?P<indent> {0,3})(?P<fence>`{3,}|~{3,})(?P<info>.*))$", re.MULTILINE)
 # From the start of a run of spaces only: else a long run without a dash takes quadratic time.
-_SEPARATOR = re.compile(r"(?<![ \t])[ \t]++[-–—][ \t]+")
-_BETWEEN = re.compile(r"\w+=\S*\Z")
-_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}.*(?:[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)\Z")
+_SEPARATOR = pattern(r"(?<![ \t])[ \t]++[-–—][ \t]+")
+_BETWEEN = pattern(r"\w+=\S*\Z")
+_MOMENT = pattern(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}.*(?:[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)\Z")
 
 
 class Record(Struct, frozen=True):
@@ -42,7 +44,7 @@ def digest(trail: tuple[Record, ...]) -> str:
     """A short fingerprint of a trail; equal trails have equal fingerprints, an empty one has ''."""
     if not trail:
         return ""
-    return hashlib.sha256("\n".join(record.key for record in trail).encode()).hexdigest()[:32]
+    return sha256("\n".join(record.key for record in trail).encode()).hexdigest()[:32]
 
 
 def _items(body: str) -> Iterator[str]:

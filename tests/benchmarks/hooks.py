@@ -210,12 +210,15 @@ def _watching(repository: _Repository) -> Iterator[None]:
 
 def _rebase(place: Path, runs: int) -> list[Figure]:
     ours, plain = _Repository(place / "rebase").hooked(), _Repository(place / "rebase plain")
-    measured = interleaved({"ours": _rebased(ours), "plain": _rebased(plain)}, runs)
+    no_op = _Repository(place / "rebase no-op", _NO_OP)
+    measured = interleaved({"ours": _rebased(ours), "plain": _rebased(plain), "no-op": _rebased(no_op)}, runs)
     assert ours.told > 0
     return [
         Figure(f"rebase of {_PICKED} commits, {_TOUCHING} with lane changes", measured["ours"].median * 1e3, "ms"),
         Figure("  without hooks", measured["plain"].median * 1e3, "ms"),
         _ratio(measured, "plain", 1.3, "without hooks"),
+        Figure("  with a post-commit hook that does nothing", measured["no-op"].median * 1e3, "ms"),
+        _ratio(measured, "no-op", None, "a post-commit hook that does nothing"),
     ]
 
 
@@ -247,7 +250,7 @@ def _rebased(repository: _Repository) -> Command:
     return Command(["git", "rebase", "-q", "main"], repository.root, repository.environment, prepare=prepare)
 
 
-def _ratio(measured: dict[str, Runs], other: str, target: float, against: str) -> Figure:
+def _ratio(measured: dict[str, Runs], other: str, target: float | None, against: str) -> Figure:
     return Figure("  ratio", measured["ours"].median / measured[other].median, "times", target, against)
 
 

@@ -18,10 +18,15 @@ STEPS = ["planned → doing", "doing → for_review"]
 
 
 def test_replay(kittywatch: Command, repository: Repository) -> None:
-    """One line sums it up, on stderr: commits read, work packages, events told, already told."""
+    """One line sums it up, on stderr: commits read, work packages, events told, already told.
+
+    The first time, another one says how to have them delivered.
+    """
     done = kittywatch("emit", "replay")
     assert (done.code, done.out) == (0, "")
-    assert done.err == "3 commits read, 1 work package, 4 events told, 0 already told\n"
+    summary, hint = done.err.splitlines()
+    assert summary == "3 commits read, 1 work package, 4 events told, 0 already told"
+    assert hint == "Events queued locally; run spec-kitty auth login to enable real-time sync"
     again = kittywatch("emit", "replay")
     assert (again.code, again.out) == (0, "")
     assert again.err == "3 commits read, 1 work package, 0 events told, 4 already told\n"

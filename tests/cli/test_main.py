@@ -131,7 +131,7 @@ def test_verbose_shows_where_an_error_came_from(kittywatch: Command, repository:
     assert "Traceback" in kittywatch("-v", "emit", "replay", "nothing").err
 
 
-@pytest.mark.parametrize("command", [["init"], ["log"], ["queue", "list"], ["emit", "replay"]])
+@pytest.mark.parametrize("command", [["init"], ["log"], ["sync", "opt-out"], ["emit", "replay"]])
 def test_not_a_repository(
     kittywatch: Command, tmp_path: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from kittywatch.events import from_json
 from tests.cli.conftest import Command
 from tests.history.script import Repository
+from tests.store import stores
 
 
 @pytest.fixture
@@ -108,3 +109,53 @@ def test_a_configuration_that_makes_no_sense(kittywatch: Command, told: list[str
     (own_home / ".spec-kitty" / "config.toml").write_text(text, encoding="utf-8")
     done = kittywatch("queue", "list")
     assert (done.code, done.err) == (0, "")
+
+
+@pytest.fixture
+def dead(told: list[str], own_home: Path) -> list[str]:
+    """The ids of two of them that are dead letters."""
+    home = own_home / ".spec-kitty"
+    stores.execute(home, "UPDATE queue SET died_at = 1, retry_count = 5, reason = 'no \x1b[2J' WHERE id IN (2, 3)")
+    return [json.loads(line)["event_id"] for line in told[1:3]]
+
+
+def test_dead_letters_are_shown(kittywatch: Command, told: list[str], dead: list[str], tmp_path: Path) -> None:
+    listed = kittywatch("queue", "list").out
+    assert listed.count("dead letter: no \\u001b[2J") == 2
+    assert len(listed.splitlines()) == 4
+    assert [line.split()[0] for line in kittywatch("queue", "list", "--dead").out.splitlines()] == dead
+    assert kittywatch("queue", "list", "--dead", "--json").out.splitlines() == told[1:3]
+    assert "refused 5 times, a dead letter: no" in kittywatch("queue", "show", dead[0]).err
+    kittywatch("queue", "export", tmp_path / "dead", "--dead")
+    assert (tmp_path / "dead").read_text("utf-8").splitlines() == told[1:3]
+
+
+def test_retry(kittywatch: Command, dead: list[str]) -> None:
+    assert "1 event put back" in kittywatch("queue", "retry", dead[1]).err
+    assert [line.split()[0] for line in kittywatch("queue", "list", "--dead").out.splitlines()] == dead[:1]
+    assert "1 event put back" in kittywatch("queue", "retry").err
+    assert kittywatch("queue", "list", "--dead").out == ""
+    assert kittywatch("queue", "retry").err.startswith("0 events put back")
+    assert kittywatch("queue", "retry", dead[0]).code == 1
+
+
+def test_purge_asks(kittywatch: Command, told: list[str], dead: list[str]) -> None:
+    """Without a terminal it wants --yes; what is given up stays in the log."""
+    done = kittywatch("queue", "purge")
+    assert (done.code, done.out) == (2, "")
+    assert "--yes" in done.err
+    assert "2 events won't be delivered" in kittywatch("queue", "purge", "--yes").err
+    assert kittywatch("queue", "list", "--json").out.splitlines() == [told[0], told[3]]
+    first = json.loads(told[0])["event_id"]
+    assert "1 event won't" in kittywatch("queue", "purge", first, "--yes").err
+    assert kittywatch("queue", "purge", "--yes").err == "nothing to give up\n"
+    assert "1 event won't" in kittywatch("queue", "purge", "--all", "--yes").err
+    assert len(kittywatch("log").out.splitlines()) == 4
+
+
+def test_the_queue_is_of_all_projects(
+    kittywatch: Command, told: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is shown outside of them too."""
+    monkeypatch.chdir(tmp_path)
+    assert kittywatch("queue", "list", "--json").out.splitlines() == told

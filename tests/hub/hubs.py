@@ -47,6 +47,7 @@ class Hub:
     database: str
     log: Path
     arguments: Sequence[str] = ()
+    module: str = "kittywatch.cli.main"
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
     url: str = ""
@@ -55,7 +56,7 @@ class Hub:
     def start(self) -> Hub:
         self.starts += 1
         before = self.log.stat().st_size if self.log.exists() else 0
-        command = [sys.executable, "-m", "kittywatch.cli.main", "hub", "serve", "--database", self.database]
+        command = [sys.executable, "-m", self.module, "hub", "serve", "--database", self.database]
         command += ["--port", str(self.port), *self.arguments]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)

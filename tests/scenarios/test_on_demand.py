@@ -65,3 +65,19 @@ def test_scan_sees_every_worktree(make_world: Callable[[str], World]) -> None:
     assert [(one["previous_status"], one["new_status"]) for one in moves] == [("planned", "doing"), ("planned", "done")]
     assert "2 events told" in done.stderr
     assert world.run("emit", "scan").stdout == ""
+
+
+def test_an_edit_that_was_told_committed_and_reset_before_anybody_looked(make_world: Callable[[str], World]) -> None:
+    """Scenario 19b, where the commit of an edit that was told and the reset come between two looks."""
+    world = make_world("")
+    world.move("doing")
+    world.run("emit", "scan")
+    world.write("for_review")
+    world.run("emit", "scan")
+    world.commit("for review")
+    world.git("reset", "-q", "--soft", "HEAD~2")
+    world.run("emit", "scan")
+    world.commit("both at once")
+    world.run("emit", "scan")
+    world.expect(P_D, D_R)
+    world.replay_adds_nothing()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from kittywatch.workpackages.frontmatter import FrontmatterError, read_frontmatter
+from kittywatch.workpackages.frontmatter import FrontmatterError, _plainly, _split, read_frontmatter
 
 
 def test_fields_lines_and_body() -> None:
@@ -61,3 +63,16 @@ def test_an_unusable_block_names_its_line(block: str, line: int) -> None:
         read_frontmatter(f"---\n{block}---\nbody\n")
     assert caught.value.line == line
     assert "secret" not in caught.value.reason
+
+
+_PIECES = st.sampled_from(
+    ["---", "----", "--- ", "\n", "\n\n", " ", "\t", "a: b", "x", "\u2028", "\f", "--", "# h", "  y"]
+)
+
+
+@given(st.lists(_PIECES, max_size=14).map("".join).map("---\n".__add__))
+@settings(max_examples=1000)
+def test_the_usual_form_is_split_as_the_library_splits_it(text: str) -> None:
+    found = _plainly(text)
+    if found is not None:
+        assert found == _split(text)

@@ -1,0 +1,251 @@
+"""What leaves the queue, and who sends it: claims, settlements, dead letters, and what is kept back and why.
+
+Rules of this module:
+- A row that is claimed is sent by its claimant alone. A claim holds for as long as its claimant lives; how one knows
+  that is the caller's business (`kittywatch.sync.claims`).
+- Kept back are the events of projects that opted out or have no identity, those queued for another recipient, and
+  dead letters.
+- Delivered: the row leaves the queue and stays in the log. Refused five times: it stays as a dead letter.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from kittywatch.store import recipients
+
+MAX_REFUSALS = 5
+UNREADABLE = "it is not JSON"
+# A project that has no uuid yet goes by another key, which has a colon in it.
+_FREE = "queue.died_at IS NULL AND projects.opted_out = 0 AND instr(projects.key, ':') = 0"
+_OURS = "(queue.recipient IS NULL OR queue.recipient = ?)"
+_JOINED = "queue JOIN projects ON projects.id = queue.project"
+
+
+class Outgoing(Struct, frozen=True):
+    """A queued event on its way: its row, its JSON as it was queued, and its project's identity."""
+
+    key: int
+    event_id: str
+    data: str
+    project: int
+    project_uuid: str
+    project_slug: str | None
+
+
+class Waiting(Struct, frozen=True):
+    """What is in the queue: how many may be sent, how many are kept back why, and when the oldest of all was told."""
+
+    sendable: int
+    opted_out: int
+    without_identity: int
+    for_others: int
+    dead: int
+    oldest_told_at: float | None
+
+    @property
+    def length(self) -> int:
+        """All but the dead letters."""
+        return self.sendable + self.opted_out + self.without_identity + self.for_others
+
+
+def adopt(connection: sqlite3.Connection) -> None:
+    """Find the project of rows that another program queued; what is not JSON becomes a dead letter."""
+    rows = connection.execute(
+        "SELECT queue.id, queue.data, events.project FROM queue LEFT JOIN events ON events.event_id = queue.event_id"
+        " WHERE queue.project IS NULL AND died_at IS NULL"
+    ).fetchall()
+    for key, data, project in rows:
+        if project is None:
+            try:
+                project = _project_of(connection, json.loads(data))
+            except (ValueError, RecursionError):
+                _bury(connection, key, UNREADABLE)
+                continue
+        if project is not None:
+            connection.execute("UPDATE queue SET project = ? WHERE id = ?", (project, key))
+
+
+def claim(
+    connection: sqlite3.Connection,
+    claimant: str,
+    recipient: int,
+    *,
+    limit: int,
+    after: int = 0,
+    without: Collection[int] = (),
+) -> list[Outgoing]:
+    """Take up to `limit` events to send to a recipient: the oldest behind the row `after`, but for some projects'."""
+    rows = connection.execute(
+        f"SELECT queue.id, queue.event_id, data, projects.id, projects.key, projects.slug FROM {_JOINED}"
+        f" WHERE queue.id > ? AND claim IS NULL AND {_FREE} AND {_OURS}{_not_of(without)} ORDER BY queue.id LIMIT ?",
+        (after, recipient, *without, limit),
+    ).fetchall()
+    connection.executemany(
+        "UPDATE queue SET claim = ?, recipient = ? WHERE id = ?", [(claimant, recipient, row[0]) for row in rows]
+    )
+    return [Outgoing(*row) for row in rows]
+
+
+def preview(connection: sqlite3.Connection, recipient: int | None) -> list[Outgoing]:
+    """All that would leave for a recipient now, in its order; it stays where it is."""
+    rows = connection.execute(
+        f"SELECT queue.id, queue.event_id, data, projects.id, projects.key, projects.slug FROM {_JOINED}"
+        f" WHERE {_FREE} AND {_OURS} ORDER BY queue.id",
+        (recipient,),
+    )
+    return [Outgoing(*row) for row in rows]
+
+
+def any_sendable(connection: sqlite3.Connection, recipient: int) -> bool:
+    """Whether anything that nobody sends right now may leave for a recipient."""
+    row = connection.execute(
+        f"SELECT 1 FROM {_JOINED} WHERE claim IS NULL AND {_FREE} AND {_OURS} LIMIT 1", (recipient,)
+    ).fetchone()
+    return row is not None
+
+
+def claimants(connection: sqlite3.Connection) -> set[str]:
+    rows = connection.execute("SELECT DISTINCT claim FROM queue WHERE claim IS NOT NULL")
+    return {str(row[0]) for row in rows}
+
+
+def release(connection: sqlite3.Connection, claimant: str, keys: Iterable[int] | None = None) -> None:
+    """Give claimed rows back, all of a claimant's where `keys` is None."""
+    if keys is None:
+        connection.execute("UPDATE queue SET claim = NULL WHERE claim = ?", (claimant,))
+        return
+    connection.executemany(
+        "UPDATE queue SET claim = NULL WHERE id = ? AND claim = ?", [(key, claimant) for key in keys]
+    )
+
+
+def release_all(connection: sqlite3.Connection, claimants: Iterable[str]) -> None:
+    """Give back everything that some claimants have."""
+    for claimant in claimants:
+        release(connection, claimant)
+
+
+def delivered(connection: sqlite3.Connection, event_ids: Iterable[str], *, sent_at: float | None = None) -> int:
+    """A server has these events: they leave the queue. Returns how many were still in it."""
+    now = time.time()
+    ids = [(event_id,) for event_id in event_ids]
+    connection.executemany(
+        "UPDATE events SET delivered_at = ?, sent_at = ? WHERE event_id = ? AND delivered_at IS NULL",
+        [(now, sent_at, *event_id) for event_id in ids],
+    )
+    return connection.executemany("DELETE FROM queue WHERE event_id = ?", ids).rowcount
+
+
+def refused(connection: sqlite3.Connection, reasons: Mapping[str, str]) -> int:
+    """A server refused these events (id: reason); returns how many of them are dead letters now."""
+    now = time.time()
+    connection.executemany(
+        "UPDATE queue SET retry_count = coalesce(retry_count, 0) + 1, reason = ?, claim = NULL,"
+        " died_at = CASE WHEN coalesce(retry_count, 0) + 1 >= ? THEN ? END WHERE event_id = ? AND died_at IS NULL",
+        [(reason, MAX_REFUSALS, now, event_id) for event_id, reason in reasons.items()],
+    )
+    return sum(1 for event_id in reasons if _is_dead(connection, event_id))
+
+
+def revive(connection: sqlite3.Connection, keys: Iterable[int] | None = None) -> int:
+    """Put dead letters back into the queue, all where `keys` is None; returns how many."""
+    change = "UPDATE queue SET retry_count = 0, died_at = NULL, reason = NULL WHERE died_at IS NOT NULL"
+    if keys is None:
+        return connection.execute(change).rowcount
+    return connection.executemany(f"{change} AND id = ?", [(key,) for key in keys]).rowcount
+
+
+def purge(connection: sqlite3.Connection, keys: Iterable[int]) -> int:
+    """Give up on queued events for good; they stay in the log. Returns how many."""
+    rows = [(key,) for key in keys]
+    connection.executemany(
+        "UPDATE events SET purged_at = ? WHERE event_id = (SELECT event_id FROM queue WHERE id = ? AND claim IS NULL)",
+        [(time.time(), *row) for row in rows],
+    )
+    return connection.executemany("DELETE FROM queue WHERE id = ? AND claim IS NULL", rows).rowcount
+
+
+def waiting(connection: sqlite3.Connection, recipient: int | None) -> Waiting:
+    """What is in the queue, as a recipient is concerned; without one, nothing is for others."""
+    row = connection.execute(
+        "SELECT count(*), coalesce(sum(queue.died_at IS NOT NULL), 0),"
+        " coalesce(sum(died_at IS NULL AND projects.opted_out), 0),"
+        " coalesce(sum(died_at IS NULL AND NOT coalesce(projects.opted_out, 0)"
+        "  AND (projects.key IS NULL OR instr(projects.key, ':') > 0)), 0),"
+        f" coalesce(sum({_FREE} AND ?1 IS NOT NULL AND queue.recipient != ?1), 0),"
+        " min(CASE WHEN died_at IS NULL THEN coalesce("
+        "  (SELECT told_at FROM events WHERE events.event_id = queue.event_id), queue.timestamp) END)"
+        " FROM queue LEFT JOIN projects ON projects.id = queue.project",
+        (recipient,),
+    ).fetchone()
+    total, dead, opted_out, without_identity, for_others, oldest = row
+    sendable = total - dead - opted_out - without_identity - for_others
+    return Waiting(sendable, opted_out, without_identity, for_others, dead, oldest)
+
+
+def opt(connection: sqlite3.Connection, project: int, *, out: bool) -> None:
+    """Keep a project's events on this machine from now on, or let them go."""
+    connection.execute("UPDATE projects SET opted_out = ? WHERE id = ?", (int(out), project))
+
+
+def opted_out(connection: sqlite3.Connection, project: int) -> bool:
+    row = connection.execute("SELECT opted_out FROM projects WHERE id = ?", (project,)).fetchone()
+    return bool(row and row[0])
+
+
+def notes(connection: sqlite3.Connection) -> dict[str, Any]:
+    """What delivery remembers from one process to the next."""
+    rows = connection.execute("SELECT name, value FROM delivery").fetchall()
+    return {name: json.loads(value) for name, value in rows}
+
+
+def remember(connection: sqlite3.Connection, /, **changes: Any) -> None:
+    """Keep values (JSON) by name for other processes; None forgets one."""
+    for name, value in changes.items():
+        if value is None:
+            connection.execute("DELETE FROM delivery WHERE name = ?", (name,))
+        else:
+            connection.execute("INSERT OR REPLACE INTO delivery VALUES (?, ?)", (name, json.dumps(value)))
+
+
+def hint_is_due(connection: sqlite3.Connection) -> bool:
+    """Whether to say, for the one time, how what waits would be delivered: something waits, and nobody is logged in."""
+    if recipients.present(connection) is not None or notes(connection).get("hinted"):
+        return False
+    if not connection.execute("SELECT 1 FROM queue WHERE died_at IS NULL LIMIT 1").fetchone():
+        return False
+    remember(connection, hinted=True)
+    return True
+
+
+def _not_of(projects: Collection[int]) -> str:
+    return f" AND projects.id NOT IN ({', '.join('?' * len(projects))})" if projects else ""
+
+
+def _is_dead(connection: sqlite3.Connection, event_id: str) -> bool:
+    row = connection.execute("SELECT died_at FROM queue WHERE event_id = ?", (event_id,)).fetchone()
+    return row is not None and row[0] is not None
+
+
+def _bury(connection: sqlite3.Connection, key: int, reason: str) -> None:
+    connection.execute("UPDATE queue SET died_at = ?, reason = ? WHERE id = ?", (time.time(), reason, key))
+
+
+def _project_of(connection: sqlite3.Connection, event: Any) -> int | None:
+    """The row of the project that an event names, made where it is new; None where it names none."""
+    unique = event.get("project_uuid") if isinstance(event, dict) else None
+    if not isinstance(unique, str) or not unique or ":" in unique:
+        return None
+    slug = event.get("project_slug")
+    connection.execute(
+        "INSERT OR IGNORE INTO projects (key, slug) VALUES (?, ?)", (unique, slug if isinstance(slug, str) else None)
+    )
+    row = connection.execute("SELECT id FROM projects WHERE key = ?", (unique,)).fetchone()
+    return int(row[0])

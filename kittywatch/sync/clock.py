@@ -1,0 +1,35 @@
+"""Time as delivery needs it, and a way to stop waiting."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+
+class Clock:
+    """The machine's clocks. `stop` ends every wait at once, and says that whoever waits should end."""
+
+    def __init__(self) -> None:
+        self._stopped = threading.Event()
+
+    def now(self) -> float:
+        """Seconds since 1970; may jump."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards, the same for all processes until the machine starts again."""
+        return time.monotonic()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait; returns whether it was stopped."""
+        return self._stopped.wait(max(seconds, 0.0))
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    @property
+    def stopped(self) -> bool:
+        return self._stopped.is_set()
+
+
+SYSTEM = Clock()  # that nobody stops

@@ -1,0 +1,117 @@
+"""How delivery stands, as far as this machine knows without asking the server: for `sync status` and the watcher."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from kittywatch.errors import AuthenticationError
+from kittywatch.store import delivery, projects, recipients
+from kittywatch.store.delivery import Waiting
+from kittywatch.store.store import Store
+from kittywatch.sync.auth import LOCAL, AuthClient
+from kittywatch.sync.credentials import Credentials
+from kittywatch.sync.flusher import auto_start, delivering
+from kittywatch.sync.status import HINT, SHOWN, ConnectionStatus
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from kittywatch.project import Project
+
+
+class Standing(Struct, frozen=True):
+    """Moments are seconds since 1970. `kept_by` says, a line each, what keeps events from being sent."""
+
+    queue_length: int
+    oldest_age_seconds: float | None
+    dead_letters: int
+    connection: str
+    last_sync_at: float | None
+    next_try_at: float | None
+    server: str | None
+    team_slug: str
+    username: str | None
+    kept_by: list[str]
+
+    @property
+    def shown_connection(self) -> str:
+        return SHOWN.get(self.connection, SHOWN[ConnectionStatus.OFFLINE])
+
+    def to_dict(self) -> dict[str, Any]:
+        fields: dict[str, Any] = msgspec.to_builtins(self)
+        return fields
+
+
+def standing(store: Store, project: Project | None = None, *, now: float | None = None) -> Standing:
+    """How it stands; `project` is the one at hand. Raises StoreError."""
+    moment = time.time() if now is None else now
+    problem, login = None, None
+    try:
+        login = AuthClient(store.directory).status()
+    except AuthenticationError as error:
+        problem = f"{error}; {error.remedy}"
+    notes: dict[str, Any] = {}
+    waiting, out = Waiting(0, 0, 0, 0, 0, None), False
+    if store.exists:
+        waiting, notes, out = store.read(lambda connection: _look(connection, login, project))
+    active = False
+    if store.directory.is_dir():
+        with delivering(store.directory) as free:
+            active = not free
+    next_try = notes.get("next_try_at")
+    return Standing(
+        queue_length=waiting.length,
+        oldest_age_seconds=None if waiting.oldest_told_at is None else max(moment - waiting.oldest_told_at, 0.0),
+        dead_letters=waiting.dead,
+        connection=notes.get("connection", str(ConnectionStatus.BATCH_MODE))
+        if active
+        else str(ConnectionStatus.OFFLINE),
+        last_sync_at=notes.get("last_sync_at"),
+        next_try_at=next_try if next_try is not None and next_try > moment else None,
+        server=login.url if login else None,
+        team_slug=login.team_slug if login else LOCAL,
+        username=login.username if login else None,
+        kept_by=[*([problem] if problem else []), *_reasons(waiting, notes, login, project, out=out)],
+    )
+
+
+def _look(
+    connection: sqlite3.Connection, login: Credentials | None, project: Project | None
+) -> tuple[Waiting, dict[str, Any], bool]:
+    to = None if login is None else -1  # which nothing is for, where the login is new
+    for one in recipients.all_of_them(connection):
+        if login is not None and (one.url, one.team) == (login.url, login.team_slug):
+            to = one.key
+    row = projects.find(connection, project.emitter.stamp, project.emitter.place) if project else None
+    out = row is not None and delivery.opted_out(connection, row)
+    return delivery.waiting(connection, to), delivery.notes(connection), out
+
+
+def _reasons(
+    waiting: Waiting, notes: dict[str, Any], login: Credentials | None, project: Project | None, *, out: bool
+) -> list[str]:
+    lines = []
+    if login is None:
+        lines.append(HINT)
+    failure = notes.get("failure")
+    if failure:
+        lines.append(f"{failure['said']}; {failure['remedy']}")
+    for name, reason in (notes.get("forbidden") or {}).items():
+        lines.append(f"{name} is not taken: {reason}")
+    if out:
+        lines.append("this project opted out; `kittywatch sync opt-in` lets its events go")
+    if project is not None and not auto_start(project):
+        lines.append("sync.auto_start is false in .kittify/config.yaml: only `kittywatch sync now` sends")
+    for count, why in (
+        (waiting.opted_out, "of projects that opted out"),
+        (waiting.without_identity, "of projects without identity; `kittywatch init` there gives them one"),
+        (waiting.for_others, "for another server or team; `kittywatch auth login --queued send` sends them here"),
+        (waiting.dead, "refused too often; `kittywatch queue list --dead` shows them"),
+    ):
+        if count:
+            lines.append(f"{count} kept: {why}")
+    return lines

@@ -1,0 +1,147 @@
+"""What is put together from objects is what git's own commands say."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kittywatch.observe.git import Commit, Git
+from kittywatch.observe.objects import Objects
+from kittywatch.observe.stretch import LONGEST, commits_between, files_of
+from kittywatch.workpackages.layout import feature_of, place
+from tests.history.script import Repository, moment
+
+_ODD = Path("kitty-specs/001-a/tasks/WP01-\udcff.md")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository(tmp_path / "project")
+
+
+@pytest.fixture
+def objects(repository: Repository) -> Iterator[Objects]:
+    reader = Git.find(repository.root).objects()
+    yield reader
+    reader.close()
+
+
+def _sorted(commits: list[Commit]) -> list[tuple[object, ...]]:
+    return [
+        (one.id, one.parents, one.moment, sorted(one.changed, key=lambda file: file.path), sorted(one.removed))
+        for one in commits
+    ]
+
+
+def _odd_history(repository: Repository) -> list[str]:
+    """Commits in which a path is a file, a directory, a link, a submodule, executable, or gone."""
+    specs = "kitty-specs"
+    one = f"{specs}/001-a/tasks/WP01-a.md"
+    made = [
+        repository.commit("01-01", files={"README.md": "x"}),
+        repository.commit(
+            "01-02", files={one: "a", "kitty-specs/001-a/meta.json": "{}", "kitty-specs/002-b/x/y.md": "y"}
+        ),
+        repository.commit("01-03", files={"README.md": "y"}),
+        repository.commit("01-04", files={one: "b", "kitty-specs/001-a/research/deep/notes.md": "n"}),
+        repository.commit("01-05", files={one: None, one + "/inner.md": "a directory now"}),
+        repository.commit("01-06", files={one + "/inner.md": None}),
+    ]
+    (repository.root / one).rmdir()
+    repository.link(one, "WP02-b.md")
+    made.append(repository.commit("01-07", files={"kitty-specs/001-a/tasks/WP02-b.md": "b"}))
+    repository.write(one, "b")
+    (repository.root / one).chmod(0o755)
+    made.append(repository.commit("01-08"))
+    repository.write(str(_ODD), "no UTF-8 in its name")
+    made.append(repository.commit("01-09"))
+    repository.git("update-index", "--add", "--cacheinfo", f"160000,{made[0]},kitty-specs/001-a/sub")
+    repository.git("commit", "-q", "-m", "a submodule", moment=moment("01-10"))
+    made.append(repository.git("rev-parse", "HEAD"))
+    repository.git("rm", "-q", "-r", "--cached", "kitty-specs")
+    repository.git("commit", "-q", "-m", "all gone", moment=moment("01-11"))
+    return [*made, repository.git("rev-parse", "HEAD")]
+
+
+def test_stretches_and_files_as_git_says_them(repository: Repository, objects: Objects) -> None:
+    git = Git.find(repository.root)
+    made = _odd_history(repository)
+    for at, old in enumerate(made):
+        for new in made[at:]:
+            found = commits_between(objects, old, new)
+            assert found is not None
+            assert _sorted(found) == _sorted(list(git.history(new, since=old)))
+    for commit in made:
+        found_files = files_of(objects, commit, ["001-a", "002-b", "003-none"])
+        assert found_files is not None
+        for feature, files in found_files.items():
+            listed = [file for file in git.files(commit) if feature_of(file.path) == feature]
+            own = (f"kitty-specs/{feature}/meta.json", f"kitty-specs/{feature}/tasks.md")
+            assert {one.path: one for one in files if place(one.path) or one.path in own} == {
+                one.path: one for one in listed if place(one.path) or one.path in own
+            }
+
+
+def test_what_is_out_of_the_ordinary_is_left_to_git(repository: Repository, objects: Objects) -> None:
+    first = repository.commit("01-01")
+    repository.git("checkout", "-q", "-b", "side")
+    side = repository.commit("01-02", files={"kitty-specs/001-a/tasks/WP01-a.md": "a"})
+    repository.git("checkout", "-q", "main")
+    main = repository.commit("01-03", files={"x": "x"})
+    repository.git("merge", "-q", "--no-ff", "-m", "merge", "side")
+    merge = repository.git("rev-parse", "HEAD")
+    assert commits_between(objects, main, merge) is None
+    assert commits_between(objects, side, main) is None
+    assert commits_between(objects, "1" * 40, first) is None
+    assert commits_between(objects, first, "1" * 40) is None
+    assert files_of(objects, "1" * 40, ["001-a"]) is None
+    last = merge
+    for _ in range(LONGEST + 1):
+        last = repository.commit("01-04")
+    assert commits_between(objects, merge, last) is None
+
+
+@pytest.mark.parametrize("author", ["A <a@b> 17e5 +0000", "A <a@b>", "A <a@b> 99999999999999999999 +0000"])
+def test_a_commit_with_an_odd_time_is_left_to_git(repository: Repository, objects: Objects, author: str) -> None:
+    first = repository.commit("01-01")
+    tree = repository.git("rev-parse", "HEAD^{tree}")
+    text = f"tree {tree}\nparent {first}\nauthor {author}\ncommitter A <a@b> 1700000000 +0000\n\nodd\n"
+    done = subprocess.run(
+        ["git", "hash-object", "-t", "commit", "-w", "--stdin", "--literally"],
+        cwd=repository.root,
+        input=text.encode(),
+        check=True,
+        capture_output=True,
+    )
+    assert commits_between(objects, first, done.stdout.decode().strip()) is None
+
+
+def test_a_hook_finds_the_repository_that_git_finds(repository: Repository, tmp_path: Path) -> None:
+    repository.commit("01-01", files={"a/b": "c"})
+    linked = tmp_path / "linked \u00e9"
+    repository.git("worktree", "add", "-q", "--detach", str(linked))
+    other = Repository(tmp_path / "other")
+    other.commit("01-01")
+    repository.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(other.root), "sub")
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    subprocess.run(["git", "init", "-q", f"--separate-git-dir={tmp_path / 'apart'}"], cwd=moved, check=True)
+    (tmp_path / "by link").symlink_to(repository.root)
+    for top in (repository.root, linked, repository.root / "sub", moved, tmp_path / "by link"):
+        found, asked = Git.of_hook(top), Git.find(top)
+        assert (found.root, found.directory, found.common) == (asked.root, asked.directory, asked.common)
+
+
+def test_a_hook_believes_what_git_exports(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.commit("01-01")
+    other = Repository(tmp_path / "other")
+    monkeypatch.setenv("GIT_DIR", str(repository.root / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(other.root))
+    assert Git.of_hook(other.root).directory == repository.root / ".git"
+    monkeypatch.delenv("GIT_WORK_TREE")
+    assert Git.of_hook(other.root).directory == repository.root / ".git"
