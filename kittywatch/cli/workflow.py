@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from kittywatch.cli.context import open_project
+from kittywatch.cli.context import deliver_afterwards, open_project
 from kittywatch.cli.output import Output
 from kittywatch.errors import GitError, KittywatchError, WorkflowError
 from kittywatch.workflow.desk import Desk
@@ -71,6 +71,8 @@ def feature_option(function: Function) -> Function:
 def at_desk(ctx: click.Context, name: str, wp_id: str | None = None, *, observes: bool = True) -> Iterator[Desk]:
     """The files to edit; a command that fails tells one ErrorLogged, and one that succeeds what it did."""
     project = open_project(ctx)
+    if observes:
+        deliver_afterwards(ctx)
     desk = Desk(project, name, Path.cwd())
     try:
         yield desk
