@@ -55,6 +55,7 @@ _CONFIG = ("-c", "log.showSignature=false", "-c", "log.showRoot=true", "-c", "co
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RAW = ("-z", "--raw", "--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all")
 _ID = pattern(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
+_WILDCARD = pattern(r"([*?\[\]\\])")
 _FORMAT = "--format=tformat:%x01%H %P%x01%at %ct"
 
 
@@ -224,6 +225,14 @@ class Git:
             SPECS,
         ]
         return _commits(self.run(*command))
+
+    def began(self, tip: str, feature: str) -> datetime | None:
+        """The author time of the first commit, on the first-parent chain of `tip`, with a work package of a feature."""
+        name = _WILDCARD.sub(r"\\\1", feature)
+        paths = f":(glob){SPECS}/{name}/tasks/**/WP[0-9][0-9]*.md"
+        out = self.run("log", "--first-parent", "--diff-merges=first-parent", "--format=%at %ct", tip, "--", paths)
+        lines = out.decode().splitlines()
+        return _moment(lines[-1].split()) if lines else None
 
     def difference(self, old: str, new: str) -> tuple[tuple[File, ...], tuple[str, ...]]:
         """What differs under kitty-specs/ between two commits: files as in `new`, and paths that it lacks."""

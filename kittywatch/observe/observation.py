@@ -16,11 +16,12 @@ from pathlib import Path
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from kittywatch.derive.book import Book, Telling, adopt, standing, tell, tell_worktree, undo
+from kittywatch.derive.book import Book, adopt, standing, tell, tell_worktree, undo
 from kittywatch.derive.edits import WorktreeLook
 from kittywatch.derive.settle import Known, Rules
 from kittywatch.derive.snapshot import Key, Snapshot
 from kittywatch.derive.steps import shown
+from kittywatch.derive.tellings import Telling
 from kittywatch.emitter import Unit
 from kittywatch.errors import StoreError
 from kittywatch.events import Event
@@ -363,8 +364,13 @@ def _packages(plan: ViewPlan) -> set[Key]:
 def _keys(plan: _Plan, before: _Before) -> set[Key]:
     """The work packages that a plan is about."""
     keys = set(before.edits)
+    rosters = [snapshot.rosters for view in plan.views for snapshot in view.snapshots]
     for view in plan.views:
         keys |= _packages(view)
+    if plan.worktree is not None:
+        rosters.append(plan.worktree.rosters)
+    for one in rosters:
+        keys |= {(feature, wp_id) for feature, roster in one.items() for wp_id in roster.dependencies}
     if plan.worktree is not None:
         keys |= plan.worktree.edited.keys() | plan.worktree.clean.keys()
     return keys

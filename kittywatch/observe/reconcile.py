@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from kittywatch.derive.book import PackageTold, differences
+from kittywatch.derive.book import differences
 from kittywatch.derive.settle import Rules
 from kittywatch.emitter import Unit
 from kittywatch.errors import ProjectError
@@ -34,8 +34,8 @@ def reconcile_view(project: Project, *, dry_run: bool = False) -> list[Event]:
         checkout = rows.checkout(str(project.git.directory))
         view = rows.view(checkout.key, ref_name(head.ref)) if checkout else None
         book = unit.ledger.read(packages.keys(), view=view.key if view else None)
-        told = differences(book, packages, now, rules)
-        events = unit.tell([PackageTold(one, None) for one in told], "reconcile")
+        rosters = snapshot.rosters if snapshot else {}
+        events = unit.tell(differences(book, packages, rosters, now, rules), "reconcile")
         unit.ledger.save(book, view=view.key if view else None)
         return events
 

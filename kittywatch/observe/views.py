@@ -63,6 +63,19 @@ class ViewPlan(Struct):
     horizons: list[str] = field(default_factory=list)
 
 
+class _Changes(Struct):
+    """What the commits of a side did: the last one to move a work package's lane, the last one to change it at all,
+    and what those from elsewhere showed.
+    """
+
+    moved: dict[Key, tuple[Commit, Origin]] = field(default_factory=dict)
+    changed: dict[Key, tuple[Commit, Origin]] = field(default_factory=dict)
+    elsewhere: list[Snapshot] = field(default_factory=list)
+
+    def last(self, key: Key, *, moves: bool) -> tuple[Commit, Origin] | None:
+        return (self.moved if moves else self.changed).get(key)
+
+
 class Planner:
     """Plans for one checkout.
 
@@ -195,9 +208,11 @@ class Planner:
             walk = self._walk_from(commits)
             for commit in commits:
                 whose: Origin = "side" if origins[commit.id] == "here" else "elsewhere"
-                part = walk.step(commit, origin=whose)
-                if part is not None and (part := part.within(brought)) is not None:
-                    plan.snapshots.append(part)
+                whole = walk.step(commit, origin=whose)
+                if whole is not None and whose == "elsewhere":
+                    plan.snapshots.append(replace(whole, only_known=True))
+                if whole is not None and (part := whole.within(brought)) is not None:
+                    plan.snapshots.append(replace(part, rosters=snapshot.rosters))
         return replace(snapshot, brought=came)
 
     def _diverged(self, plan: ViewPlan, old: str, new: str) -> ViewPlan:
@@ -205,18 +220,20 @@ class Planner:
         net = self._walk(old).change(*self.git.difference(old, new), self.now)
         if net is None:
             return plan
-        came = self._last_moves(new, old)
-        went = self._last_moves(old, new)
+        came = self._last_changes(new, old)
+        went = self._last_changes(old, new)
+        plan.snapshots += came.elsewhere
         undone: list[WorkPackage] = []
         for package in net.packages:
             key = (package.feature, package.wp_id)
-            if key in came:
-                commit, origin = came[key]
+            moves = key in net.moved
+            if (by := came.last(key, moves=moves)) is not None:
+                commit, origin = by
                 part = replace(
                     net, packages=(package,), broken=(), commit=commit.id, moment=commit.moment, origin=origin
                 )
                 plan.snapshots.append(part)
-            elif key in went and went[key][1] == "elsewhere":
+            elif (by := went.last(key, moves=moves)) is not None and by[1] == "elsewhere":
                 plan.snapshots.append(replace(net, packages=(package,), broken=(), origin="elsewhere"))
             else:
                 undone.append(package)
@@ -225,20 +242,25 @@ class Planner:
         if undone:
             plan.undone = replace(net, packages=tuple(undone), broken=())
             plan.undone_landed = self._landed(undone, new)
-        plan.horizons += [commit.id for commit, origin in came.values() if origin == "elsewhere"]
+        plan.horizons += [commit.id for commit, origin in came.moved.values() if origin == "elsewhere"]
         return plan
 
-    def _last_moves(self, tip: str, since: str) -> dict[Key, tuple[Commit, Origin]]:
-        """The last commit on a side that moved each work package's lane, and whose it was."""
+    def _last_changes(self, tip: str, since: str) -> _Changes:
+        """The last commit on a side that moved each work package's lane or changed it, and whose it was."""
         commits = list(self.git.history(tip, since=since))
         origins = self.origins(commit.id for commit in commits)
         walk = self._walk_from(commits)
-        moves: dict[Key, tuple[Commit, Origin]] = {}
+        changes = _Changes()
         for commit in commits:
             snapshot = walk.step(commit)
-            for key in snapshot.moved if snapshot else ():
-                moves[key] = (commit, origins[commit.id])
-        return moves
+            if snapshot is None:
+                continue
+            by = commit, origins[commit.id]
+            changes.moved |= dict.fromkeys(snapshot.moved, by)
+            changes.changed |= {(one.feature, one.wp_id): by for one in snapshot.packages}
+            if by[1] == "elsewhere":
+                changes.elsewhere.append(replace(snapshot, only_known=True))
+        return changes
 
     def _replaced(self, plan: ViewPlan, new: str) -> ViewPlan:
         """What was observed is gone from the repository: all of what is there is compared with what was known."""

@@ -94,6 +94,16 @@ def first_of_feature(connection: sqlite3.Connection, project: int, event_type: s
     return str(row[0]) if row else None
 
 
+def first_moment(connection: sqlite3.Connection, project: int, feature: str, event_type: str | None) -> str | None:
+    """The earliest timestamp of a feature's events (of a type, unless it is None), None where there are none."""
+    row = connection.execute(
+        "SELECT min(json_extract(data, '$.timestamp')) FROM events"
+        " WHERE project = ? AND feature = ? AND (?3 IS NULL OR event_type = ?3)",
+        (project, feature, event_type),
+    ).fetchone()
+    return str(row[0]) if row[0] is not None else None
+
+
 def queue_length(connection: sqlite3.Connection) -> int:
     """How many events wait, dead letters not among them."""
     return int(connection.execute("SELECT count(*) FROM queue WHERE died_at IS NULL").fetchone()[0])

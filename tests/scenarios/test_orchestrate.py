@@ -70,6 +70,12 @@ def test_failures_and_a_kill_in_the_middle(make_world: MakeWorld) -> None:
         assert {f"WP{other:02}" for other in needs[number]} <= set(written.split()), wp_id
     # The one that wrote garbage has broken work packages, in its worktree; no command has failed.
     assert {event["payload"]["error_type"] for event in world.events("ErrorLogged")} <= {"validation"}
+    completed = [event["payload"] for event in world.events("FeatureCompleted")]
+    assert [(one["feature_slug"], one["total_wps"]) for one in completed] == [(FEATURE, 12)]
+    resolved = [
+        (one["payload"]["dependency_wp_id"], one["payload"]["wp_id"]) for one in world.events("DependencyResolved")
+    ]
+    assert sorted(resolved) == sorted((f"WP{other:02}", f"WP{one:02}") for one in needs for other in needs[one])
     world.settle()
     world.replay_adds_nothing()
 
@@ -105,6 +111,10 @@ def test_a_failing_agent_is_followed_by_another(company: Company) -> None:
     }
     tried = [line.split()[2] for line in company.journal()]
     assert sorted(tried) == ["ada", "bob", "cyd"]
+    assigned = [event["payload"] for event in company.world.events("WPAssigned")]
+    assert [(one["agent_id"], one["phase"], one["retry_count"]) for one in assigned] == [
+        (name, "implementation", number) for number, name in enumerate(tried)
+    ]
     log = Path(told["work_packages"][0]["log"])
     assert log.read_text("utf-8").count("exit code 3") == 3
     assert log.stat().st_mode & 0o777 == 0o600

@@ -54,7 +54,7 @@ def act(behaviour: str, wp_id: str, phase: str, place: Path) -> int:
         sys.stdout.buffer.write(os.urandom(300_000) + b"\x1b[2J\0")
         for path in Path(WAY).rglob("*.md"):
             path.write_bytes(os.urandom(100))
-        (Path(WAY) / "001-login" / "tasks" / "WP99-mine.md").write_bytes(b"---\nlane: done\n---\n")
+        (Path(WAY) / "001-login" / "tasks" / "WP99-mine.md").write_bytes(b"---\nlane: planned\n---\n")
         git("add", "-A")
         git("commit", "-q", "-m", "garbage")
     if behaviour == "vandal":
