@@ -85,19 +85,25 @@ def orchestrate(
             _rehearse(output, tasks_of(load_orderly(desk, feature.slug)), settings, as_json=as_json)
             return
         _approve(output, desk, settings, yes=yes)
-        with _looking(output) as look:
-            orchestrator = Orchestrator(desk, feature.slug, settings, look)
-            with _stopping(orchestrator):
-                done = orchestrator.run()
-        _report(output, orchestrator, as_json=as_json)
-        if not done and not orchestrator.stopping:
-            left = [task.wp_id for task in orchestrator.tasks.values() if task.lane != "done"]
-            raise WorkflowError(
-                f"{', '.join(left)} of {feature.slug} could not be done",
-                remedy=f"see the logs in {orchestrator.directory}; another run goes on from here",
-            )
-    if orchestrator.stopping:
+        stopped = _run(output, desk, feature.slug, settings, as_json=as_json)
+    if stopped:
         raise KeyboardInterrupt
+
+
+def _run(output: Output, desk: Desk, slug: str, settings: Settings, *, as_json: bool) -> bool:
+    """Orchestrate and report; returns whether it was stopped. Raises WorkflowError where something is left."""
+    with _looking(output) as look:
+        orchestrator = Orchestrator(desk, slug, settings, look)
+        with _stopping(orchestrator):
+            done = orchestrator.run()
+    _report(output, orchestrator, as_json=as_json)
+    if not done and not orchestrator.stopping:
+        left = [task.wp_id for task in orchestrator.tasks.values() if task.lane != "done"]
+        raise WorkflowError(
+            f"{', '.join(left)} of {slug} could not be done",
+            remedy=f"see the logs in {orchestrator.directory}; another run goes on from here",
+        )
+    return orchestrator.stopping
 
 
 def _settings(

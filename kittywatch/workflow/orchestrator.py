@@ -148,9 +148,14 @@ class Orchestrator:
             return
         self._check_target()
         new = start.phase == "implementation"
-        worktree = self._desk.repository.add_worktree(self._branch(start.wp_id), "HEAD")
-        if new:
-            self._bring_dependencies(task, worktree)
+        try:
+            worktree = self._desk.repository.add_worktree(self._branch(start.wp_id), "HEAD")
+            git = self._worktree(start.wp_id)
+        except (GitError, ProjectError) as error:
+            self._finish(start.wp_id, "failed", f"{start.phase}: there is no worktree: {error.message}")
+            return
+        if new and task.needs:
+            self._bring_dependencies(start.wp_id, git)
         note = "Started implementation" if new else "Started review"
         self._move(start.wp_id, Move("doing" if new else "for_review", note, Signature(start.agent), force=True))
         feedback = self.directory / f"{start.wp_id}.feedback"
@@ -177,19 +182,18 @@ class Orchestrator:
         self.runs.start(start, command, worktree, _variables(values, feedback), prompt)
         self._say(f"{start.wp_id}  {start.phase} by {start.agent}, attempt {start.attempt}")
 
-    def _bring_dependencies(self, task: Task, worktree: Path) -> None:
-        """Merge the target into a branch that began before what it depends on was merged; a conflict is left out."""
-        git = self._desk.project.git
-        branches = git.branches()
-        tip = git.commit_id(f"refs/heads/{self._branch(task.wp_id)}")
-        for one in task.needs:
-            branch = f"refs/heads/{self._branch(one)}"
-            if branch in branches and not git.is_ancestor(git.commit_id(branch), tip):
-                try:
-                    Repository(Git.find(worktree)).merge(self._target, f"Merge {self._target} into {task.wp_id}")
-                except GitError as error:
-                    self._say(f"{task.wp_id}  {self._target} was not merged into its branch: {error.message}")
-                return
+    def _bring_dependencies(self, wp_id: str, git: Git) -> None:
+        """Merge the target into a branch that began before it was what it is now; a conflict is left out."""
+        project = self._desk.project.git
+        if project.is_ancestor(project.commit_id("HEAD"), git.commit_id("HEAD")):
+            return
+        try:
+            conflicts = Repository(git).merge(self._target, f"Merge {self._target} into {wp_id}")
+            said = f"conflicts in {', '.join(conflicts)}" if conflicts else ""
+        except GitError as error:
+            said = error.message
+        if said:
+            self._say(f"{wp_id}  {self._target} is not merged into its branch: {said}")
 
     # End.
 
@@ -213,13 +217,19 @@ class Orchestrator:
         self._say(f"{wp_id}  {how}" + (f"; given up: {stuck}" if stuck else ""))
 
     def _keep_work(self, wp_id: str, start: Start) -> None:
+        Repository(self._worktree(wp_id)).keep_work(self._target, f"{wp_id}: {start.phase} by {start.agent}")
+
+    def _worktree(self, wp_id: str) -> Git:
+        """The worktree of a work package; raises GitError where it is none, or on another branch.
+
+        git would take the project itself for it, and commit what its user has there.
+        """
         branch = self._branch(wp_id)
-        worktree = self._desk.project.git.main_root / WORKTREES / branch
-        git = Git.find(worktree)
-        if git.root.resolve() != worktree.resolve() or git.head().ref != f"refs/heads/{branch}":
-            # git would take the project itself for it, and commit what its user has there.
-            raise GitError("worktree", f"{worktree} is no longer a worktree on the branch {branch}")
-        Repository(git).keep_work(self._target, f"{wp_id}: {start.phase} by {start.agent}")
+        path = self._desk.project.git.main_root / WORKTREES / branch
+        git = Git.find(path)
+        if git.root.resolve() != path.resolve() or git.head().ref != f"refs/heads/{branch}":
+            raise GitError("worktree", f"{path} is no longer a worktree on the branch {branch}")
+        return git
 
     def _implemented(self, start: Start) -> Result:
         (self.directory / f"{start.wp_id}.changes").unlink(missing_ok=True)

@@ -192,6 +192,15 @@ def test_an_agent_that_breaks_its_worktree_harms_nothing_else(company: Company) 
     assert company.lanes() == {"lane: doing"}
 
 
+def test_a_worktree_that_began_early_gets_the_code_it_depends_on(company: Company) -> None:
+    company.packages({1: [], 2: [1]})
+    company.world.run("implement", "WP02", "--worktree", "--force")
+    company.world.run("agent", "tasks", "move-task", "WP02", "--to", "planned")
+    company.run()
+    company.in_order("WP01", "WP02")
+    assert "WP01" in (company.world.root / "code" / "WP02").read_text("utf-8")
+
+
 def test_nothing_is_run_without_consent(company: Company) -> None:
     world = company.world
     company.packages({1: []})
