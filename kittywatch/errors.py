@@ -3,6 +3,7 @@
     KittywatchError             the message says what happened, to which file or server; `remedy` the one thing to do
     ├── ProjectError            the project's files or its git repository
     │   └── NotAProjectError    there is no git repository here
+    ├── WorkflowError           what a command was asked to do with work packages is not allowed, or cannot be done
     ├── GitError                git refused or failed
     ├── StoreError              the files under $SPEC_KITTY_HOME
     │   ├── StoreBusyError      another process has held the database too long
@@ -53,6 +54,10 @@ class NotAProjectError(ProjectError):
             f"{directory} is not in a git repository with a worktree",
             remedy="change to the project's directory, or make it a repository with `git init`",
         )
+
+
+class WorkflowError(KittywatchError):
+    """What a command was asked to do with work packages is not allowed, or cannot be done; nothing has changed."""
 
 
 class GitError(KittywatchError):

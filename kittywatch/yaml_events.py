@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import yaml
+from msgspec import Struct
 
 from kittywatch.patterns import pattern
 from kittywatch.plain_yaml import NULL, PlainYamlError, Value
@@ -37,6 +38,59 @@ def read_whole(text: str) -> tuple[dict[str, Value], dict[str, int]]:
         problem = getattr(error, "problem", None) or "it is not YAML"
         raise PlainYamlError(mark.line + 1 if mark else 1, f"it cannot be read: {problem}") from None
     raise PlainYamlError(1, "it has no fields")
+
+
+class Spot(Struct, frozen=True):
+    """Where a value stands in a text, as offsets: `text[start:end]` is how it is written.
+
+    `style` is what it begins with: a quote, `|` or `>`, `[` or `-` for a list, `{` for a mapping, empty for plain.
+    """
+
+    start: int
+    end: int
+    style: str
+    items: tuple[Spot, ...] = ()
+
+
+class Places(Struct, frozen=True):
+    """Where the values of a mapping stand, by key, and where the mapping itself begins; `flow` says `{…}`."""
+
+    start: int
+    flow: bool
+    values: dict[str, Spot]
+
+
+def locate(text: str) -> Places:
+    """Where the values of a text that `read_mapping` can read stand; of a key that is there twice, the last."""
+    blanked = _TRAILING_SPACE.sub(lambda space: " " * len(space[0]), text)
+    try:
+        events: Iterator[Any] = iter(yaml.parse(blanked, Loader=_PARSER))
+        top: Any = next(event for event in events if isinstance(event, yaml.MappingStartEvent))
+        values: dict[str, Spot] = {}
+        for event in events:
+            if isinstance(event, yaml.MappingEndEvent):
+                break
+            _spot(event, events)
+            values[str(getattr(event, "value", ""))] = _spot(next(events), events)
+    except (yaml.YAMLError, StopIteration, RecursionError) as error:
+        raise PlainYamlError(1, "its fields cannot be located") from error
+    return Places(top.start_mark.index, bool(top.flow_style), values)
+
+
+def _spot(event: Any, events: Iterator[Any]) -> Spot:
+    start, end = event.start_mark.index, event.end_mark.index
+    if isinstance(event, yaml.ScalarEvent):
+        return Spot(start, end, event.style or "")
+    items: list[Spot] = []
+    closing: Any = yaml.SequenceEndEvent if isinstance(event, yaml.SequenceStartEvent) else yaml.MappingEndEvent
+    for item in events:
+        if isinstance(item, closing):
+            end = item.end_mark.index if event.flow_style else max([start, *(one.end for one in items)])
+            break
+        items.append(_spot(item, events))
+    if closing is yaml.MappingEndEvent:
+        return Spot(start, end, "{")
+    return Spot(start, end, "[" if event.flow_style else "-", tuple(items))
 
 
 def _pairs(events: Iterator[Any], depth: int, lines: dict[str, int] | None = None) -> dict[str, Value]:

@@ -11,11 +11,32 @@ import click
 _THEIRS = "specify_cli"
 
 
-def forward(arguments: list[str]) -> click.Command:
-    """A command that runs spec-kitty-cli with the same arguments; a usage error where there is none."""
+class ForwardingGroup(click.Group):
+    """A group of commands; what it doesn't know, `spec-kitty` hands on with all the names before it."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        unknown = args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None
+        if unknown and ctx.find_root().info_name == "spec-kitty":
+            groups: list[str] = []
+            at = ctx
+            while at.parent is not None:
+                groups.insert(0, at.info_name or "")
+                at = at.parent
+            return args[0], forward([*groups, *args], len(groups) + 1), args[1:]
+        return super().resolve_command(ctx, args)
+
+
+def forward(arguments: list[str], named: int = 1) -> click.Command:
+    """A command that runs spec-kitty-cli with the same arguments; a usage error where there is none.
+
+    The first `named` arguments are the command's name, with the groups that it is in.
+    """
     if importlib.util.find_spec(_THEIRS) is None:
+        command = " ".join(arguments[:named])
         raise click.UsageError(
-            f"there is no command {arguments[0]!a} in kittywatch, and spec-kitty-cli, which may know it, is not "
+            f"there is no command {command!a} in kittywatch, and spec-kitty-cli, which may know it, is not "
             "installed beside it"
         )
 

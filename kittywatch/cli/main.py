@@ -13,7 +13,7 @@ import click
 
 from kittywatch import __version__
 from kittywatch.cli.boundary import run
-from kittywatch.cli.foreign import forward
+from kittywatch.cli.foreign import ForwardingGroup
 from kittywatch.cli.output import Output
 
 COMMANDS = {
@@ -27,6 +27,11 @@ COMMANDS = {
     "queue": "kittywatch.cli.queue:queue",
     "sync": "kittywatch.cli.sync:sync",
     "auth": "kittywatch.cli.auth:auth",
+    "implement": "kittywatch.cli.workflow:implement",
+    "merge": "kittywatch.cli.workflow:merge",
+    "accept": "kittywatch.cli.workflow:accept",
+    "agent": "kittywatch.cli.agent:agent",
+    "orchestrate": "kittywatch.cli.orchestrate:orchestrate",
     "hub": "kittywatch.cli.hub:hub",
     "demo": "kittywatch.cli.demo:demo",
     "doctor": "kittywatch.cli.doctor:doctor",
@@ -36,8 +41,8 @@ COMMANDS = {
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported by name; what it doesn't know goes on to an installed spec-kitty-cli."""
+class LazyGroup(ForwardingGroup):
+    """The commands, each imported by its name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -49,13 +54,6 @@ class LazyGroup(click.Group):
         module, name = where.split(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-") and ctx.info_name == "spec-kitty":
-            return args[0], forward(args), args[1:]
-        return super().resolve_command(ctx, args)
 
 
 @click.group(cls=LazyGroup, context_settings=CONTEXT)

@@ -9,7 +9,6 @@ directory would read the wrong repository.
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -23,7 +22,7 @@ from kittywatch.patterns import pattern
 from kittywatch.workpackages.layout import SPECS
 
 # What `git rev-parse --local-env-vars` lists, and what else turns a command towards other objects or formats.
-_LOCAL = frozenset(
+LOCAL_VARIABLES = frozenset(
     {
         "GIT_ALTERNATE_OBJECT_DIRECTORIES",
         "GIT_CONFIG",
@@ -56,6 +55,7 @@ _CONFIG = ("-c", "log.showSignature=false", "-c", "log.showRoot=true", "-c", "co
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RAW = ("-z", "--raw", "--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all")
 _ID = pattern(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
+_WILDCARD = pattern(r"([*?\[\]\\])")
 _FORMAT = "--format=tformat:%x01%H %P%x01%at %ct"
 
 
@@ -228,7 +228,7 @@ class Git:
 
     def began(self, tip: str, feature: str) -> datetime | None:
         """The author time of the first commit, on the first-parent chain of `tip`, with a work package of a feature."""
-        name = re.sub(r"([*?\[\]\\])", r"\\\1", feature)
+        name = _WILDCARD.sub(r"\\\1", feature)
         paths = f":(glob){SPECS}/{name}/tasks/**/WP[0-9][0-9]*.md"
         out = self.run("log", "--first-parent", "--diff-merges=first-parent", "--format=%at %ct", tip, "--", paths)
         lines = out.decode().splitlines()
@@ -359,7 +359,7 @@ class Git:
 
 def clean_environment() -> dict[str, str]:
     """The environment without what ties git to a repository, and with what keeps it quiet."""
-    return {name: value for name, value in os.environ.items() if name not in _LOCAL} | _QUIET
+    return {name: value for name, value in os.environ.items() if name not in LOCAL_VARIABLES} | _QUIET
 
 
 def _run(

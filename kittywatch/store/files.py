@@ -25,3 +25,12 @@ def replace_file(path: Path, data: bytes, *, mode: int = 0o600, durable: bool = 
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def sweep(path: Path) -> None:
+    """Remove what a killed `replace_file` has left beside a file; for whoever holds the lock of its writers."""
+    prefix = f".{path.name}."
+    for found in path.parent.iterdir():
+        rest = found.name.removeprefix(prefix)
+        if rest != found.name and len(rest) == 16 and not rest.strip("0123456789abcdef"):
+            found.unlink(missing_ok=True)

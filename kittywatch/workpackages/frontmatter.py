@@ -5,6 +5,8 @@ A block between two lines of three dashes each needs no library to be found, and
 
 from __future__ import annotations
 
+from itertools import islice
+
 from msgspec import Struct
 
 from kittywatch.plain_yaml import PlainYamlError, Value, read_mapping
@@ -25,6 +27,25 @@ class Frontmatter(Struct, frozen=True):
     fields: dict[str, Value]
     lines: dict[str, int]
     body: str
+
+
+class Bounds(Struct, frozen=True):
+    """Offsets in a text: the block between its two lines `---`, and where the body begins."""
+
+    block: int
+    end: int
+    body: int
+
+
+def find_frontmatter(text: str) -> Bounds:
+    """Where the block of a text that `read_frontmatter` can read stands; raises FrontmatterError."""
+    from frontmatter.default_handlers import YAMLHandler  # see above
+
+    skipped = len(text) - len(text.lstrip())
+    boundaries = list(islice(YAMLHandler().FM_BOUNDARY.finditer(text, skipped), 2))
+    if len(boundaries) < 2 or boundaries[0].start() != skipped:
+        raise FrontmatterError(1, "there is no frontmatter: the file must begin with a line ---")
+    return Bounds(boundaries[0].end(), boundaries[1].start(), boundaries[1].end())
 
 
 def read_frontmatter(text: str) -> Frontmatter:

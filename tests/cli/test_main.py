@@ -80,6 +80,18 @@ def test_an_unknown_command_goes_on_to_spec_kitty_cli(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout) == (7, "['spec-kitty', 'specify', '--help', '-x', 'a b']\n")
+    # Of a group that both have, what only the other one knows goes on with the group's name.
+    done = subprocess.run(
+        [sys.executable, "-c", program, "agent", "feature", "create-feature", "x", "--json"],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (
+        7,
+        "['spec-kitty', 'agent', 'feature', 'create-feature', 'x', '--json']\n",
+    )
 
 
 def test_another_directory(

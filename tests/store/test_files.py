@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kittywatch.store.files import replace_file
+from kittywatch.store.files import replace_file, sweep
 
 
 @pytest.fixture
@@ -45,3 +45,14 @@ def test_a_failure_leaves_nothing_behind(place: Path) -> None:
 def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         replace_file(tmp_path / "no" / "file", b"new")
+
+
+def test_what_a_killed_process_has_left_is_swept(tmp_path: Path) -> None:
+    path = tmp_path / "a[b].md"
+    path.write_text("1")
+    others = [".a[b].md.keep", ".a[b].md.0123456789abcdeg", ".b.md.0123456789abcdef", "a[b].md.0123456789abcdef"]
+    for name in [".a[b].md.0123456789abcdef", *others]:
+        (tmp_path / name).write_text("2")
+    sweep(path)
+    assert {one.name for one in tmp_path.iterdir()} >= {path.name, *others}
+    assert not (tmp_path / ".a[b].md.0123456789abcdef").exists()
