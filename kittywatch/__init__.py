@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         emit_wp_created,
         emit_wp_status_changed,
         generate_causation_id,
+        get_connection_status,
         get_emitter,
     )
 
@@ -28,6 +29,7 @@ __all__ = [
     "emit_wp_created",
     "emit_wp_status_changed",
     "generate_causation_id",
+    "get_connection_status",
     "get_emitter",
 ]
 __version__ = "0.1.0"

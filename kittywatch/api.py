@@ -4,7 +4,8 @@
     emit_wp_status_changed("WP01", "planned", "doing", feature_slug="001-login")
 
 All is about the project around the directory that is current when the emitter is first asked for. No `emit_*` raises:
-what goes wrong is a warning of the logger `kittywatch`, and the result is None.
+what goes wrong is a warning of the logger `kittywatch`, and the result is None. The first emitter brings up delivery
+(`kittywatch.sync.runtime`), unless the project's configuration says `sync: auto_start: false`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import atexit
 import functools
 import os
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +24,7 @@ from kittywatch.events import random_id
 
 if TYPE_CHECKING:
     from kittywatch.project import Project
+    from kittywatch.sync.status import ConnectionStatus
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -42,15 +45,35 @@ def get_emitter() -> EventEmitter:
         with _lock:
             if _emitter is None:
                 from kittywatch.project import Project
+                from kittywatch.sync.runtime import get_runtime
 
                 _project = Project.find(Path.cwd(), warn)
                 _emitter = _project.emitter
+                get_runtime().attach_emitter(_emitter)
+                get_runtime().start(_project)
     return _emitter
 
 
+def get_connection_status() -> ConnectionStatus:
+    """How this process's connection to the server stands: Connected, Reconnecting, Offline, OfflineBatchMode.
+
+    Offline where nothing was brought up: no emitter yet, no login, or `sync: auto_start: false`.
+    """
+    from kittywatch.sync.runtime import connection_status
+
+    return connection_status()
+
+
 def close_emitter() -> None:
-    """Let go of the emitter and its database; the next call makes one for the directory that is current then."""
+    """Let go of the emitter and its database; the next call makes one for the directory that is current then.
+
+    Ends delivery in this process, after a last try that takes two seconds at most; what is left waits in the queue.
+    """
     global _project, _emitter
+    if "kittywatch.sync.runtime" in sys.modules:
+        from kittywatch.sync.runtime import close_runtime
+
+        close_runtime()
     with _lock:
         if _project is not None:
             _project.store.close()

@@ -13,8 +13,8 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from kittywatch.by_hand import ByHand, tell_by_hand
-from kittywatch.derive.book import Telling
+from kittywatch.by_hand import ByHand
+from kittywatch.derive.tellings import Telling
 from kittywatch.errors import KittywatchError
 from kittywatch.events import Event, InvalidEventError, Payload, random_id
 from kittywatch.stamp import Draft, Stamp, drafts, envelopes
@@ -38,7 +38,10 @@ class Unit:
 
     def tell(self, tellings: Iterable[Telling], observer: str) -> list[Event]:
         """Stamp, tick and queue what one commit, or one look at a worktree, tells; returns the events."""
-        return self.enter(drafts(tellings, self._emitter.stamp, observer, self._emitter.warn))
+        return self.enter(drafts(tellings, self._emitter.stamp, observer, self._emitter.warn, self._first_moment))
+
+    def _first_moment(self, feature: str, event_type: str | None) -> str | None:
+        return outbox.first_moment(self.connection, self.project, feature, event_type)
 
     def enter(self, drafted: Iterable[Draft]) -> list[Event]:
         """Tick and queue; what the log has already takes no tick, or there would be a gap where it stays out."""
@@ -58,13 +61,17 @@ class Unit:
 
 
 class EventEmitter(ByHand):
-    """Emits for one checkout of one project. `place` is the repository's common directory, `warn` says what failed."""
+    """Emits for one checkout of one project. `place` is the repository's common directory, `warn` says what failed.
+
+    `on_told` is called after each transaction that told something; it must come back at once and not raise.
+    """
 
     def __init__(self, store: Store, stamp: Stamp, *, place: str, warn: Callable[[str], None]) -> None:
         self.store = store
         self.stamp = stamp
         self.place = place
         self.warn = warn
+        self.on_told: Callable[[], None] = _nobody_listens
 
     def emit(
         self, payload: Payload, aggregate_id: str, aggregate_type: str, *, causation_id: str | None = None
@@ -73,6 +80,8 @@ class EventEmitter(ByHand):
 
         Never raises: None means that nothing was told, and `warn` has said why.
         """
+        from kittywatch.told_once import tell_by_hand  # what only observes has no need of it
+
         try:
             return self.transact(
                 lambda unit: tell_by_hand(unit, self.stamp, payload, aggregate_id, aggregate_type, causation_id)
@@ -90,7 +99,15 @@ class EventEmitter(ByHand):
 
     def transact(self, work: Callable[[Unit], Result]) -> Result:
         """Decide and tell in one transaction; raises StoreError, after which nothing of it has happened."""
-        return self.store.transact(lambda connection: work(Unit(connection, self)))
+
+        def deciding(connection: sqlite3.Connection) -> tuple[Result, bool]:
+            unit = Unit(connection, self)
+            return work(unit), bool(unit.events)
+
+        result, told = self.store.transact(deciding)
+        if told:
+            self.on_told()
+        return result
 
     def rehearse(self, work: Callable[[Unit], Result]) -> Result:
         """The same on a copy in memory: what would be told, without telling it."""
@@ -112,3 +129,7 @@ class EventEmitter(ByHand):
             return default if row is None else work(connection, row)
 
         return self.store.read(reading)
+
+
+def _nobody_listens() -> None:
+    pass

@@ -34,7 +34,7 @@ def open_project(ctx: click.Context, *, writes: bool = True, restores: bool = Fa
 
 
 def open_store(ctx: click.Context) -> Store:
-    """This user's store, for what is about all projects."""
+    """This user's store, for what is about all projects; nothing is made by opening it."""
     output: Output = ctx.obj
     store = Store(home(), node_id=node_id(), warn=output.warn)
     ctx.call_on_close(store.close)
@@ -55,8 +55,8 @@ def deliver_afterwards(ctx: click.Context) -> None:
 
 
 def _deliver(output: Output) -> None:
-    from kittywatch.sync.auth import HINT
     from kittywatch.sync.flusher import hand_over
+    from kittywatch.sync.status import HINT
 
     project = project_here(output)
     if project is None or not project.store.exists or os.environ.get("KITTYWATCH") == "0":

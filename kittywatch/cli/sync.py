@@ -48,9 +48,10 @@ def now(ctx: click.Context, dry_run: bool) -> int:
       kittywatch sync now
       kittywatch sync now --dry-run | jq .
     """
-    from kittywatch.sync.auth import HINT, AuthClient
+    from kittywatch.sync.auth import AuthClient
     from kittywatch.sync.batch import batch_sync
     from kittywatch.sync.complaint import complain
+    from kittywatch.sync.status import HINT
 
     output: Output = ctx.obj
     store = open_store(ctx)

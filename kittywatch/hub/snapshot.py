@@ -28,6 +28,7 @@ def snapshot(connection: Connection, team_id: int) -> str:
                 "status": row.lane,
                 "agent": row.agent[:200] or None,
                 "since": row.lane_since,
+                "lamport_clock": row.last_lamport,
             }
         )
         room -= len(part) + 1

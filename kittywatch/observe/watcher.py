@@ -32,6 +32,7 @@ BUSY_RETRY = 0.5
 FAILED_RETRY = 2.0
 GONE_RETRY = 1.0
 MARK = "kittywatch-watcher"
+LOCK = "kittywatch-watch.lock"
 
 _Thing: TypeAlias = "tuple[Path, str | None]"
 """A worktree's top, and a file in it or None for all of it."""
@@ -46,11 +47,23 @@ class _Watched:
 
 
 class Watcher:
-    """Watches the project that `project` is a checkout of; `told` is called after each observation."""
+    """Watches the project that `project` is a checkout of; `told` is called after each observation.
 
-    def __init__(self, project: Project, told: Callable[[Observed], None], *, poll: bool = False) -> None:
+    `at_home` hears the name of a file in the store's directory that changed, by whichever process: the queue, say.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        told: Callable[[Observed], None],
+        *,
+        poll: bool = False,
+        at_home: Callable[[str], None] = lambda name: None,
+    ) -> None:
         self._project = project
         self._told = told
+        self._at_home = at_home
+        self._home = project.store.directory.resolve()
         self._warn = project.warn
         self._heard: queue.SimpleQueue[tuple[Path, bool] | None] = queue.SimpleQueue()
         self._due: Due[_Thing] = Due()
@@ -63,6 +76,7 @@ class Watcher:
         try:
             self._find_worktrees()
             self._look_at_due()
+            self._watch.watch(self._home, below=False)  # the first look made it
             ready()
             while not self._stopped:
                 self._hear(self._due.next())
@@ -101,6 +115,8 @@ class Watcher:
     def _note(self, path: Path, over: bool) -> None:
         now = time.monotonic()
         common = self._project.git.common
+        if path.parent == self._home:
+            self._at_home(path.name)
         if path == common / "worktrees" or common / "worktrees" in path.parents:
             self._due.put_off((common, None), now + GIT_QUIET)
         for root, watched in self._worktrees.items():
@@ -232,7 +248,7 @@ def unmark(directory: Path) -> None:
 @contextlib.contextmanager
 def alone(common: Path) -> Iterator[str | None]:
     """Hold the repository's watcher lock; yields who holds it already, None where nobody does."""
-    path = common / "kittywatch-watch.lock"
+    path = common / LOCK
     note = common / "kittywatch-watch.pid"
     with locked(path, wait=False) as held:
         if not held:

@@ -206,7 +206,7 @@ def notes(connection: sqlite3.Connection) -> dict[str, Any]:
     return {name: json.loads(value) for name, value in rows}
 
 
-def remember(connection: sqlite3.Connection, **changes: Any) -> None:
+def remember(connection: sqlite3.Connection, /, **changes: Any) -> None:
     """Keep values (JSON) by name for other processes; None forgets one."""
     for name, value in changes.items():
         if value is None:

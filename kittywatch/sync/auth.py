@@ -29,7 +29,6 @@ LOCAL = "local"
 TOKEN = "/api/v1/token/"
 REFRESH = "/api/v1/token/refresh/"
 WS_TOKEN = "/api/v1/ws-token/"
-HINT = "Events queued locally; run spec-kitty auth login to enable real-time sync"
 _EARLY = 30.0  # seconds before its end at which an access token is no longer used; a tenth of a short one's life
 _ACCESS_SECONDS, _REFRESH_SECONDS = 900.0, 7 * 86400.0  # where a server doesn't say
 

@@ -11,6 +11,7 @@ import contextlib
 import functools
 import os
 import threading
+import weakref
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     import sqlite3
 
 DIRECTORY = "claims"
+
+
+_alive: weakref.WeakSet[Claims] = weakref.WeakSet()
 
 
 class Claims:
@@ -45,6 +49,7 @@ class Claims:
             raise StoreError(
                 f"{self._directory}: {error.strerror}", remedy="make it writable, or set SPEC_KITTY_HOME"
             ) from error
+        _alive.add(self)
 
     def __enter__(self) -> Claims:
         return self
@@ -104,6 +109,10 @@ class Claims:
                 self._file(self._name).unlink(missing_ok=True)
                 self._held.close()
 
+    def forget(self) -> None:
+        """In a forked child: let go of the lock file, which is the parent's, and would outlive it here."""
+        self._held.close()
+
     def _begin(self, name: str) -> str:
         """Hold a lock file of this name; nothing where somebody who tidied up took it away in between."""
         self._held = contextlib.ExitStack()
@@ -128,3 +137,12 @@ class Claims:
 
     def _file(self, name: str) -> Path:
         return self._directory / f"{name}.lock"
+
+
+def _after_fork() -> None:
+    for claims in list(_alive):
+        claims.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -12,23 +12,15 @@ from kittywatch.errors import AuthenticationError
 from kittywatch.store import delivery, projects, recipients
 from kittywatch.store.delivery import Waiting
 from kittywatch.store.store import Store
-from kittywatch.sync.auth import HINT, LOCAL, AuthClient
+from kittywatch.sync.auth import LOCAL, AuthClient
 from kittywatch.sync.credentials import Credentials
 from kittywatch.sync.flusher import auto_start, delivering
+from kittywatch.sync.status import HINT, SHOWN, ConnectionStatus
 
 if TYPE_CHECKING:
     import sqlite3
 
     from kittywatch.project import Project
-
-OFFLINE = "Offline"
-SHOWN = {
-    "Connected": "Connected",
-    "Reconnecting": "Reconnecting",
-    OFFLINE: OFFLINE,
-    "OfflineBatchMode": "Offline - Batch Mode",
-}
-"""A connection's states as people see them."""
 
 
 class Standing(Struct, frozen=True):
@@ -47,7 +39,7 @@ class Standing(Struct, frozen=True):
 
     @property
     def shown_connection(self) -> str:
-        return SHOWN.get(self.connection, OFFLINE)
+        return SHOWN.get(self.connection, SHOWN[ConnectionStatus.OFFLINE])
 
     def to_dict(self) -> dict[str, Any]:
         fields: dict[str, Any] = msgspec.to_builtins(self)
@@ -75,7 +67,9 @@ def standing(store: Store, project: Project | None = None, *, now: float | None 
         queue_length=waiting.length,
         oldest_age_seconds=None if waiting.oldest_told_at is None else max(moment - waiting.oldest_told_at, 0.0),
         dead_letters=waiting.dead,
-        connection=notes.get("connection", "OfflineBatchMode") if active else OFFLINE,
+        connection=notes.get("connection", str(ConnectionStatus.BATCH_MODE))
+        if active
+        else str(ConnectionStatus.OFFLINE),
         last_sync_at=notes.get("last_sync_at"),
         next_try_at=next_try if next_try is not None and next_try > moment else None,
         server=login.url if login else None,

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import delivery, emission, hooks, hub_ingest, imports, inline, observation, replay, watching
+from tests.benchmarks import (
+    delivery,
+    emission,
+    end_to_end,
+    fuzzing,
+    hooks,
+    hub_ingest,
+    imports,
+    inline,
+    observation,
+    replay,
+    watching,
+)
 from tests.benchmarks.figure import main
 
 if __name__ == "__main__":
-    main(
-        replay.run,
-        emission.run,
-        observation.run,
-        hooks.run,
-        watching.run,
-        hub_ingest.run,
-        delivery.run,
-        imports.run,
-        inline.run,
-    )
+    runs = (replay, emission, observation, hooks, watching, hub_ingest, delivery, end_to_end, imports, inline, fuzzing)
+    main(*(benchmark.run for benchmark in runs))

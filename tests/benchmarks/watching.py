@@ -47,7 +47,7 @@ class _Project:
             tasks = self.root / "kitty-specs" / f"{feature:03}-part" / "tasks"
             tasks.mkdir(parents=True)
             for number in range(1, each + 1):
-                (tasks / f"WP{number:02}-part.md").write_text(_text("planned", number))
+                (tasks / f"WP{number:02}-part.md").write_text(work_package("planned", number))
         self._git("add", "-A")
         self._git("commit", "-q", "-m", "all")
         os.sync()  # else the first commits of the database wait for these files, which nobody has just made in life
@@ -58,9 +58,9 @@ class _Project:
         later = statistics.median(self._start_once() for _ in range(3))
         with self._watching() as process:
             seconds = self._save(saves)
-            before = _cpu_seconds(process.pid)
+            before = cpu_seconds(process.pid)
             time.sleep(_IDLE_SECONDS)
-            busy = _cpu_seconds(process.pid) - before
+            busy = cpu_seconds(process.pid) - before
             resident = _resident_megabytes(process.pid)
         cuts = statistics.quantiles(seconds, n=100)
         large = self.count > 1000
@@ -112,7 +112,7 @@ class _Project:
             rows = _rows(connection)
             for number in range(saves):
                 with path.open("w") as file:
-                    file.write(_text(_LANES[number % 4], 1))
+                    file.write(work_package(_LANES[number % 4], 1))
                 start = time.perf_counter()
                 while _rows(connection) <= rows:
                     time.sleep(0.0002)
@@ -125,7 +125,8 @@ class _Project:
         subprocess.run(["git", *command], cwd=self.root, check=True)
 
 
-def _text(lane: str, number: int) -> str:
+def work_package(lane: str, number: int) -> str:
+    """The text of a work package."""
     body = "Text that a work package has.\n" * 40
     return f"---\nwork_package_id: WP{number:02}\ntitle: Part {number}\nlane: {lane}\n---\n\n{body}"
 
@@ -137,7 +138,8 @@ def _rows(connection: sqlite3.Connection) -> int:
         return -1  # the watcher is committing just now
 
 
-def _cpu_seconds(process: int) -> float:
+def cpu_seconds(process: int) -> float:
+    """What a process has had of the processors."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

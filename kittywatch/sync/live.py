@@ -1,0 +1,268 @@
+"""The parts of live delivery, put together: login, WebSocket, batches by the clock. What the runtime brings up.
+
+Rules of this module:
+- Who is logged in is looked at when the credentials file changed, and by the way with each batch. The same login with
+  fresh tokens is no news; another one, or the first after a refusal, connects at once.
+- A connection that came up asks for a batch: what the socket doesn't take in time, that does.
+- While the connection stands, and somebody tells it what other processes queue, it is the one who delivers: no flusher
+  is started beside it (`deliverer.lock`).
+- Stop order: WebSocket, batches, claims, store; each within what is left of the deadline.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
+
+from kittywatch.errors import AuthenticationError, KittywatchError, StoreError, SyncError
+from kittywatch.home import node_id
+from kittywatch.store import clock, delivery, recipients
+from kittywatch.store.recipients import Recipient
+from kittywatch.store.store import Store
+from kittywatch.sync.auth import AuthClient
+from kittywatch.sync.background import BackgroundSyncService, Flushed, Outcome
+from kittywatch.sync.batch import batch_sync
+from kittywatch.sync.claims import Claims
+from kittywatch.sync.clock import Clock
+from kittywatch.sync.complaint import complain
+from kittywatch.sync.credentials import Credentials
+from kittywatch.sync.dialing import PING_SECONDS, PONG_SECONDS, dial
+from kittywatch.sync.flusher import delivering
+from kittywatch.sync.link import ACK_SECONDS
+from kittywatch.sync.settings import read_settings
+from kittywatch.sync.status import ConnectionStatus
+from kittywatch.sync.websocket import Opened, WebSocketClient
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from kittywatch.emitter import EventEmitter
+
+ATTEMPTS = 2  # of one batch in a row; the service comes back to it by itself
+_Who: TypeAlias = tuple[str, str, str]
+
+
+class Pulse(Struct, frozen=True):
+    """How a connection is kept: seconds between pings, until one that isn't answered ends it, until an event's answer.
+
+    `roll` is the chance in the waits between attempts, from 0 up to 1.
+    """
+
+    ping: float = PING_SECONDS
+    pong: float = PONG_SECONDS
+    ack: float = ACK_SECONDS
+    roll: Callable[[], float] = random.random
+
+
+class QueueShare(Claims):
+    """What the WebSocket needs of the store: claims, and the Lamport clock."""
+
+    def move_clock(self, values: list[int]) -> None:
+        """Move past values that others have seen, one after another, in one transaction. Raises StoreError."""
+        store = self._store
+
+        def work(connection: sqlite3.Connection) -> None:
+            for value in values:
+                clock.receive(connection, value, at_least=store.least_tick)
+
+        store.transact(work)
+
+
+class Live:
+    """Live delivery for one home. `on_status` hears the connection's changes, `warn` in a sentence what is wrong."""
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        warn: Callable[[str], None],
+        on_status: Callable[[ConnectionStatus], None] = lambda status: None,
+        emitter: EventEmitter | None = None,
+        hears_others: bool = False,
+        pulse: Pulse = Pulse(),  # noqa: B008 - frozen
+    ) -> None:
+        """`emitter` tells when delivery gives up; `hears_others`: somebody calls `wake` when another process queues.
+
+        Raises OSError.
+        """
+        self._warn = warn
+        self._on_status = on_status
+        self._emitter = emitter
+        self._hears_others = hears_others
+        self._pulse = pulse
+        self._store = Store(home, node_id=node_id(), warn=warn)
+        self._auth = AuthClient(home)
+        self._share = QueueShare(self._store)
+        self._settings = read_settings(home)
+        self._who: _Who | None = None
+        self._refused, self._said = False, ""
+        self._deliverer = contextlib.ExitStack()
+        self._lock = threading.Lock()
+        self._client = WebSocketClient(
+            self._connect,
+            self._share,
+            on_status=self._status_changed,
+            on_trouble=self._trouble,
+            roll=pulse.roll,
+            ack_seconds=pulse.ack,
+        )
+        self._background = BackgroundSyncService(self._flush, interval=self._settings.interval_seconds, look=self._look)
+
+    @property
+    def status(self) -> ConnectionStatus:
+        return self._client.status
+
+    def start(self) -> None:
+        """Connect and deliver; returns at once."""
+        self._who = _who(self._login())
+        self._client.start()
+        if self._who is not None:
+            self._client.login()
+        self._background.start()
+
+    def wake(self) -> None:
+        """Something was queued. Costs next to nothing."""
+        self._client.wake()
+
+    def look_at_login(self) -> None:
+        """The credentials may have changed; returns at once."""
+        self._background.look_soon()
+
+    def connect_now(self) -> None:
+        """Don't wait for the next attempt."""
+        self._client.login()
+
+    def deliver_soon(self) -> None:
+        """Don't wait for the next batch."""
+        self._background.flush_soon()
+
+    def stop(self, *, within: float) -> bool:
+        """End within so many seconds, and half a second more; True where all threads have ended."""
+        end = time.monotonic() + within
+        ended = self._client.stop(within=within / 2)
+        ended = self._background.stop(within=max(end - time.monotonic(), 0.0)) and ended
+        with self._lock:
+            self._deliverer.close()
+        with contextlib.suppress(StoreError):
+            self._share.close()
+        self._store.close()
+        return ended
+
+    def in_forked_child(self) -> None:
+        """Let go of the lock that a fork copied: it would outlive the parent here."""
+        self._deliverer.close()
+
+    # In the caller's thread of the WebSocket.
+
+    def _connect(self) -> Opened:
+        """Open a WebSocket with the login at hand; raises SyncError, StoreError."""
+        token = self._auth.ws_token()
+        login = self._auth.status()
+        if login is None or login.url != token.url:
+            raise AuthenticationError("nobody is logged in")
+        to = self._store.transact(lambda connection: _recipient(connection, login))
+        self._share.free_the_dead()
+        line = dial(
+            token.url,
+            token.token,
+            authority=self._settings.ca_file,
+            ping_seconds=self._pulse.ping,
+            pong_seconds=self._pulse.pong,
+        )
+        return Opened(line, to)
+
+    # In the driver's thread of the WebSocket.
+
+    def _status_changed(self, status: ConnectionStatus) -> None:
+        if status is ConnectionStatus.CONNECTED:
+            self._refused, self._said = False, ""
+            self._background.flush_soon()
+            self._be_deliverer()
+        else:
+            with self._lock:
+                self._deliverer.close()
+        if self._hears_others:
+            self._note(status if status is ConnectionStatus.CONNECTED else None)
+        self._on_status(status)
+
+    def _note(self, status: ConnectionStatus | None) -> None:
+        """Keep for `sync status` how the connection stands; it holds for as long as somebody is the deliverer."""
+        with contextlib.suppress(StoreError):
+            self._store.transact(lambda connection: delivery.remember(connection, connection=status and str(status)))
+
+    def _trouble(self, error: KittywatchError) -> None:
+        """Say it, once for as long as it stays the same."""
+        self._refused = isinstance(error, AuthenticationError)
+        if str(error) != self._said:
+            self._said = str(error)
+            self._warn(f"{error}; {error.remedy}")
+
+    # In the thread of the batches.
+
+    def _flush(self, stopping: Clock) -> Flushed:
+        self._look()
+        if self._who is None:
+            return Flushed(Outcome.REFUSED)
+        if self._client.status is ConnectionStatus.CONNECTED:
+            self._be_deliverer()
+        try:
+            if not self._store.read(_anything_sendable):
+                return Flushed(Outcome.DONE)
+            summary = batch_sync(self._store, self._auth, clock=stopping, attempts=ATTEMPTS)
+            if self._client.status in (ConnectionStatus.BATCH_MODE, ConnectionStatus.OFFLINE):
+                complain(self._store, self._emitter, summary)
+        except (StoreError, OSError):
+            return Flushed(Outcome.FAILED)
+        if summary.stopped == "auth":
+            return Flushed(Outcome.REFUSED)
+        if summary.stopped in ("network", "server"):
+            return Flushed(Outcome.FAILED, getattr(summary.error, "wait", None))
+        return Flushed(Outcome.DONE)
+
+    def _look(self) -> None:
+        """Follow the credentials file: who is logged in now?"""
+        who = _who(self._login())
+        if who == self._who and not (self._refused and who is not None):
+            return
+        self._who = who
+        if who is None:
+            self._client.logout()
+        else:
+            self._refused = False
+            self._client.login()
+            self._background.flush_soon()
+
+    def _login(self) -> Credentials | None:
+        try:
+            return self._auth.status()
+        except SyncError:
+            return None
+
+    def _be_deliverer(self) -> None:
+        with self._lock, contextlib.suppress(OSError):
+            if self._hears_others:
+                self._deliverer.close()
+                self._deliverer.enter_context(delivering(self._store.directory))
+
+
+def _who(login: Credentials | None) -> _Who | None:
+    return None if login is None else (login.url, login.team_slug, login.username)
+
+
+def _recipient(connection: sqlite3.Connection, login: Credentials) -> Recipient:
+    present = recipients.present(connection)
+    if present is not None and (present.url, present.team) == (login.url, login.team_slug):
+        return present
+    return recipients.set_present(connection, login.url, login.team_slug)
+
+
+def _anything_sendable(connection: sqlite3.Connection) -> bool:
+    to = recipients.present(connection)
+    return to is None or delivery.any_sendable(connection, to.key)
