@@ -157,7 +157,7 @@ def test_four_processes_deliver_one_queue(target: EventEmitter, home: Path, hub:
     told = delivering.queue(target, SHARED, text="shared")
     delivering.log_in(home, hub)
     children = [_start_delivery(home, SHARED // 20) for _ in range(4)]
-    done = [json.loads(child.communicate(timeout=250)[0].splitlines()[1]) for child in children]
+    done = [json.loads(child.communicate(timeout=1500 if CAMPAIGN else 100)[0].splitlines()[1]) for child in children]
     assert sum(one["delivered"] for one in done) == SHARED
     assert [one["duplicates"] for one in done] == [0] * 4
     assert [one["stopped"] for one in done] == [None] * 4
@@ -191,6 +191,7 @@ def test_offline_and_back(target: EventEmitter, home: Path, hub: Hub) -> None:
             target.store,
             auth,
             batch_size=len(told) // 5,
+            batch_deadline=600,
             progress=lambda done, total: progress.append((done, total)),
         )
     assert (summary.stopped, summary.delivered, summary.batches) == (None, len(told), 6)
