@@ -71,7 +71,7 @@ class Repository:
 
     def merge(self, branch: str, message: str) -> list[str]:
         """Merge a branch into what is checked out; returns the paths in conflict, after which nothing is merged."""
-        done = self._try("merge", "--no-ff", "--no-edit", "--quiet", "-m", message, branch)
+        done = self._try("merge", "--no-ff", "--no-edit", "--quiet", "-m", message, f"refs/heads/{branch}")
         if done.returncode == 0:
             return []
         conflicts = [
