@@ -154,6 +154,7 @@ def finalize_tasks(ctx: click.Context, stated: str | None, commits: bool, as_jso
     \b
     Examples:
       kittywatch agent feature finalize-tasks --feature 001-login
+      kittywatch agent tasks finalize-tasks
       kittywatch agent feature finalize-tasks --commit --json
     """
     with at_desk(ctx, "finalize-tasks") as desk:

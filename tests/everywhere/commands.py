@@ -9,9 +9,9 @@ import click
 from kittywatch.cli.main import cli
 
 # What makes a command end that would go on until somebody ends it; `{port}` is one that is taken.
-ENDING = {"watch": ["--once"], "hub serve": ["--port", "{port}"]}
+ENDING = {"watch": ["--once"], "hub serve": ["--port", "{port}"], "demo": ["--headless"]}
 # What has to be given although the command line alone doesn't say so.
-GIVEN: dict[str, list[str]] = {"hooks run": ["post-commit"]}
+GIVEN: dict[str, list[str]] = {"hooks run": ["post-commit"], "agent tasks add-history": ["WP01", "--note", "said"]}
 
 
 def walk() -> Iterator[tuple[str, click.Command]]:

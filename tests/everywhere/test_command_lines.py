@@ -37,7 +37,10 @@ NOT_RUN = {
     r"kittywatch sync now$": "says 4 without a login; tests/sync have one",
     r".*&& pipx uninstall": "would take away what runs the tests",
     r"kittywatch queue purge( --all)?$": "asks at a terminal; tests/cli answer",
-    r"kittywatch demo": "has tests of its own",
+    r"kittywatch demo": "takes its time; tests/demo run it",
+    r"kittywatch (merge|accept|agent tasks (move-task|mark-status))\b": "its lanes are others; tests/workflow run it",
+    r"kittywatch implement WP02 --worktree --base": "needs the other's branch; tests/workflow have one",
+    r"kittywatch orchestrate": "needs agents; tests/workflow have some",
 }
 # What is there already in the scratch home, and so goes by another name where a line makes it.
 TAKEN = {"user add mira": "user add nora", "user add wall": "user add hall", "team add cats": "team add dogs"}

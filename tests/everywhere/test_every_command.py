@@ -26,7 +26,18 @@ USER = "54321"
 DONE, FAILED, USAGE, BUG, AUTHENTICATION = range(5)
 NAMES = names()
 # Commands that have nothing to do with a repository: they may do their work outside of one.
-ANYWHERE = ("auth ", "completion", "doctor", "explain", "hooks run", "hub ", "queue ", "sync now", "sync status")
+ANYWHERE = (
+    "auth ",
+    "completion",
+    "demo",
+    "doctor",
+    "explain",
+    "hooks run",
+    "hub ",
+    "queue ",
+    "sync now",
+    "sync status",
+)
 Cases = Callable[..., list[Case]]
 
 
