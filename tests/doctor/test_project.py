@@ -96,7 +96,7 @@ def test_hooks_stale(clinic: Clinic) -> None:
     clinic.mended("hooks", "is not executable")
     path.write_bytes(good.replace(os.fsencode(sys.executable), b"/gone/python"))
     clinic.mended("hooks", "/gone/python is gone")
-    path.write_bytes(good.replace(b"set -f", b"set -f -u"))
+    path.write_bytes(good.replace(b"# <<< kittywatch", b"# what an older one had\n# <<< kittywatch"))
     clinic.mended("hooks", "another version's")
     assert path.read_bytes() == good
 
