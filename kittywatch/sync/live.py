@@ -103,7 +103,7 @@ class Live:
         self._settings = read_settings(home)
         self._who: _Who | None = None
         self._refused, self._said = False, ""
-        self._deliverer = contextlib.ExitStack()
+        self._deliverer, self._delivers = contextlib.ExitStack(), False
         self._lock = threading.Lock()
         self._client = WebSocketClient(
             self._connect,
@@ -148,8 +148,7 @@ class Live:
         end = time.monotonic() + within
         ended = self._client.stop(within=within / 2)
         ended = self._background.stop(within=max(end - time.monotonic(), 0.0)) and ended
-        with self._lock:
-            self._deliverer.close()
+        self._be_no_deliverer()
         with contextlib.suppress(StoreError):
             self._share.close()
         self._store.close()
@@ -186,8 +185,7 @@ class Live:
             self._background.flush_soon()
             self._be_deliverer()
         else:
-            with self._lock:
-                self._deliverer.close()
+            self._be_no_deliverer()
         if self._hears_others:
             self._note(status if status is ConnectionStatus.CONNECTED else None)
         self._on_status(status)
@@ -246,10 +244,17 @@ class Live:
             return None
 
     def _be_deliverer(self) -> None:
+        """Take the deliverer's lock; a flusher that is just ending may have it, then the next batch tries again."""
         with self._lock, contextlib.suppress(OSError):
-            if self._hears_others:
-                self._deliverer.close()
-                self._deliverer.enter_context(delivering(self._store.directory))
+            if self._hears_others and not self._delivers:
+                self._delivers = self._deliverer.enter_context(delivering(self._store.directory))
+                if not self._delivers:
+                    self._deliverer.close()
+
+    def _be_no_deliverer(self) -> None:
+        with self._lock:
+            self._delivers = False
+            self._deliverer.close()
 
 
 def _who(login: Credentials | None) -> _Who | None:
