@@ -54,7 +54,8 @@ def test_what_is_queued_goes_out_at_once(home: Path, hub: Hub, target: EventEmit
             live.wake()
         all_delivered(home, hub)
         assert delivering.claimed(home) == 0
-        assert stores.rows(home, "SELECT count(*) FROM events WHERE sent_at IS NULL OR delivered_at < sent_at") == [(0,)]
+        unsent = "SELECT count(*) FROM events WHERE sent_at IS NULL OR delivered_at < sent_at"
+        assert stores.rows(home, unsent) == [(0,)]
     assert said.states == ["Connected", "Offline"]
     assert said.warnings == []
 
