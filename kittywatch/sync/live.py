@@ -2,7 +2,8 @@
 
 Rules of this module:
 - Who is logged in is looked at when the credentials file changed, and by the way with each batch. The same login with
-  fresh tokens is no news; another one, or the first after a refusal, connects at once.
+  fresh tokens is no news to a connection that stands; without one, it is a reason to try now. Another login, or the
+  first after a refusal, connects at once.
 - A connection that came up asks for a batch: what the socket doesn't take in time, that does.
 - While the connection stands, and somebody tells it what other processes queue, it is the one who delivers: no flusher
   is started beside it (`deliverer.lock`).
@@ -102,6 +103,7 @@ class Live:
         self._share = QueueShare(self._store)
         self._settings = read_settings(home)
         self._who: _Who | None = None
+        self._refresh = ""
         self._refused, self._said = False, ""
         self._deliverer, self._delivers = contextlib.ExitStack(), False
         self._lock = threading.Lock()
@@ -121,7 +123,8 @@ class Live:
 
     def start(self) -> None:
         """Connect and deliver; returns at once."""
-        self._who = _who(self._login())
+        login = self._login()
+        self._who, self._refresh = _who(login), login.refresh if login is not None else ""
         self._client.start()
         if self._who is not None:
             self._client.login()
@@ -134,10 +137,6 @@ class Live:
     def look_at_login(self) -> None:
         """The credentials may have changed; returns at once."""
         self._background.look_soon()
-
-    def connect_now(self) -> None:
-        """Don't wait for the next attempt."""
-        self._client.login()
 
     def deliver_soon(self) -> None:
         """Don't wait for the next batch."""
@@ -226,8 +225,12 @@ class Live:
 
     def _look(self) -> None:
         """Follow the credentials file: who is logged in now?"""
-        who = _who(self._login())
-        if who == self._who and not (self._refused and who is not None):
+        login = self._login()
+        who, fresh = _who(login), login is not None and login.refresh != self._refresh
+        self._refresh = login.refresh if login is not None else ""
+        if who == self._who and not (self._refused and fresh):
+            if fresh:
+                self._client.hurry()
             return
         self._who = who
         if who is None:

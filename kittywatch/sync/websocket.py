@@ -81,7 +81,7 @@ class _Heard(Struct, frozen=True):
 
 
 class _Asked(Struct, frozen=True):
-    """Somebody's wish: `wake`, `login`, `halt` or `stop`."""
+    """Somebody's wish: `wake`, `login`, `hurry`, `halt` or `stop`."""
 
     what: str
 
@@ -158,6 +158,10 @@ class WebSocketClient:
         """The login is new: connect with it at once."""
         self._mailbox.signal(_Asked("login"))
 
+    def hurry(self) -> None:
+        """Don't wait for the next attempt."""
+        self._mailbox.signal(_Asked("hurry"))
+
     def logout(self) -> None:
         """Nobody is logged in: stay offline until `login`."""
         self._mailbox.signal(_Asked("halt"))
@@ -223,6 +227,8 @@ class WebSocketClient:
     def _asked(self, what: str, now: float) -> list[Action]:
         if what == "login":
             return self._link.login(now)
+        if what == "hurry":
+            return self._link.hurry(now)
         if what == "halt":
             return self._link.halt()
         self._behind = True
