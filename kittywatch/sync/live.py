@@ -16,7 +16,7 @@ import contextlib
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from kittywatch.emitter import EventEmitter
 
 ATTEMPTS = 2  # of one batch in a row; the service comes back to it by itself
+NOTE_SECONDS = 5.0
 _Who: TypeAlias = tuple[str, str, str]
 
 
@@ -64,6 +65,25 @@ class Pulse(Struct, frozen=True):
 
 class QueueShare(Claims):
     """What the WebSocket needs of the store: claims, and the Lamport clock."""
+
+    _noted = 0.0
+
+    def settle(
+        self,
+        *,
+        delivered: Iterable[str] = (),
+        refused: Mapping[str, str] | None = None,
+        waiting: Iterable[int] = (),
+        sent_at: float | None = None,
+    ) -> int:
+        """The same; keeps besides, every few seconds at most, that delivery works. Raises StoreError."""
+        done = list(delivered)
+        dead = super().settle(delivered=done, refused=refused, waiting=waiting, sent_at=sent_at)
+        if done and time.monotonic() >= self._noted + NOTE_SECONDS:
+            self._noted = time.monotonic()
+            works = {"last_sync_at": time.time(), "failure": None, "next_try_at": None, "reported": None}
+            self._store.transact(lambda connection: delivery.remember(connection, **works))
+        return dead
 
     def move_clock(self, values: list[int]) -> None:
         """Move past values that others have seen, one after another, in one transaction. Raises StoreError."""
