@@ -50,6 +50,12 @@ def all_of_them(connection: sqlite3.Connection) -> list[Recipient]:
     return [Recipient(*row) for row in connection.execute(f"SELECT {_COLUMNS} FROM recipients ORDER BY id")]
 
 
+def batch_interval(connection: sqlite3.Connection, recipient: int) -> float | None:
+    """The seconds that the server wants between batches, None where it hasn't said."""
+    row = connection.execute("SELECT batch_interval FROM recipients WHERE id = ?", (recipient,)).fetchone()
+    return row[0] if row else None
+
+
 def set_batch_interval(connection: sqlite3.Connection, recipient: int, seconds: float) -> None:
     connection.execute("UPDATE recipients SET batch_interval = ? WHERE id = ?", (seconds, recipient))
 

@@ -249,7 +249,7 @@ class _Run:
 
         def keep(connection: sqlite3.Connection) -> None:
             recipients.set_batch_interval(connection, to.key, seconds)
-            reserve(connection, Recipient(to.key, to.url, to.team, seconds), slot, anew=True)
+            reserve(connection, to, slot, anew=True)
 
         self._store.transact(keep)
 

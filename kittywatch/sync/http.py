@@ -22,6 +22,7 @@ from msgspec import Struct
 
 from kittywatch import __version__
 from kittywatch.errors import ServerError, SyncError, UnreachableError
+from kittywatch.sync.names import EventLoop
 from kittywatch.sync.server import trust
 from kittywatch.sync.settings import SyncSettings
 
@@ -68,7 +69,7 @@ class Http:
         self.url = url
         self._deadline = deadline
         secure = url.startswith("https:")
-        self._runner = asyncio.Runner()
+        self._runner = asyncio.Runner(loop_factory=EventLoop)
         try:
             self._client = httpx.AsyncClient(
                 base_url=url,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kittywatch.store import delivery
+from kittywatch.store import delivery, recipients
 from kittywatch.store.recipients import Recipient
 
 if TYPE_CHECKING:
@@ -28,7 +28,10 @@ def wait_for(now: float, free_at: float | None, interval: float) -> float:
 def reserve(connection: sqlite3.Connection, to: Recipient, now: float, *, anew: bool = False) -> float:
     """Take the slot at `now` for one batch, if it is free; else the seconds to wait. `anew` takes it in any case."""
     name = f"free_at:{to.key}"
-    interval = DEFAULT_INTERVAL if to.batch_interval is None else to.batch_interval
+    stated = recipients.batch_interval(connection, to.key)  # another process may have been told meanwhile
+    interval = DEFAULT_INTERVAL if stated is None else stated
+    if interval == 0:
+        return 0.0
     wait = 0.0 if anew else wait_for(now, delivery.notes(connection).get(name), interval)
     if wait <= 0:
         delivery.remember(connection, **{name: now + interval})

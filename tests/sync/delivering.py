@@ -132,7 +132,7 @@ def main(arguments: Sequence[str]) -> None:
     size = int(arguments[1]) if len(arguments) > 1 else 1000
     store = Store(home, node_id=stores.NODE, warn=stores.unexpected)
     print("ready", flush=True)
-    summary = batch_sync(store, AuthClient(home), batch_size=size, attempts=20)
+    summary = batch_sync(store, AuthClient(home), batch_size=size, attempts=20, batch_deadline=600)
     store.close()
     fields = {name: getattr(summary, name) for name in ("delivered", "duplicates", "left", "stopped", "batches")}
     print(json.dumps(fields | {"error": str(summary.error)}))

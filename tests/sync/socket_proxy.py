@@ -86,6 +86,7 @@ class SocketProxy:
     async def _end(self) -> None:
         self._door.close()
         self._sockets.close()
+        await self._sockets.wait_closed()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

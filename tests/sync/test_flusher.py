@@ -19,6 +19,7 @@ from kittywatch.observe.git import Git
 from kittywatch.project import Project
 from kittywatch.store import delivery, projects, recipients
 from kittywatch.sync import flusher
+from kittywatch.sync.clock import Clock
 from kittywatch.sync.flusher import delivering
 from tests.builders import FEATURE, work_package_text
 from tests.history.script import Repository
@@ -204,6 +205,31 @@ def test_what_is_queued_while_it_ends_is_delivered(
         threading.Event().wait(random.uniform(0, 0.3))
     until(lambda: not parts.waiting(home), deadline=60, what="the queue to be empty")
     assert set(told) <= set(parts.taken(hub))
+
+
+class LateClock(Clock):
+    """Queues one more event as soon as the queue is empty, which is when a run has looked for the last time."""
+
+    def __init__(self, home: Path, queue: Callable[[], object]) -> None:
+        super().__init__()
+        self._home = home
+        self._queue: Callable[[], object] | None = queue
+
+    def now(self) -> float:
+        queue, waits = self._queue, parts.waiting(self._home)
+        if queue is not None and not waits:
+            self._queue = None
+            queue()
+        return super().now()
+
+
+def test_what_is_queued_at_the_last_moment_is_delivered(home: Path, target: EventEmitter, logged_in: Logged) -> None:
+    """Whoever queued it found the lock taken, and started none."""
+    logged_in()
+    parts.queue(target, 2)
+    flusher.flush(home, None, clock=LateClock(home, lambda: parts.queue(target, 1, text="late")))
+    assert parts.waiting(home) == []
+    assert stores.rows(home, "SELECT count(*) FROM events WHERE delivered_at IS NOT NULL") == [(3,)]
 
 
 def test_it_ends_when_its_home_is_gone(

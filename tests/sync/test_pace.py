@@ -37,8 +37,8 @@ def test_a_slot_is_given_once(target: EventEmitter) -> None:
     assert ask(14.9) == pytest.approx(0.1)
     assert ask(15.0) == 0
     assert ask(15.1) == pytest.approx(4.9)
-    quick = Recipient(to.key, to.url, to.team, 0.2)
-    assert ask(15.0, quick, anew=True) == 0
-    assert ask(15.1, quick) == pytest.approx(0.1)
+    target.store.transact(lambda connection: recipients.set_batch_interval(connection, to.key, 0.2))
+    assert ask(15.0, anew=True) == 0
+    assert ask(15.1) == pytest.approx(0.1)
     other = target.store.transact(lambda connection: recipients.set_present(connection, "https://b", "cats"))
     assert ask(15.0, other) == 0

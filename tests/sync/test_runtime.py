@@ -134,17 +134,17 @@ print(sorted({"asyncio", "httpx", "websockets", "ssl"} & set(sys.modules)))
 
 
 PLAIN = """
-import kittywatch, time
+import kittywatch
 from kittywatch.sync import runtime
+from tests.waiting import until
 runtime.PATIENCE = 0.0
 kittywatch.get_emitter()
-end = time.monotonic() + 20
-while kittywatch.get_connection_status() != "Connected" and time.monotonic() < end:
-    time.sleep(0.01)
+until(lambda: kittywatch.get_connection_status() == "Connected", deadline=20)
 for number in range(50):
     kittywatch.emit_wp_status_changed(f"WP{number:02d}", "planned", "doing", feature_slug="001-x")
 print(kittywatch.get_connection_status())
 """
+IN_VAIN = PLAIN.replace('until(lambda: kittywatch.get_connection_status() == "Connected", deadline=20)\n', "")
 IN_A_LOOP = f"""
 import asyncio
 async def main():
@@ -168,11 +168,25 @@ def test_an_exit_does_not_wait_for_a_silent_server(project: Path, home: Path, hu
     """The server takes the question and says nothing, for ever; the process ends all the same."""
     with FaultProxy(hub.port, plan=lambda path, number: Silence()) as proxy:
         delivering.log_in(home, hub, url=proxy.url)
-        program = PLAIN.replace("+ 20", "+ 0.5")
-        done = run(program, project, home, timeout=20)
+        done = run(IN_VAIN, project, home, timeout=20)
         assert done.stdout == "Offline\n"
         assert proxy.requests
     assert len(delivering.waiting(home)) == 50
+
+
+def test_an_exit_does_not_wait_for_a_name_server(project: Path, home: Path, hub: Hub) -> None:
+    """A lookup that never ends, in the question and in the connection; the process ends all the same."""
+    delivering.log_in(home, hub, url="https://hub.example.org")
+    stuck = """
+import socket, threading
+asked = threading.Event()
+def lookup(*arguments, **options):
+    asked.set()
+    threading.Event().wait()
+socket.getaddrinfo = lookup
+"""
+    done = run(f"{stuck}{IN_VAIN}\nprint(asked.wait(20))", project, home, timeout=40)
+    assert (done.stdout, done.stderr) == ("Offline\nTrue\n", "")
 
 
 def test_a_forked_child_starts_anew(project: Path, home: Path, hub: Hub) -> None:
