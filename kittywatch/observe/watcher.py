@@ -20,7 +20,7 @@ from kittywatch.errors import GitError, KittywatchError, StoreError
 from kittywatch.observe.due import Due
 from kittywatch.observe.git import Git
 from kittywatch.observe.observation import Observed, Observer
-from kittywatch.observe.tree_watch import TreeWatch
+from kittywatch.observe.tree_watch import TreeWatch, silent_file_system
 from kittywatch.observe.worktree import SETTLED
 from kittywatch.project import Project
 from kittywatch.store.lock import locked
@@ -76,13 +76,18 @@ class Watcher:
         try:
             self._find_worktrees()
             self._look_at_due()
-            self._watch.watch(self._home, below=False)  # the first look made it
+            self._watch_home()
             ready()
             while not self._stopped:
                 self._hear(self._due.next())
                 self._look_at_due()
         finally:
             self.close()
+
+    def _watch_home(self) -> None:
+        """The first look made it. On a file system without events it is not worth polling the worktrees for."""
+        if self._watch.polling or silent_file_system(self._home) is None:
+            self._watch.watch(self._home, below=False)
 
     def stop(self) -> None:
         """End `run` soon; may be called from a signal handler or another thread."""

@@ -1,10 +1,10 @@
 """The connection to the server as a state machine: what came and what time it is go in, what is to be done comes out.
 
-    phase      what ends it               status
-    IDLE       start, login               Offline
-    OPENING    opened, lost, halt         Offline the first time; Reconnecting; OfflineBatchMode after ten attempts
-    OPEN       lost, login, halt          Connected
-    WAITING    its time, login, halt      Reconnecting; OfflineBatchMode after ten attempts
+    phase      what ends it                  status
+    IDLE       start, login                  Offline
+    OPENING    opened, lost, halt            Offline the first time; Reconnecting; OfflineBatchMode after ten attempts
+    OPEN       lost, login, halt             Connected
+    WAITING    its time, hurry, login, halt  Reconnecting; OfflineBatchMode after ten attempts
 
 Rules of this module:
 - No socket, no file, no clock: times are seconds of one monotonic clock, and chance comes in as `roll`.
@@ -144,6 +144,10 @@ class Link:
         before = self._let_go()
         self._begin_anew()
         return before + self._open(now)
+
+    def hurry(self, now: float) -> list[Action]:
+        """There may be a reason why it works now: don't wait for the next attempt. Counts stay as they are."""
+        return self._open(now) if self.phase is Phase.WAITING else []
 
     def halt(self) -> list[Action]:
         """Nobody is logged in, the server refuses us, or it is over: stay offline until `start` or `login`."""

@@ -2,7 +2,8 @@
 
 Rules of this module:
 - Who is logged in is looked at when the credentials file changed, and by the way with each batch. The same login with
-  fresh tokens is no news; another one, or the first after a refusal, connects at once.
+  fresh tokens is no news to a connection that stands; without one, it is a reason to try now. Another login, or the
+  first after a refusal, connects at once.
 - A connection that came up asks for a batch: what the socket doesn't take in time, that does.
 - While the connection stands, and somebody tells it what other processes queue, it is the one who delivers: no flusher
   is started beside it (`deliverer.lock`).
@@ -15,7 +16,7 @@ import contextlib
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from kittywatch.emitter import EventEmitter
 
 ATTEMPTS = 2  # of one batch in a row; the service comes back to it by itself
+NOTE_SECONDS = 5.0
 _Who: TypeAlias = tuple[str, str, str]
 
 
@@ -63,6 +65,25 @@ class Pulse(Struct, frozen=True):
 
 class QueueShare(Claims):
     """What the WebSocket needs of the store: claims, and the Lamport clock."""
+
+    _noted = 0.0
+
+    def settle(
+        self,
+        *,
+        delivered: Iterable[str] = (),
+        refused: Mapping[str, str] | None = None,
+        waiting: Iterable[int] = (),
+        sent_at: float | None = None,
+    ) -> int:
+        """The same; keeps besides, every few seconds at most, that delivery works. Raises StoreError."""
+        done = list(delivered)
+        dead = super().settle(delivered=done, refused=refused, waiting=waiting, sent_at=sent_at)
+        if done and time.monotonic() >= self._noted + NOTE_SECONDS:
+            self._noted = time.monotonic()
+            works = {"last_sync_at": time.time(), "failure": None, "next_try_at": None, "reported": None}
+            self._store.transact(lambda connection: delivery.remember(connection, **works))
+        return dead
 
     def move_clock(self, values: list[int]) -> None:
         """Move past values that others have seen, one after another, in one transaction. Raises StoreError."""
@@ -102,8 +123,9 @@ class Live:
         self._share = QueueShare(self._store)
         self._settings = read_settings(home)
         self._who: _Who | None = None
+        self._refresh = ""
         self._refused, self._said = False, ""
-        self._deliverer = contextlib.ExitStack()
+        self._deliverer, self._delivers = contextlib.ExitStack(), False
         self._lock = threading.Lock()
         self._client = WebSocketClient(
             self._connect,
@@ -121,7 +143,8 @@ class Live:
 
     def start(self) -> None:
         """Connect and deliver; returns at once."""
-        self._who = _who(self._login())
+        login = self._login()
+        self._who, self._refresh = _who(login), login.refresh if login is not None else ""
         self._client.start()
         if self._who is not None:
             self._client.login()
@@ -135,10 +158,6 @@ class Live:
         """The credentials may have changed; returns at once."""
         self._background.look_soon()
 
-    def connect_now(self) -> None:
-        """Don't wait for the next attempt."""
-        self._client.login()
-
     def deliver_soon(self) -> None:
         """Don't wait for the next batch."""
         self._background.flush_soon()
@@ -148,8 +167,7 @@ class Live:
         end = time.monotonic() + within
         ended = self._client.stop(within=within / 2)
         ended = self._background.stop(within=max(end - time.monotonic(), 0.0)) and ended
-        with self._lock:
-            self._deliverer.close()
+        self._be_no_deliverer()
         with contextlib.suppress(StoreError):
             self._share.close()
         self._store.close()
@@ -186,8 +204,7 @@ class Live:
             self._background.flush_soon()
             self._be_deliverer()
         else:
-            with self._lock:
-                self._deliverer.close()
+            self._be_no_deliverer()
         if self._hears_others:
             self._note(status if status is ConnectionStatus.CONNECTED else None)
         self._on_status(status)
@@ -228,8 +245,12 @@ class Live:
 
     def _look(self) -> None:
         """Follow the credentials file: who is logged in now?"""
-        who = _who(self._login())
-        if who == self._who and not (self._refused and who is not None):
+        login = self._login()
+        who, fresh = _who(login), login is not None and login.refresh != self._refresh
+        self._refresh = login.refresh if login is not None else ""
+        if who == self._who and not (self._refused and fresh):
+            if fresh:
+                self._client.hurry()
             return
         self._who = who
         if who is None:
@@ -246,10 +267,17 @@ class Live:
             return None
 
     def _be_deliverer(self) -> None:
+        """Take the deliverer's lock; a flusher that is just ending may have it, then the next batch tries again."""
         with self._lock, contextlib.suppress(OSError):
-            if self._hears_others:
-                self._deliverer.close()
-                self._deliverer.enter_context(delivering(self._store.directory))
+            if self._hears_others and not self._delivers:
+                self._delivers = self._deliverer.enter_context(delivering(self._store.directory))
+                if not self._delivers:
+                    self._deliverer.close()
+
+    def _be_no_deliverer(self) -> None:
+        with self._lock:
+            self._delivers = False
+            self._deliverer.close()
 
 
 def _who(login: Credentials | None) -> _Who | None:

@@ -67,7 +67,9 @@ class Share(Protocol):
     """What of the store is used here; raises StoreError."""
 
     def take(self, recipient: int, *, limit: int, after: int) -> list[Outgoing]: ...
-    def settle(self, *, delivered: list[str], refused: dict[str, str], waiting: list[int]) -> int: ...
+    def settle(
+        self, *, delivered: list[str], refused: dict[str, str], waiting: list[int], sent_at: float | None
+    ) -> int: ...
     def move_clock(self, values: list[int]) -> None: ...
 
 
@@ -79,7 +81,7 @@ class _Heard(Struct, frozen=True):
 
 
 class _Asked(Struct, frozen=True):
-    """Somebody's wish: `wake`, `login`, `halt` or `stop`."""
+    """Somebody's wish: `wake`, `login`, `hurry`, `halt` or `stop`."""
 
     what: str
 
@@ -87,10 +89,18 @@ class _Asked(Struct, frozen=True):
 _Note: TypeAlias = _Heard | _Asked
 
 
+class _Sent(Struct, frozen=True):
+    """An event's row, and when it went out, in seconds since 1970."""
+
+    key: int
+    at: float
+
+
 class _Results:
-    """What is to be noted in the store, until the store has it."""
+    """What is to be noted in the store, until the store has it; `sent_at` is when the first of those delivered went."""
 
     def __init__(self) -> None:
+        self.sent_at: float | None = None
         self.delivered: list[str] = []
         self.refused: dict[str, str] = {}
         self.waiting: list[int] = []
@@ -129,7 +139,7 @@ class WebSocketClient:
         self._opened: Opened | None = None
         self._cursor = 0
         self._behind = False
-        self._keys: dict[str, int] = {}
+        self._on_way: dict[str, _Sent] = {}
         self._results = _Results()
         self._store_due = 0.0
         self._stop_at: float | None = None
@@ -147,6 +157,10 @@ class WebSocketClient:
     def login(self) -> None:
         """The login is new: connect with it at once."""
         self._mailbox.signal(_Asked("login"))
+
+    def hurry(self) -> None:
+        """Don't wait for the next attempt."""
+        self._mailbox.signal(_Asked("hurry"))
 
     def logout(self) -> None:
         """Nobody is logged in: stay offline until `login`."""
@@ -192,10 +206,8 @@ class WebSocketClient:
     def _turn(self) -> None:
         notes = self._mailbox.take(self._deadline())
         now = time.monotonic()
-        actions: list[Action] = []
-        for note in notes:
-            actions += self._asked(note.what, now) if isinstance(note, _Asked) else self._heard(note, now)
-        self._carry_out(actions)
+        for note in notes:  # one by one: an action may end the connection that the next note is about
+            self._carry_out(self._asked(note.what, now) if isinstance(note, _Asked) else self._heard(note, now))
         self._carry_out(self._link.tick(time.monotonic()))
         if time.monotonic() >= self._store_due or self._stop_at is not None:
             self._store_due = 0.0
@@ -215,6 +227,8 @@ class WebSocketClient:
     def _asked(self, what: str, now: float) -> list[Action]:
         if what == "login":
             return self._link.login(now)
+        if what == "hurry":
+            return self._link.hurry(now)
         if what == "halt":
             return self._link.halt()
         self._behind = True
@@ -256,16 +270,17 @@ class WebSocketClient:
                 case Answer():
                     self._note(action)
                 case GiveBack(event_ids):
-                    self._results.waiting += [self._keys.pop(event_id) for event_id in event_ids]
+                    self._results.waiting += [self._on_way.pop(event_id).key for event_id in event_ids]
 
     def _note(self, answer: Answer) -> None:
-        key = self._keys.pop(answer.event_id, None)
+        sent = self._on_way.pop(answer.event_id, None)
         if answer.fate in ("delivered", "duplicate"):
             self._results.delivered.append(answer.event_id)
+            self._results.sent_at = self._results.sent_at or (sent.at if sent else None)
         elif answer.fate == "refused":
             self._results.refused[answer.event_id] = answer.reason
-        elif key is not None:
-            self._results.waiting.append(key)
+        elif sent is not None:
+            self._results.waiting.append(sent.key)
 
     def _settle(self) -> None:
         """Hand the results to the store; where it can't take them now, again in a moment."""
@@ -274,7 +289,12 @@ class WebSocketClient:
             return
         try:
             if results.delivered or results.refused or results.waiting:
-                self._share.settle(delivered=results.delivered, refused=results.refused, waiting=results.waiting)
+                self._share.settle(
+                    delivered=results.delivered,
+                    refused=results.refused,
+                    waiting=results.waiting,
+                    sent_at=results.sent_at,
+                )
                 results.delivered, results.refused, results.waiting = [], {}, []
             if results.clocks:
                 self._share.move_clock(results.clocks)
@@ -296,10 +316,10 @@ class WebSocketClient:
             self._behind = len(taken) == room
             for outgoing in taken:
                 self._cursor = outgoing.key
-                self._keys[outgoing.event_id] = outgoing.key
-                if self._opened is None or not self._send(_text(outgoing, recipient)):
+                if not self._send(_text(outgoing, recipient)):
                     self._results.waiting.append(outgoing.key)
                     continue
+                self._on_way[outgoing.event_id] = _Sent(outgoing.key, time.time())
                 self._carry_out(self._link.sent(outgoing.event_id, time.monotonic()))
 
     def _send(self, text: str) -> bool:

@@ -20,7 +20,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from tests.benchmarks.figure import Figure, main
-from tests.benchmarks.watching import cpu_seconds, work_package
+from tests.benchmarks.watching import cpu_seconds, resident_megabytes, work_package
 from tests.hub.browsers import is_live, launch, sign_in
 from tests.hub.hubs import Hub, populate
 from tests.sync import delivering
@@ -62,13 +62,14 @@ def run(options: argparse.Namespace) -> list[Figure]:
         whole, there = _measure(page, root, database, edits=max(options.runs * 15, 100))
         before = cpu_seconds(watcher)
         time.sleep(_IDLE_SECONDS)
-        idle = (cpu_seconds(watcher) - before) / _IDLE_SECONDS
+        idle, resident = (cpu_seconds(watcher) - before) / _IDLE_SECONDS, resident_megabytes(watcher)
     cuts = statistics.quantiles(whole, n=100)
     return [
         Figure("end to end: lane saved to card moved in a browser, median", statistics.median(whole) * 1e3, "ms", 60),
         Figure("end to end: the same, 99th percentile", cuts[98] * 1e3, "ms", 500),
         Figure("end to end: lane saved to event at the hub, median", statistics.median(there) * 1e3, "ms"),
         Figure("watcher with a connection: CPU while idle", idle * 100, "%", 0.1),
+        Figure("watcher with a connection: memory while idle", resident, "MB", 60),
     ]
 
 

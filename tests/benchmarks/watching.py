@@ -61,7 +61,7 @@ class _Project:
             before = cpu_seconds(process.pid)
             time.sleep(_IDLE_SECONDS)
             busy = cpu_seconds(process.pid) - before
-            resident = _resident_megabytes(process.pid)
+            resident = resident_megabytes(process.pid)
         cuts = statistics.quantiles(seconds, n=100)
         large = self.count > 1000
         return [
@@ -144,7 +144,8 @@ def cpu_seconds(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _resident_megabytes(process: int) -> float:
+def resident_megabytes(process: int) -> float:
+    """What a process has in memory."""
     for line in Path(f"/proc/{process}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024

@@ -132,8 +132,8 @@ def test_events_of_other_processes_go_out_through_the_watcher(
     program = "import kittywatch; kittywatch.emit_history_added('WP01', 'note', 'by another process')"
     subprocess.run([sys.executable, "-c", program], cwd=world.root, env=world.environment, check=True)
     all_at(own_hub, world, 1)
-    notes = json.loads(world.run("sync", "status", "--json").stdout)
-    assert notes["queue_length"] == 0
+    assert json.loads(world.run("sync", "status", "--json").stdout)["queue_length"] == 0
+    until(lambda: json.loads(world.run("sync", "status", "--json").stdout)["last_sync_at"] is not None)
 
 
 def test_auto_start_off_watches_and_sends_nothing(world: World, watch: Callable[..., Watch], own_hub: Hub) -> None:

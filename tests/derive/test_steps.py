@@ -128,6 +128,14 @@ def test_aliases_repeats_and_leading_records() -> None:
     assert [step.moment for step in found] == [NOON + timedelta(minutes=minute) for minute in (3, 5, 6)]
 
 
+def test_a_record_of_the_lane_that_was_known_is_no_step() -> None:
+    """D3: also where that lane is another one than planned, and no record was known."""
+    trail = [moved(1, "doing"), moved(2, "for_review")]
+    assert steps(Shown("doing"), package("for_review", trail)) == ["doing→for_review"]
+    (step,) = steps_between(Shown("doing"), package("for_review", trail), NAMES)
+    assert step.moment == NOON + timedelta(minutes=2)
+
+
 def test_rework_goes_back_and_forth() -> None:
     trail = [moved(1, "for_review"), moved(2, "doing"), moved(3, "for_review"), moved(4, "done")]
     expected = ["doing→for_review", "for_review→doing", "doing→for_review", "for_review→done"]

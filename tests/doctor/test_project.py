@@ -97,7 +97,7 @@ def test_hooks_stale(clinic: Clinic) -> None:
     clinic.mended("hooks", "is not executable")
     path.write_bytes(good.replace(os.fsencode(sys.executable), b"/gone/python"))
     clinic.mended("hooks", "/gone/python is gone")
-    path.write_bytes(good.replace(b"kw_common=", b"kw_common=x"))
+    path.write_bytes(good.replace(b"# <<< kittywatch", b"# what an older one had\n# <<< kittywatch"))
     clinic.mended("hooks", "another version's")
     assert path.read_bytes() == good
 

@@ -80,6 +80,5 @@ def test_a_hub_that_is_killed_at_random_moments(home: Path, own_hub: Hub, target
                 live.wake()
             own_hub.stop(signal.SIGKILL)
             own_hub.start()
-            live.connect_now()
         all_delivered(home, own_hub)
     assert delivering.claimed(home) == 0

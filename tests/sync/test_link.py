@@ -97,6 +97,19 @@ def test_a_login_tries_at_once_and_counts_anew() -> None:
     assert link.deadline == now + 1.5
 
 
+def test_hurrying_is_one_attempt_more_and_counts_stay() -> None:
+    link = open_link()
+    now = 0.0
+    for _ in range(ATTEMPTS + 1):
+        now = fail(link, now)
+    assert link.hurry(now) == []
+    link.lost(now)
+    assert link.hurry(now + 1) == [Open()]
+    assert link.status == "OfflineBatchMode"
+    link.lost(now + 2)
+    assert link.deadline == now + 2 + BATCH_MODE_RETRY
+
+
 def test_a_login_while_connected_connects_anew() -> None:
     link = open_link()
     link.sent("E1", 0)
@@ -291,7 +304,7 @@ _keys = st.sampled_from(
 _named = st.sampled_from(["ack", "event", "snapshot", "ping", "E1", "success", "rejected"])
 _messages = st.dictionaries(_keys, _values | _named, max_size=5).map(json.dumps) | st.text() | st.binary()
 _steps = st.tuples(
-    st.sampled_from(["start", "login", "halt", "opened", "lost", "sent", "tick", "received"]),
+    st.sampled_from(["start", "login", "hurry", "halt", "opened", "lost", "sent", "tick", "received"]),
     st.floats(0, 400),
     st.integers(0, 5),
     _messages,
