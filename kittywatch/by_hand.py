@@ -1,22 +1,17 @@
 """Events by hand: what a script or an agent says happened, told beside what observers see.
 
-A transition goes through its work package's log, so that it is told once, whichever comes first. An observer that
-comes later looks ahead of its cursor and finds the step. An emission that comes later finds that the last entry of
-the log tells the same transition; the same transition after another one is a new one. A creation is told already
-where the log begins with one, and a feature's where the feature is known as told. The other events have no place in
-the ledger: each emission is one event.
+`told_once.py` decides whether it was told before.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
-from kittywatch.derive.log import Entry
 from kittywatch.events import (
     Assignment,
     Completion,
@@ -28,18 +23,9 @@ from kittywatch.events import (
     Payload,
     Resolution,
     StatusChange,
-    WPStatusChanged,
-    from_json,
     random_id,
 )
-from kittywatch.stamp import Draft, Stamp, draft_by_hand, timestamp
-from kittywatch.store import outbox
-from kittywatch.workpackages.lanes import LANES
-
-if TYPE_CHECKING:
-    from kittywatch.emitter import Unit
-
-_TICK = timedelta(microseconds=1)
+from kittywatch.stamp import timestamp
 
 
 class ByHand(ABC):
@@ -234,85 +220,6 @@ class ByHand(ABC):
             return None
         found: dict[str, Any] = msgspec.to_builtins(event)
         return found
-
-
-def tell_by_hand(
-    unit: Unit, stamp: Stamp, payload: Payload, aggregate_id: str, aggregate_type: str, causation_id: str | None
-) -> Event | None:
-    """Tell one event in the transaction of `unit`; returns it, or the one that told the same before.
-
-    None where the ledger knows that it was told, and the log has lost it.
-    """
-
-    def tell(payload: Payload) -> Event:
-        draft = _draft(unit, stamp, payload, (aggregate_id, aggregate_type), causation_id)
-        return unit.enter([draft])[0]
-
-    if isinstance(payload, StatusChange):
-        return _transition(unit, payload, tell)
-    if isinstance(payload, Creation):
-        return _creation(unit, payload, tell)
-    if isinstance(payload, FeatureCreation):
-        return _feature(unit, payload, tell)
-    return tell(payload)
-
-
-def _transition(unit: Unit, payload: StatusChange, tell: Callable[[Payload], Event]) -> Event | None:
-    feature = payload.feature_slug or unit.ledger.only_feature(payload.wp_id)
-    if feature is None:  # no log to keep it in
-        return tell(payload)
-    payload = msgspec.structs.replace(payload, feature_slug=feature)
-    book = unit.ledger.read([(feature, payload.wp_id)], landings=False)
-    log = book.log((feature, payload.wp_id))
-    last = log.entries[-1] if log.entries else None
-    if last is not None and last.kind == "step" and last.lane == payload.new_status:
-        told = _told(unit, last)
-        if not isinstance(told, WPStatusChanged) or told.payload.previous_status == payload.previous_status:
-            return told
-    event = tell(payload)
-    log.add(Entry("step", LANES[payload.new_status], event.event_id))
-    unit.ledger.save(book)
-    return event
-
-
-def _creation(unit: Unit, payload: Creation, tell: Callable[[Payload], Event]) -> Event | None:
-    key = (payload.feature_slug, payload.wp_id)
-    book = unit.ledger.read([key], landings=False)
-    log = book.log(key)
-    first = log.entries[0] if log.entries else None
-    if first is not None and first.kind == "created":
-        return _told(unit, first)
-    event = tell(payload)
-    if first is None or first.told:  # before a baseline stands what a history tells
-        log.add(Entry("created", "planned", event.event_id), after=None)
-        unit.ledger.save(book)
-    return event
-
-
-def _feature(unit: Unit, payload: FeatureCreation, tell: Callable[[Payload], Event]) -> Event | None:
-    book = unit.ledger.read([], landings=False)
-    if book.features.get(payload.feature_slug) == "told":
-        data = outbox.first_of_feature(unit.connection, unit.project, "FeatureCreated", payload.feature_slug)
-        return from_json(data) if data else None
-    book.new_features[payload.feature_slug] = "told"
-    unit.ledger.save(book)
-    return tell(payload)
-
-
-def _told(unit: Unit, entry: Entry) -> Event | None:
-    """The event that an entry of the ledger was told with, None where the log has lost it."""
-    data = outbox.told(unit.connection, entry.event_id) if entry.event_id else None
-    return from_json(data) if data else None
-
-
-def _draft(unit: Unit, stamp: Stamp, payload: Payload, aggregate: tuple[str, str], causation_id: str | None) -> Draft:
-    """The event, at a moment of its own: the same content twice in one microsecond is still two emissions."""
-    moment = datetime.now(UTC)
-    draft = draft_by_hand(payload, aggregate, stamp, moment, causation_id)
-    while outbox.told(unit.connection, draft.event_id) is not None:
-        moment += _TICK
-        draft = draft_by_hand(payload, aggregate, stamp, moment, causation_id)
-    return draft
 
 
 def _now() -> str:

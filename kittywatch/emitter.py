@@ -13,8 +13,8 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from kittywatch.by_hand import ByHand, tell_by_hand
-from kittywatch.derive.book import Telling
+from kittywatch.by_hand import ByHand
+from kittywatch.derive.tellings import Telling
 from kittywatch.errors import KittywatchError
 from kittywatch.events import Event, InvalidEventError, Payload, random_id
 from kittywatch.stamp import Draft, Stamp, drafts, envelopes
@@ -38,7 +38,10 @@ class Unit:
 
     def tell(self, tellings: Iterable[Telling], observer: str) -> list[Event]:
         """Stamp, tick and queue what one commit, or one look at a worktree, tells; returns the events."""
-        return self.enter(drafts(tellings, self._emitter.stamp, observer, self._emitter.warn))
+        return self.enter(drafts(tellings, self._emitter.stamp, observer, self._emitter.warn, self._first_moment))
+
+    def _first_moment(self, feature: str, event_type: str | None) -> str | None:
+        return outbox.first_moment(self.connection, self.project, feature, event_type)
 
     def enter(self, drafted: Iterable[Draft]) -> list[Event]:
         """Tick and queue; what the log has already takes no tick, or there would be a gap where it stays out."""
@@ -77,6 +80,8 @@ class EventEmitter(ByHand):
 
         Never raises: None means that nothing was told, and `warn` has said why.
         """
+        from kittywatch.told_once import tell_by_hand  # what only observes has no need of it
+
         try:
             return self.transact(
                 lambda unit: tell_by_hand(unit, self.stamp, payload, aggregate_id, aggregate_type, causation_id)

@@ -7,6 +7,7 @@
     ├── StoreError              the files under $SPEC_KITTY_HOME
     │   ├── StoreBusyError      another process has held the database too long
     │   └── StoreCorruptError   the database cannot be read as it is
+    ├── DemoError               a part of the demonstration didn't do its part
     ├── SyncError               delivery to a server
     │   ├── AuthenticationError no login, or one that the server doesn't take; exit code 4
     │   ├── UnreachableError    the server doesn't answer, or not now: later may do; `wait` says how much later
@@ -59,6 +60,13 @@ class GitError(KittywatchError):
 
     def __init__(self, command: str, said: str, *, remedy: str = "run the same git command to see more") -> None:
         super().__init__(f"git {command}: {said}", remedy=remedy)
+
+
+class DemoError(KittywatchError):
+    """A part of the demonstration failed; `said` is the last line that it printed."""
+
+    def __init__(self, what: str, said: list[str]) -> None:
+        super().__init__(f"the demonstration failed at {what}: {' '.join(said)}", remedy="run it again with -v")
 
 
 class StoreError(KittywatchError):

@@ -8,15 +8,21 @@ from pathlib import Path
 from msgspec import Struct
 
 from kittywatch.digests import sha256
+from kittywatch.errors import StoreError
 
 DEFAULT_MAX_QUEUE = 10_000
 DEFAULT_INTERVAL_SECONDS = 300.0
 
 
 def home() -> Path:
-    """The directory; it may not exist yet."""
+    """The directory; it may not exist yet. Raises StoreError for a user who has no home, as in some containers."""
     stated = os.environ.get("SPEC_KITTY_HOME")
-    return Path(stated) if stated else Path(os.path.expanduser("~")) / ".spec-kitty"
+    if stated:
+        return Path(stated)
+    directory = os.path.expanduser("~")
+    if not os.path.isabs(directory):
+        raise StoreError("this user has no home directory", remedy="set SPEC_KITTY_HOME to a directory of yours")
+    return Path(directory) / ".spec-kitty"
 
 
 def node_id() -> str:

@@ -4,28 +4,44 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
-from kittywatch.derive.book import BrokenTold, FeatureTold, PackageTold, Telling
+from kittywatch.derive.beside import Note
+from kittywatch.derive.settle import Assigned
 from kittywatch.derive.steps import Step
+from kittywatch.derive.tellings import (
+    BesideTold,
+    BrokenTold,
+    CompletedTold,
+    FeatureTold,
+    PackageTold,
+    ResolvedTold,
+    Telling,
+)
 from kittywatch.events import (
     EVENT_TYPES,
     SCHEMA_VERSION,
+    Assignment,
+    Completion,
     Creation,
     Event,
     FeatureCreation,
+    HistoryEntry,
     InvalidEventError,
     LoggedError,
     Payload,
+    Resolution,
     StatusChange,
     content_id,
     random_id,
 )
 from kittywatch.workpackages.reader import WorkPackage
+
+FirstMoment: TypeAlias = Callable[[str, str | None], str | None]
 
 
 class Stamp(Struct, frozen=True):
@@ -41,12 +57,17 @@ class Stamp(Struct, frozen=True):
     team_slug: str = "local"
     target_branch: Callable[[], str] = lambda: "main"
 
-    def event_id(self, package: WorkPackage, step: Step | None, moment: datetime) -> str:
-        """The id of the event that a creation or a step becomes (rule O9)."""
-        fields = _step_fields(package, step) if step else _creation_fields(package)
+    def event_id(self, package: WorkPackage, what: Step | Assigned | None, moment: datetime) -> str:
+        """The id of the event that a creation, a step or an assignment becomes (rule O9)."""
+        if isinstance(what, Assigned):
+            kind, fields = "WPAssigned", _assignment_fields(package, what)
+        elif what is not None:
+            kind, fields = "WPStatusChanged", _step_fields(package, what)
+        else:
+            kind, fields = "WPCreated", _creation_fields(package)
         return content_id(
             project=self.project_uuid,
-            event_type="WPStatusChanged" if step else "WPCreated",
+            event_type=kind,
             aggregate_id=package.wp_id,
             payload=fields,
             timestamp=timestamp(moment),
@@ -70,16 +91,26 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def drafts(tellings: Iterable[Telling], stamp: Stamp, observer: str, warn: Callable[[str], None]) -> list[Draft]:
+def drafts(
+    tellings: Iterable[Telling],
+    stamp: Stamp,
+    observer: str,
+    warn: Callable[[str], None],
+    first_moment: FirstMoment = lambda feature, event_type: None,
+) -> list[Draft]:
     """What is to be told, as events but for their ticks; an invalid one is left out, and `warn` names its field.
 
-    A feature's creation and its work packages' share a causation id made for them.
+    A feature's creation and its work packages' share a causation id made for them. `first_moment` says when a
+    feature's first event (of a type) was, as far as it was told before.
     """
     made: list[Draft] = []
     causes: dict[str, str] = {}
     for telling in tellings:
         try:
-            made.append(_draft(telling, stamp, observer, causes))
+            if isinstance(telling, CompletedTold):
+                made.append(_completion_draft(telling, stamp, observer, _began(telling, made, first_moment)))
+            else:
+                made.append(_draft(telling, stamp, observer, causes))
         except InvalidEventError as error:
             warn(f"an event was discarded: {error}")
     return made
@@ -119,13 +150,22 @@ def draft_by_hand(
     return Draft(payload, *aggregate, when, event_id, causation_id, _source("hand", None, None))
 
 
-def _draft(telling: Telling, stamp: Stamp, observer: str, causes: dict[str, str]) -> Draft:
+def _draft(
+    telling: FeatureTold | PackageTold | BesideTold | ResolvedTold | BrokenTold,
+    stamp: Stamp,
+    observer: str,
+    causes: dict[str, str],
+) -> Draft:
     if isinstance(telling, FeatureTold):
         causes[telling.feature] = random_id()
         moment = telling.facts.meta.created_at or timestamp(telling.moment)
         return _feature_draft(telling, stamp, observer, causes[telling.feature], moment)
     if isinstance(telling, PackageTold):
         return _package_draft(telling, observer, causes)
+    if isinstance(telling, BesideTold):
+        return _beside_draft(telling, stamp, observer)
+    if isinstance(telling, ResolvedTold):
+        return _resolution_draft(telling, stamp, observer)
     return _broken_draft(telling, stamp, observer)
 
 
@@ -140,6 +180,77 @@ def _package_draft(telling: PackageTold, observer: str, causes: dict[str, str]) 
     source = _source(observer, telling.commit, package.path, record=step is not None and step.moment is not None)
     event_id = told.entry.event_id or ""
     return Draft(payload, package.wp_id, "WorkPackage", timestamp(told.moment), event_id, cause, source)
+
+
+def _beside_draft(telling: BesideTold, stamp: Stamp, observer: str) -> Draft:
+    beside, package = telling.beside, telling.beside.package
+    when = timestamp(beside.moment)
+    payload: Payload
+    if isinstance(beside.what, Note):
+        payload = HistoryEntry(
+            wp_id=package.wp_id,
+            entry_type=beside.what.kind,
+            entry_content=beside.what.content,
+            author=beside.what.author,
+            feature_slug=package.feature,
+        )
+        event_id = _identify(payload, package.wp_id, stamp, when)
+    else:
+        payload = Assignment(**_assignment_fields(package, beside.what))
+        event_id = (beside.entry and beside.entry.event_id) or ""
+    source = _source(observer, telling.commit, package.path, record=beside.place % 1 == 0)
+    return Draft(payload, package.wp_id, "WorkPackage", when, event_id, None, source)
+
+
+def _resolution_draft(telling: ResolvedTold, stamp: Stamp, observer: str) -> Draft:
+    cause = telling.cause
+    payload = Resolution(
+        wp_id=telling.wp_id,
+        dependency_wp_id=cause.wp_id,
+        resolution_type=telling.how,
+        feature_slug=cause.feature,
+    )
+    when = timestamp(cause.moment)
+    event_id = _identify(payload, telling.wp_id, stamp, when)
+    source = _source(observer, cause.commit, None)
+    return Draft(payload, telling.wp_id, "WorkPackage", when, event_id, cause.event_id, source)
+
+
+def _completion_draft(telling: CompletedTold, stamp: Stamp, observer: str, began: datetime) -> Draft:
+    cause = telling.cause
+    when = timestamp(cause.moment)
+    payload = Completion(
+        feature_slug=cause.feature,
+        total_wps=telling.work_packages,
+        completed_at=when,
+        total_duration=duration(cause.moment - began),
+    )
+    event_id = _identify(payload, cause.feature, stamp, when)
+    source = _source(observer, cause.commit, None)
+    return Draft(payload, cause.feature, "Feature", when, event_id, cause.event_id, source)
+
+
+def _began(telling: CompletedTold, made: Iterable[Draft], first_moment: FirstMoment) -> datetime:
+    """When a feature began: with its creation, as that was told, else as its files or its first commit say.
+
+    So a machine that took the feature in silently has the same duration as one that told all of it (rule O9).
+    """
+    feature = telling.cause.feature
+    own = [draft for draft in made if getattr(draft.payload, "feature_slug", None) == feature]
+    created = next((draft.timestamp for draft in own if isinstance(draft.payload, FeatureCreation)), None)
+    known = created or first_moment(feature, "FeatureCreated") or telling.created_at
+    moments = [known] if known else [first_moment(feature, None), *(draft.timestamp for draft in own)]
+    return min((datetime.fromisoformat(one.upper()) for one in moments if one), default=telling.cause.moment)
+
+
+def duration(span: timedelta) -> str:
+    """A span of time as ISO 8601 has it, in whole seconds; P0D where it is none or runs backwards."""
+    seconds = max(0, int(span.total_seconds()))
+    days, rest = divmod(seconds, 86_400)
+    parts = [(rest // 3600, "H"), (rest // 60 % 60, "M"), (rest % 60, "S")]
+    time = "".join(f"{count}{unit}" for count, unit in parts if count)
+    date = f"{days}D" if days or not time else ""
+    return f"P{date}T{time}" if time else f"P{date}"
 
 
 def _feature_draft(telling: FeatureTold, stamp: Stamp, observer: str, cause: str, moment: str) -> Draft:
@@ -189,6 +300,16 @@ def _step_fields(package: WorkPackage, step: Step) -> dict[str, Any]:
         "previous_status": step.previous,
         "new_status": step.new,
         "changed_by": step.agent,
+        "feature_slug": package.feature,
+    }
+
+
+def _assignment_fields(package: WorkPackage, assigned: Assigned) -> dict[str, Any]:
+    return {
+        "wp_id": package.wp_id,
+        "agent_id": assigned.agent,
+        "phase": assigned.phase,
+        "retry_count": assigned.retry_count,
         "feature_slug": package.feature,
     }
 

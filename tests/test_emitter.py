@@ -237,7 +237,7 @@ def test_nothing_leaves_an_emission(project: Project, warnings: list[str]) -> No
 
 
 def test_a_payload_of_ones_own(emitter: EventEmitter) -> None:
-    payload = HistoryEntry(wp_id="WP01", entry_type="note", entry_content="x", author="ada", feature_slug=None)
+    payload = HistoryEntry(wp_id="WP01", entry_type="note", entry_content="x", author="ada", feature_slug="001-login")
     event = emitter.emit(payload, "WP01", "WorkPackage")
     assert event is not None
     assert event.payload == payload
@@ -252,7 +252,7 @@ def test_the_same_content_in_one_microsecond_is_still_two_emissions(
         def now(cls, tz: tzinfo | None = None) -> Stopped:
             return cls(2026, 1, 31, 12, tzinfo=UTC)
 
-    monkeypatch.setattr("kittywatch.by_hand.datetime", Stopped)
+    monkeypatch.setattr("kittywatch.told_once.datetime", Stopped)
     told = [emitter.emit_history_added("WP01", "note", "x") for _ in range(3)]
     assert [event and event["timestamp"] for event in told] == [
         "2026-01-31T12:00:00Z",

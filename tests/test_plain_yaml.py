@@ -211,7 +211,7 @@ _LINES = st.one_of(
 
 
 @given(st.lists(_LINES, max_size=8).map("\n".join))
-@settings(max_examples=1500)
+@settings(max_examples=500)
 def test_the_quick_reader_says_what_the_library_says(text: str) -> None:
     found = read_simple(text)
     if found is not None:

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from ulid import ULID
 
-from kittywatch.derive.book import BrokenTold, FeatureTold, PackageTold
 from kittywatch.derive.log import Entry
 from kittywatch.derive.settle import Told
 from kittywatch.derive.snapshot import BrokenContent, FeatureFacts
 from kittywatch.derive.steps import Step
+from kittywatch.derive.tellings import BrokenTold, FeatureTold, PackageTold
 from kittywatch.events import FeatureCreation, InvalidEventError, LoggedError, StatusChange, to_json
 from kittywatch.stamp import Draft, Stamp, draft_by_hand, drafts, envelopes, timestamp
 from kittywatch.workpackages.features import read_meta

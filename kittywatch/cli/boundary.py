@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import sys
@@ -19,7 +20,7 @@ import click
 
 from kittywatch import __version__
 from kittywatch.cli.output import Output, plain
-from kittywatch.errors import AuthenticationError, KittywatchError
+from kittywatch.errors import AuthenticationError, KittywatchError, StoreError
 from kittywatch.home import home
 
 DONE, FAILED, USAGE, BUG, AUTHENTICATION, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -27,6 +28,7 @@ DONE, FAILED, USAGE, BUG, AUTHENTICATION, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 def run(command: click.Command, arguments: list[str], **options: Any) -> int:
     """Run a command; returns its exit code, having said what went wrong."""
+    _open_closed_streams()
     output = Output()  # the command sets how loud and how colourful
     try:
         result = command.main(arguments, standalone_mode=False, obj=output, **options)
@@ -43,8 +45,14 @@ def run(command: click.Command, arguments: list[str], **options: Any) -> int:
         click.echo("interrupted", err=True)
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has gone, as `head` does; Python would complain once more at its own end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_stdout_up()  # whoever read our output has gone, as `head` does
+        return FAILED
+    except OSError as error:
+        if not _stdout_fails():
+            return _bug(arguments)
+        _give_stdout_up()
+        reason = "it is closed" if error.errno == errno.EBADF else error.strerror
+        output.error(f"stdout takes nothing: {reason}", "give the command a place to write to, such as a file")
         return FAILED
     except KittywatchError as error:
         output.error(str(error), error.remedy)
@@ -54,6 +62,38 @@ def run(command: click.Command, arguments: list[str], **options: Any) -> int:
     except Exception:
         return _bug(arguments)
     return result if isinstance(result, int) else DONE
+
+
+def _open_closed_streams() -> None:
+    """Put something in the place of standard streams that are closed (`>&-`).
+
+    Else the next file that is opened takes their number, and what is printed would go into it. One that is not there
+    for writing stays one that can't be written to: to print nothing and say that all is done would be wrong.
+    """
+    for number, (name, flags, mode) in enumerate(
+        [("stdin", os.O_RDONLY, "r"), ("stdout", os.O_RDONLY, "w"), ("stderr", os.O_WRONLY, "w")]
+    ):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, flags)
+            if descriptor != number:
+                os.dup2(descriptor, number)
+                os.close(descriptor)
+            stream = os.fdopen(number, mode, encoding="utf-8", errors="backslashreplace", closefd=False)
+            setattr(sys, name, stream)
+
+
+def _stdout_fails() -> bool:
+    """Whether it is stdout that can't be written to; what could not be is still in its buffer."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return False
+
+
+def _give_stdout_up() -> None:
+    """Let the rest go nowhere; Python would complain once more at its own end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _bug(arguments: list[str]) -> int:
@@ -79,13 +119,17 @@ def _trace() -> str:
 
 def _write(report: str) -> Path | None:
     name = f"kittywatch-bug-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}.txt"
-    for directory in (home(), Path(tempfile.gettempdir())):
+    for place in (home, _temporary):
         try:
-            path = directory / name
+            path = place() / name
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except OSError:
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
+                file.write(report)
+        except (OSError, StoreError):
             continue
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
-            file.write(report)
         return path
     return None
+
+
+def _temporary() -> Path:
+    return Path(tempfile.gettempdir())

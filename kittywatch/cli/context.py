@@ -34,7 +34,7 @@ def open_project(ctx: click.Context, *, writes: bool = True, restores: bool = Fa
 
 
 def open_store(ctx: click.Context) -> Store:
-    """This user's store, for what is about all projects."""
+    """This user's store, for what is about all projects; nothing is made by opening it."""
     output: Output = ctx.obj
     store = Store(home(), node_id=node_id(), warn=output.warn)
     ctx.call_on_close(store.close)

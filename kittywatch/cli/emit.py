@@ -1,11 +1,13 @@
-"""`emit`: tell what is there."""
+"""`emit`: tell what is there, or say an event by hand."""
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 
@@ -13,7 +15,8 @@ from kittywatch.cli.context import deliver_afterwards, open_project
 from kittywatch.cli.lines import event_line
 from kittywatch.cli.output import Output
 from kittywatch.cli.taken_in import say_baseline
-from kittywatch.events import to_json
+from kittywatch.errors import ProjectError
+from kittywatch.events import from_json, to_json
 from kittywatch.observe.once import observe_all
 from kittywatch.observe.reconcile import reconcile_view
 from kittywatch.observe.replay import Replay, Scope
@@ -22,7 +25,7 @@ from kittywatch.observe.replay import Replay, Scope
 @click.group()
 @click.pass_context
 def emit(ctx: click.Context) -> None:
-    """Tell what is there: a branch's history, or the worktree as it is."""
+    """Tell what is there: a branch's history, or the worktree as it is; or say an event by hand."""
     deliver_afterwards(ctx)
 
 
@@ -116,6 +119,92 @@ def reconcile(ctx: click.Context, dry_run: bool, as_json: bool) -> None:
         output.data(to_json(event) if as_json else event_line(event))
     told = f"{len(events)} {'event' if len(events) == 1 else 'events'}"
     output.say(f"{told} would be told (dry run: nothing was written)" if dry_run else f"{told} told")
+
+
+_FEATURE = click.option(
+    "--feature", metavar="SLUG", help="Its directory under kitty-specs/; not needed where one alone has it."
+)
+_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the event as one line of JSON.")
+
+
+@emit.command()
+@click.argument("wp_id", metavar="WP")
+@click.argument("text")
+@click.option("--type", "kind", type=click.Choice(["note", "review", "error", "comment"]), default="note")
+@click.option("--author", default="user", show_default=True)
+@_FEATURE
+@_AS_JSON
+@click.pass_context
+def history(
+    ctx: click.Context, wp_id: str, text: str, kind: str, author: str, feature: str | None, as_json: bool
+) -> None:
+    """Tell a note by hand; an observer that meets the same words by the same author is silent.
+
+    \b
+    Example:
+      kittywatch emit history WP01 "Half of it works" --author claude
+    """
+    emitter = open_project(ctx).emitter
+    _say(ctx, emitter.emit_history_added(wp_id, kind, text, author, feature), as_json)
+
+
+@emit.command()
+@click.argument("message")
+@click.option("--wp", "wp_id", metavar="WP", help="The work package that it is about.")
+@click.option(
+    "--type", "kind", type=click.Choice(["validation", "runtime", "network", "auth", "unknown"]), default="runtime"
+)
+@click.option("--agent", help="Who met it.")
+@_FEATURE
+@_AS_JSON
+@click.pass_context
+def error(
+    ctx: click.Context,
+    message: str,
+    wp_id: str | None,
+    kind: str,
+    agent: str | None,
+    feature: str | None,
+    as_json: bool,
+) -> None:
+    """Tell an error by hand.
+
+    \b
+    Example:
+      kittywatch emit error "the build fails" --wp WP01 --agent claude
+    """
+    emitter = open_project(ctx).emitter
+    _say(ctx, emitter.emit_error_logged(wp_id, kind, message, agent_id=agent, feature_slug=feature), as_json)
+
+
+@emit.command()
+@click.argument("wp_id", metavar="WP")
+@click.argument("agent")
+@click.option("--phase", type=click.Choice(["implementation", "review"]), default="implementation", show_default=True)
+@click.option("--retry-count", type=click.IntRange(min=0), default=0, help="How many were before in this phase.")
+@_FEATURE
+@_AS_JSON
+@click.pass_context
+def assign(
+    ctx: click.Context, wp_id: str, agent: str, phase: str, retry_count: int, feature: str | None, as_json: bool
+) -> None:
+    """Tell by hand who takes a work package on; an observer that sees the same agent there is silent.
+
+    \b
+    Example:
+      kittywatch emit assign WP01 claude
+    """
+    emitter = open_project(ctx).emitter
+    _say(ctx, emitter.emit_wp_assigned(wp_id, agent, phase, retry_count, feature), as_json)
+
+
+def _say(ctx: click.Context, event: dict[str, Any] | None, as_json: bool) -> None:
+    """Print what was told, or the event that told the same before; fails where nothing was."""
+    if event is None:
+        raise ProjectError("nothing was told", remedy="see the warning above for the field")
+    line = json.dumps(event, ensure_ascii=False)
+    output: Output = ctx.obj
+    output.data(line if as_json else event_line(from_json(line)))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from kittywatch.cli.context import open_project
 from kittywatch.cli.output import Output, plain
 from kittywatch.cli.taken_in import say_baseline
 from kittywatch.observe import hooks as git_hooks
+from kittywatch.observe.git import Git
 from kittywatch.observe.observation import observe
 from kittywatch.project import Project
 
@@ -43,10 +44,7 @@ def install(ctx: click.Context, dry_run: bool) -> None:
     if not dry_run:
         git_hooks.apply(changes)
     _say(output, directory, changes, dry_run)
-    if not directory.resolve().is_relative_to(project.git.common.resolve()) and not directory.resolve().is_relative_to(
-        project.git.root.resolve()
-    ):
-        output.warn(f"{directory} lies outside of this repository: every repository that uses it has these hooks now")
+    _warn_of_place(output, project.git, directory)
     if not dry_run:
         say_baseline(output, observe(project, "hooks install"))
 
@@ -149,6 +147,20 @@ def check(ctx: click.Context) -> None:
 
 def _directory(project: Project) -> Path:
     return git_hooks.hooks_directory(project.git.hooks_path(), project.git.root)
+
+
+def _warn_of_place(output: Output, git: Git, directory: Path) -> None:
+    """Warn where the hooks would become other repositories' or other people's."""
+    place = directory.resolve()
+    if place.is_relative_to(git.common.resolve()):
+        return
+    if not place.is_relative_to(git.root.resolve()):
+        output.warn(f"{directory} lies outside of this repository: every repository that uses it has these hooks now")
+    elif git.tracks(place):
+        output.warn(
+            f"git tracks {directory}, and these hooks name an interpreter of this machine: don't commit them. To share"
+            ' them, take them away again and have your own hooks call `kittywatch hooks run <name of the hook> "$@"`'
+        )
 
 
 def _say(output: Output, directory: Path, changes: list[git_hooks.Change], dry_run: bool) -> None:

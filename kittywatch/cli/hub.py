@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Given = ParamSpec("Given")
 
 
-def _with_the_extra(command: Callable[Given, None]) -> Callable[Given, None]:
+def with_the_extra(command: Callable[Given, None]) -> Callable[Given, None]:
     """Import what the extra brings when the command runs; a lack of it, and what a database refuses, become ours."""
 
     @functools.wraps(command)
@@ -119,7 +119,7 @@ def hub() -> None:
 @click.option("--public-metrics", is_flag=True, help="Answer /metrics to other machines too.")
 @click.option("--open", "open_browser", is_flag=True, help="Open the board in the browser.")
 @click.pass_obj
-@_with_the_extra
+@with_the_extra
 def serve(
     output: Output,
     database: str | None,
@@ -177,7 +177,7 @@ def serve(
 @hub.command()
 @_database_option
 @click.pass_obj
-@_with_the_extra
+@with_the_extra
 def migrate(output: Output, database: str | None) -> None:
     """Bring the database to this version.
 
@@ -197,7 +197,7 @@ def migrate(output: Output, database: str | None) -> None:
 @hub.command()
 @_database_option
 @click.pass_obj
-@_with_the_extra
+@with_the_extra
 def rebuild(output: Output, database: str | None) -> None:
     """Make lanes, features and counts again from the events.
 
@@ -218,7 +218,7 @@ def rebuild(output: Output, database: str | None) -> None:
 @click.option("--originals", is_flag=True, help="With arrival times and the older forms that events came in.")
 @click.argument("file", type=click.File("w", encoding="utf-8"), default="-")
 @click.pass_obj
-@_with_the_extra
+@with_the_extra
 def export(output: Output, database: str | None, team_slug: str | None, originals: bool, file: IO[str]) -> None:
     """Write a team's events to FILE, or stdout, one a line, in their order.
 
@@ -246,7 +246,7 @@ def user() -> None:
 @click.option("--password-stdin", is_flag=True, help="Read the password from stdin instead of making a one-time one.")
 @click.option("--read-only", is_flag=True, help="May look at the board, not send events.")
 @click.pass_obj
-@_with_the_extra
+@with_the_extra
 def add_user(
     output: Output, database: str | None, name: str, team_slug: str | None, password_stdin: bool, read_only: bool
 ) -> None:
@@ -274,7 +274,7 @@ def add_user(
 @user.command("list")
 @_database_option
 @click.pass_obj
-@_with_the_extra
+@with_the_extra
 def list_users(output: Output, database: str | None) -> None:
     """List users: name, team, state.
 
@@ -299,7 +299,7 @@ def list_users(output: Output, database: str | None) -> None:
 @click.argument("name")
 @click.option("--undo", is_flag=True, help="Let the user in again.")
 @click.pass_obj
-@_with_the_extra
+@with_the_extra
 def disable_user(output: Output, database: str | None, name: str, undo: bool) -> None:
     """Shut a user out, at once.
 
@@ -320,7 +320,7 @@ def disable_user(output: Output, database: str | None, name: str, undo: bool) ->
 @click.argument("name")
 @click.option("--password-stdin", is_flag=True, help="Read the password from stdin instead of making a one-time one.")
 @click.pass_obj
-@_with_the_extra
+@with_the_extra
 def reset_user(output: Output, database: str | None, name: str, password_stdin: bool) -> None:
     """Give a user a new password and end its logins; prints the one-time password.
 
@@ -351,7 +351,7 @@ def team() -> None:
 @_database_option
 @click.argument("slug")
 @click.pass_obj
-@_with_the_extra
+@with_the_extra
 def add_team(output: Output, database: str | None, slug: str) -> None:
     """Add a team.
 
@@ -369,7 +369,7 @@ def add_team(output: Output, database: str | None, slug: str) -> None:
 @team.command("list")
 @_database_option
 @click.pass_obj
-@_with_the_extra
+@with_the_extra
 def list_teams(output: Output, database: str | None) -> None:
     """List teams: slug, number of users.
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from functools import partial
+
 import click
 
 from kittywatch.cli.context import open_project
 from kittywatch.cli.lines import event_line
 from kittywatch.cli.output import Output
+from kittywatch.errors import StoreError
 from kittywatch.events import from_json
+from kittywatch.project import Project
 from kittywatch.store import outbox
 from kittywatch.store.outbox import LogRow
 
@@ -17,8 +23,11 @@ from kittywatch.store.outbox import LogRow
 @click.option("--wp", "wp_id", metavar="WP01", help="Only this work package.")
 @click.option("--feature", metavar="SLUG", help="Only this feature.")
 @click.option("-n", "newest", type=click.IntRange(min=1), metavar="N", help="Only the newest N.")
+@click.option("--follow", "-f", is_flag=True, help="Go on with each event as it is told, until Ctrl-C.")
 @click.pass_context
-def log(ctx: click.Context, as_json: bool, wp_id: str | None, feature: str | None, newest: int | None) -> None:
+def log(
+    ctx: click.Context, as_json: bool, wp_id: str | None, feature: str | None, newest: int | None, follow: bool
+) -> None:
     """List the events told here, pending and delivered, in the order in which they were told.
 
     \b
@@ -26,19 +35,53 @@ def log(ctx: click.Context, as_json: bool, wp_id: str | None, feature: str | Non
       kittywatch log -n 20
       kittywatch log --feature 001-login --wp WP03
       kittywatch log --json | jq .payload
+      kittywatch log --follow -n 5
     """
     output: Output = ctx.obj
     project = open_project(ctx)
-    nothing: list[LogRow] = []
-    rows = project.emitter.read(
-        lambda connection, row: outbox.logged(connection, row, feature=feature, wp_id=wp_id, newest=newest),
-        default=nothing,
-    )
-    for row in rows:
-        if as_json:
-            output.data(row.data)
-        else:
-            mark = " " if row.delivered_at is None else "✓"
-            output.data(f"{mark} {event_line(from_json(row.data))}")
-    if not rows:
+    show = _Show(project, output, as_json, partial(outbox.logged, feature=feature, wp_id=wp_id))
+    if follow:
+        _follow(show, project, output, newest)
+    elif not show.new(newest):
         output.say("nothing has been told here yet; `kittywatch emit replay` tells the history")
+
+
+class _Show:
+    """Prints the events that are new since it was asked last."""
+
+    def __init__(self, project: Project, output: Output, as_json: bool, query: Callable[..., list[LogRow]]) -> None:
+        self._project = project
+        self._output = output
+        self._as_json = as_json
+        self._query = query
+        self._last = 0
+
+    def new(self, newest: int | None = None) -> int:
+        """Print them, at most the last `newest`; returns how many."""
+        nothing: list[LogRow] = []
+        rows = self._project.emitter.read(
+            lambda connection, row: self._query(connection, row, newest=newest, after=self._last), default=nothing
+        )
+        for row in rows:
+            self._last = row.sequence
+            mark = " " if row.delivered_at is None else "✓"
+            self._output.data(row.data if self._as_json else f"{mark} {event_line(from_json(row.data))}")
+        if rows:
+            sys.stdout.flush()
+        return len(rows)
+
+
+def _follow(show: _Show, project: Project, output: Output, newest: int | None) -> None:
+    from kittywatch.observe.store_watch import StoreWatch
+
+    try:
+        watch = StoreWatch(project.store.path, output.warn)
+    except OSError as error:
+        raise StoreError(
+            f"{project.store.directory}: {error.strerror}", remedy="make it writable, or set SPEC_KITTY_HOME"
+        ) from error
+    with watch:
+        show.new(newest)
+        while True:
+            watch.wait()
+            show.new()

@@ -22,10 +22,16 @@ COMMANDS = {
     "hooks": "kittywatch.cli.hooks:hooks",
     "emit": "kittywatch.cli.emit:emit",
     "log": "kittywatch.cli.log:log",
+    "explain": "kittywatch.cli.explain:explain",
+    "board": "kittywatch.cli.board:board",
     "queue": "kittywatch.cli.queue:queue",
     "sync": "kittywatch.cli.sync:sync",
     "auth": "kittywatch.cli.auth:auth",
     "hub": "kittywatch.cli.hub:hub",
+    "demo": "kittywatch.cli.demo:demo",
+    "doctor": "kittywatch.cli.doctor:doctor",
+    "completion": "kittywatch.cli.completion:completion",
+    "uninstall": "kittywatch.cli.uninstall:uninstall",
 }
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 

@@ -27,6 +27,10 @@ class Output:
         """What was asked for: a line, or lines. In JSON, what `plain` shows by code points means the same."""
         click.echo(_plain_lines(text), color=self.colors(sys.stdout.isatty()))
 
+    def lines(self, text: str) -> None:
+        """Data that has passed `plain` already, part by part: with tabs between the parts, for instance."""
+        click.echo(text, color=self.colors(sys.stdout.isatty()))
+
     def say(self, text: str) -> None:
         """One line for people; silent with -q."""
         if not self.quiet:
@@ -57,10 +61,25 @@ def plain(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(_code_points(char) if unicodedata.category(char) in _ACTED_ON else char for char in text)
+    return text.translate(_SHOWN)
 
 
 _ACTED_ON = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_REMEMBERED = 10_000  # characters; a text may have every one that there is
+
+
+class _Shown(dict[int, str]):
+    """What each character is shown as, found out when it is met first: a title may have a megabyte of escapes."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        shown = _code_points(char) if unicodedata.category(char) in _ACTED_ON else char
+        if len(self) < _REMEMBERED:
+            self[code] = shown
+        return shown
+
+
+_SHOWN = _Shown()
 
 
 def _code_points(char: str) -> str:

@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from kittywatch.store.store import Store
+    from kittywatch.sync.credentials import Credentials
     from kittywatch.sync.standing import Standing
     from kittywatch.sync.summary import Summary
 
@@ -132,7 +133,7 @@ def _opt(ctx: click.Context, *, out: bool) -> None:
     output.say(f"events of {project.identity.project_slug} {where}")
 
 
-def _rehearse(store: Store, login: Any, output: Output) -> None:
+def _rehearse(store: Store, login: Credentials | None, output: Output) -> None:
     """What would leave, one line of JSON each; where to, and what stays, on stderr."""
     from kittywatch.sync.envelopes import sent_form
 
@@ -143,14 +144,15 @@ def _rehearse(store: Store, login: Any, output: Output) -> None:
 
     def look(connection: sqlite3.Connection) -> tuple[list[delivery.Outgoing], Waiting]:
         delivery.adopt(connection)
-        to = recipients.set_present(connection, login.url, login.team_slug).key if login else None
-        leaving = delivery.preview(connection, to) if login else []
-        return leaving, delivery.waiting(connection, to)
+        if login is None:
+            return [], delivery.waiting(connection, None)
+        to = recipients.set_present(connection, login.url, login.team_slug).key
+        return delivery.preview(connection, to), delivery.waiting(connection, to)
 
     leaving, waiting = store.rehearse(look)
-    for event in leaving:
-        output.data(sent_form(event, login.team_slug).decode())
     if login is not None:
+        for event in leaving:
+            output.data(sent_form(event, login.team_slug).decode())
         output.say(f"{counted(len(leaving), 'event')} would leave for {login.team_slug} at {login.url}")
     for line in _kept_back(waiting):
         output.say(line)

@@ -13,9 +13,10 @@ import click
 from kittywatch.cli.connection import LiveConnection
 from kittywatch.cli.context import deliver_afterwards, open_project
 from kittywatch.cli.lines import event_line
+from kittywatch.cli.notify import Notifier, find_notifier
 from kittywatch.cli.output import Output
 from kittywatch.cli.taken_in import say_baseline
-from kittywatch.events import from_json
+from kittywatch.events import Event, from_json
 from kittywatch.observe.observation import Observed
 from kittywatch.project import Project
 from kittywatch.store import outbox
@@ -27,8 +28,9 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
 @click.option("--json", "as_json", is_flag=True, help="Print each event as one line of JSON.")
 @click.option("--once", is_flag=True, help="Observe once and end.")
 @click.option("--poll", is_flag=True, help="Look every second instead of waiting for events of the file system.")
+@click.option("--notify", is_flag=True, help="Show lane changes as notifications of the desktop as well.")
 @click.pass_context
-def watch(ctx: click.Context, as_json: bool, once: bool, poll: bool) -> None:
+def watch(ctx: click.Context, as_json: bool, once: bool, poll: bool, notify: bool) -> None:
     """Observe every worktree of the project, print each event as it is derived, and deliver it at once.
 
     Runs until Ctrl-C. A line says when, which feature and work package, what happened, by whom, where it was seen, and
@@ -39,18 +41,31 @@ def watch(ctx: click.Context, as_json: bool, once: bool, poll: bool) -> None:
       kittywatch watch
       kittywatch watch --json | jq .payload
       kittywatch watch --once
+      kittywatch watch --notify
     """
     output: Output = ctx.obj
     if os.environ.get("KITTYWATCH") == "0":
         output.say("KITTYWATCH=0 is set: nothing is watched")
         return
     project = open_project(ctx)
-    printer = _Printer(project, output, as_json)
-    if once:
-        deliver_afterwards(ctx)
-        scan(project, printer)
-        return
-    _watch(project, output, printer, poll)
+    notifier = _notifier(output) if notify else None
+    printer = _Printer(project, output, as_json, notifier)
+    try:
+        if once:
+            deliver_afterwards(ctx)
+            scan(project, printer)
+        else:
+            _watch(project, output, printer, poll)
+    finally:
+        if notifier is not None:
+            notifier.close()
+
+
+def _notifier(output: Output) -> Notifier | None:
+    found = find_notifier()
+    if found is None:
+        output.warn("neither notify-send nor osascript is on PATH: there are no notifications")
+    return found
 
 
 def scan(project: Project, printer: _Printer) -> None:
@@ -93,10 +108,11 @@ class _Printer:
 
     connection: LiveConnection | None = None
 
-    def __init__(self, project: Project, output: Output, as_json: bool) -> None:
+    def __init__(self, project: Project, output: Output, as_json: bool, notifier: Notifier | None) -> None:
         self._project = project
         self._output = output
         self._as_json = as_json
+        self._notifier = notifier
         self._last = project.emitter.read(lambda connection, row: outbox.newest_sequence(connection), default=0)
         self._lock = threading.Lock()
 
@@ -109,15 +125,18 @@ class _Printer:
         )
         if rows and self.connection is not None:
             self.connection.wake()
-        for row in rows:
+        events = [from_json(row.data) for row in rows]
+        for row, event in zip(rows, events, strict=True):
             self._last = row.sequence
-            self._output.data(row.data if self._as_json else self._line(row))
+            self._output.data(row.data if self._as_json else self._line(row, event))
         if rows:
             sys.stdout.flush()
+        if self._notifier is not None:
+            self._notifier.show(events)
 
-    def _line(self, row: outbox.LogRow) -> str:
+    def _line(self, row: outbox.LogRow, event: Event) -> str:
         status = "" if self.connection is None else f"  {self.connection.label}"
-        return f"{event_line(from_json(row.data))}  {row.seen_by}{status}"
+        return f"{event_line(event)}  {row.seen_by}{status}"
 
     def end(self) -> None:
         self._output.say("stopped")

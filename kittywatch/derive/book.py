@@ -12,39 +12,18 @@ from typing import Literal, TypeAlias
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from kittywatch.derive.beside import Taken, beside, place_of, take_in
+from kittywatch.derive.consequences import Come, caused, reopened
 from kittywatch.derive.edits import WorktreeLook, settle_commit, settle_discard
 from kittywatch.derive.log import Entry, Log
-from kittywatch.derive.settle import Known, Rules, Settled, Sighting, Told, settle
-from kittywatch.derive.snapshot import BrokenContent, FeatureFacts, Key, Snapshot
+from kittywatch.derive.marks import COMPLETE, Marks, hand_key
+from kittywatch.derive.settle import Known, Rules, Settled, Sighting, settle, taken_in
+from kittywatch.derive.snapshot import BrokenContent, Key, Roster, Snapshot
 from kittywatch.derive.steps import shown
+from kittywatch.derive.tellings import BesideTold, BrokenTold, FeatureTold, PackageTold, Telling, place
 from kittywatch.workpackages.reader import WorkPackage
 
-Telling: TypeAlias = "FeatureTold | PackageTold | BrokenTold"
 KnownKind: TypeAlias = Literal["told", "baseline", "elsewhere"]
-
-
-class FeatureTold(Struct, frozen=True):
-    """A feature was seen for the first time."""
-
-    feature: str
-    facts: FeatureFacts
-    moment: datetime
-    commit: str | None
-
-
-class PackageTold(Struct, frozen=True):
-    """A work package was created, or took a step."""
-
-    told: Told
-    commit: str | None
-
-
-class BrokenTold(Struct, frozen=True):
-    """A content that cannot be read, told once."""
-
-    broken: BrokenContent
-    moment: datetime
-    commit: str | None
 
 
 class Book(Struct):
@@ -53,6 +32,9 @@ class Book(Struct):
     `before` is where the view stood when the observation began, as far as that has changed. `edits` is what the
     checkout's worktree showed beyond its commit when it was last looked at, `worktree` what it shows now; None where
     nobody looked.
+
+    `marks` are what is known besides lanes. `complete` are the features that a history has come by when all was done,
+    `taken` who it has come by at each work package.
 
     `landed` says which entries a commit brought. `features` and `broken` say how each came to be known; what is
     known from the baseline is told by a history. `changed` are the work packages that the view shows otherwise now.
@@ -64,11 +46,15 @@ class Book(Struct):
     known: dict[Key, Known] = field(default_factory=dict)
     before: dict[Key, Known] = field(default_factory=dict)
     edits: dict[Key, Known] = field(default_factory=dict)
+    marks: dict[Key, Marks] = field(default_factory=dict)
+    complete: set[str] = field(default_factory=set)
+    taken: dict[Key, Taken] = field(default_factory=dict)
     worktree: WorktreeLook | None = None
     landed: dict[str, list[tuple[Key, Entry]]] = field(default_factory=dict)
     features: dict[str, KnownKind] = field(default_factory=dict)
     broken: dict[str, KnownKind] = field(default_factory=dict)
     changed: set[Key] = field(default_factory=set)
+    changed_marks: set[Key] = field(default_factory=set)
     landings: list[tuple[str, Key, Entry]] = field(default_factory=list)
     new_features: dict[str, KnownKind] = field(default_factory=dict)
     new_broken: dict[str, KnownKind] = field(default_factory=dict)
@@ -82,6 +68,7 @@ class Book(Struct):
         for commit, key, entry in self.landings:
             self.landed.setdefault(commit, []).append((key, entry))
         self.changed.clear()
+        self.changed_marks.clear()
         self.landings.clear()
         self.new_features.clear()
         self.new_broken.clear()
@@ -89,9 +76,18 @@ class Book(Struct):
     def log(self, key: Key) -> Log:
         return self.logs.setdefault(key, Log())
 
+    def marked(self, key: Key) -> Marks:
+        """The marks of a work package, or of a feature, to be changed."""
+        self.changed_marks.add(key)
+        return self.marks.setdefault(key, {})
+
 
 def tell(book: Book, snapshot: Snapshot, rules: Rules, claimed: Set[Entry] = frozenset()) -> list[Telling]:
     """Settle a snapshot: what is to be told of it, by feature, then work package, then the order of the steps."""
+    if snapshot.only_known:
+        for package in snapshot.packages:
+            take_in(book.marked((package.feature, package.wp_id)), package, "elsewhere")
+        return []
     tellings: list[Telling] = []
     feature = None
     for package in sorted(snapshot.packages, key=lambda package: (package.feature, package.wp_id)):
@@ -103,7 +99,8 @@ def tell(book: Book, snapshot: Snapshot, rules: Rules, claimed: Set[Entry] = fro
         tellings += _package(
             book, (feature, package.wp_id), snapshot, _sighting(book, snapshot, package), rules, claimed
         )
-    return _in_order(tellings + _broken(book, snapshot, rules))
+    come = Come(snapshot.origin, snapshot.brought, snapshot.rosters)
+    return caused(book, _in_order(tellings + _broken(book, snapshot, rules)), come, rules)
 
 
 def adopt(book: Book, snapshot: Snapshot, kind: Literal["baseline", "elsewhere"]) -> int:
@@ -113,11 +110,17 @@ def adopt(book: Book, snapshot: Snapshot, kind: Literal["baseline", "elsewhere"]
         key = (package.feature, package.wp_id)
         if package.lane is None:
             continue
+        if take_in(book.marks.setdefault(key, {}), package, kind):
+            book.changed_marks.add(key)
         _know(book.features, book.new_features, package.feature, kind)
         log = book.log(key)
         if not log.entries:
-            log.add(Entry(kind, package.lane, commit=snapshot.commit))
+            log.add(taken_in(kind, package, package.lane, snapshot.commit))
             count += 1
+    complete = {one.feature for one in snapshot.packages if one.lane}
+    complete -= {one.feature for one in snapshot.packages if one.lane not in ("done", None)}
+    for feature in complete:
+        book.marked((feature, ""))[COMPLETE] = kind
     for broken in snapshot.broken:
         _know(book.broken, book.new_broken, broken.content, kind)
     return count
@@ -133,6 +136,8 @@ def _package(
     book: Book, key: Key, snapshot: Snapshot, sighting: Sighting, rules: Rules, claimed: Set[Entry]
 ) -> list[Telling]:
     before, log, edit = book.known.get(key), book.log(key), book.edits.get(key)
+    if before is not None and before.shown.lane == "done" and sighting.package.lane != "done":
+        reopened(book, key[0], rules)
     if edit is not None and snapshot.commit and snapshot.origin == "here":
         there = book.worktree is not None and book.worktree.shows(key) == edit.shown
         settled, left = settle_commit(log, before, edit, sighting, rules, claimed, still_there=there)
@@ -140,11 +145,34 @@ def _package(
             del book.edits[key]
     else:
         settled = settle(log, before, sighting, rules, claimed)
+    tellings = _with_beside(book, key, sighting, settled, rules)
     _stand(book, key, settled, snapshot.commit)
     known = book.known.get(key)
-    if key in snapshot.brought and snapshot.commit and known and known.cursor and known.cursor.told:
-        book.landings.append((snapshot.commit, key, known.cursor))
-    return [PackageTold(one, snapshot.commit) for one in settled.told]
+    base = log.base(known.cursor) if known else None
+    if key in snapshot.brought and snapshot.commit and base and base.told:
+        book.landings.append((snapshot.commit, key, base))
+    return tellings
+
+
+def _with_beside(book: Book, key: Key, sighting: Sighting, settled: Settled, rules: Rules) -> list[Telling]:
+    """What a settled sighting tells, with what it tells besides the lanes, in the order of the trail."""
+    marks = book.marks.get(key)
+    met = len(marks) if marks is not None else 0
+    marks = {} if marks is None else marks
+    before = dict(marks) if rules.mode == "history" else None
+    taken = book.taken.setdefault(key, Taken()) if rules.mode == "history" else None
+    others = beside(book.log(key), marks, sighting, settled, rules, taken)
+    if len(marks) != met or (before is not None and marks != before):
+        book.marks[key] = marks
+        book.changed_marks.add(key)
+    tellings: list[tuple[float, Telling]] = []
+    place = -1.0
+    for one in settled.told:
+        lane = one.step.new if one.step else None
+        place = max(place, place_of(one.package, one.moment, lane, rules.names) if lane else -1.0)
+        tellings.append((place, PackageTold(one, sighting.commit)))
+    tellings += [(one.place, BesideTold(one, sighting.commit)) for one in others]
+    return [telling for _, telling in sorted(tellings, key=lambda placed: placed[0])]
 
 
 def _stand(book: Book, key: Key, settled: Settled, commit: str | None) -> None:
@@ -158,9 +186,9 @@ def _stand(book: Book, key: Key, settled: Settled, commit: str | None) -> None:
         book.before.setdefault(key, before)
     book.known[key] = known
     book.changed.add(key)
-    cursor = known.cursor
-    if commit and cursor and cursor.told and (before is None or before.cursor is not cursor):
-        book.landings.append((commit, key, cursor))
+    base = book.log(key).base(known.cursor)
+    if commit and base and base.told and (before is None or book.log(key).base(before.cursor) is not base):
+        book.landings.append((commit, key, base))
 
 
 def undo(book: Book, snapshot: Snapshot, landed: Set[str], rules: Rules) -> list[Telling]:
@@ -218,26 +246,21 @@ def tell_worktree(book: Book, homes: Sequence[dict[Key, Known]], rules: Rules) -
             if edit is None and (before := book.before.get(key)) and before.shown == shown(package):
                 book.edits[key] = before  # the commit moved on without the worktree, as libgit2 or a push make it
                 continue
-            settled = settle(book.log(key), edit or committed, Sighting(package, look.moment), rules)
+            sighting = Sighting(package, look.moment)
+            settled = settle(book.log(key), edit or committed, sighting, rules)
+            tellings += _with_beside(book, key, sighting, settled, rules)
             _edited(book, key, settled)
-        elif edit is not None and (clean := look.clean.get(key)) is not None:
+            continue
+        if edit is not None and (clean := look.clean.get(key)) is not None:
             settled = _discarded(book, key, edit, clean, homes, look.moment, rules)
         else:
             continue
         tellings += [PackageTold(one, None) for one in settled.told]
-    return _in_order(tellings + _broken(book, sightings, rules))
+    return caused(book, _in_order(tellings + _broken(book, sightings, rules)), Come(rosters=look.rosters), rules)
 
 
 def _in_order(tellings: list[Telling]) -> list[Telling]:
-    """By feature, the feature itself first, then by work package; what is told of one stays in its order."""
-
-    def place(telling: Telling) -> tuple[str, bool, str]:
-        if isinstance(telling, FeatureTold):
-            return telling.feature, False, ""
-        if isinstance(telling, PackageTold):
-            return telling.told.package.feature, True, telling.told.package.wp_id
-        return telling.broken.feature, True, telling.broken.wp_id or ""
-
+    """By feature, then by work package; what is told of one stays in its order."""
     return sorted(tellings, key=place)
 
 
@@ -249,7 +272,8 @@ def _edited(book: Book, key: Key, settled: Settled) -> None:
         return
     if committed is not None and committed.shown == known.shown:
         book.edits.pop(key, None)
-        cursor = book.log(key).later(committed.cursor, known.cursor)
+        log = book.log(key)
+        cursor = log.later(committed.cursor, log.base(known.cursor))  # who has it counts as committed
         _stand(book, key, Settled(Known(committed.shown, cursor)), None)
     else:
         book.edits[key] = known
@@ -267,7 +291,7 @@ def _discarded(
     del book.edits[key]
     log = book.log(key)
     views = [view for view in [*homes, book.known] if key in view]
-    if not views or any(log.position(view[key].cursor) >= log.position(edit.cursor) for view in views):
+    if not views or any(log.reach(view[key].cursor) >= log.reach(edit.cursor) for view in views):
         return Settled(book.known.get(key))
     home = views[0]
     settled = settle_discard(log, edit, home[key], clean, moment, rules)
@@ -311,9 +335,18 @@ def _broken(book: Book, snapshot: Snapshot, rules: Rules) -> list[Telling]:
             book.left_out.add(broken.content)
             continue
         book.broken[broken.content] = book.new_broken[broken.content] = "elsewhere" if silent else "told"
-        if not silent:
+        if not silent and not _said_by_hand(book, broken):
             tellings.append(BrokenTold(broken, snapshot.moment, snapshot.commit))
     return tellings
+
+
+def _said_by_hand(book: Book, broken: BrokenContent) -> bool:
+    """Whether somebody told of it in the same words, which then is used up."""
+    key, name = (broken.feature, broken.wp_id or ""), hand_key(("error", str(broken.problem)))
+    if name not in book.marks.get(key, {}):
+        return False
+    del book.marked(key)[name]
+    return True
 
 
 def _count_told(book: Book, name: str, kind: KnownKind) -> None:
@@ -328,18 +361,20 @@ def _know(known: dict[str, KnownKind], new: dict[str, KnownKind], name: str, kin
         known[name] = new[name] = kind
 
 
-def differences(book: Book, packages: Mapping[Key, WorkPackage], moment: datetime, rules: Rules) -> list[Told]:
+def differences(
+    book: Book, packages: Mapping[Key, WorkPackage], rosters: Mapping[str, Roster], moment: datetime, rules: Rules
+) -> list[Telling]:
     """Tell where a log ends in another lane than the view shows, and let the view stand at its end (rule B3)."""
-    told: list[Told] = []
+    told: list[Telling] = []
     for key, package in sorted(packages.items()):
         log, known = book.log(key), book.known.get(key)
         if not log.entries or known is None or package.lane is None:
             continue
-        last = log.entries[-1]
+        last = log.entries[-1]  # whoever was assigned last, the lane is that of the stay
         if last.lane == package.lane:
             continue
         at_end = Known(replace(known.shown, lane=last.lane), last)
         settled = settle(log, at_end, Sighting(package, moment), rules)
         _stand(book, key, settled, None)
-        told += settled.told
-    return told
+        told += [PackageTold(one, None) for one in settled.told]
+    return caused(book, told, Come(rosters=rosters), rules)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from kittywatch.derive.log import Entry, Log
 from kittywatch.derive.settle import Known, Rules, Settled, Sighting, settle
-from kittywatch.derive.snapshot import BrokenContent, FeatureFacts, Key
+from kittywatch.derive.snapshot import BrokenContent, FeatureFacts, Key, Roster
 from kittywatch.derive.steps import Shown, shown
 from kittywatch.workpackages.reader import WorkPackage
 
@@ -32,6 +32,7 @@ class WorktreeLook(Struct, frozen=True):
     clean: Mapping[Key, WorkPackage] = field(default_factory=dict)
     broken: tuple[BrokenContent, ...] = ()
     features: Mapping[str, FeatureFacts] = field(default_factory=dict)
+    rosters: Mapping[str, Roster] = field(default_factory=dict)
     unsettled: tuple[str, ...] = ()
 
     def shows(self, key: Key) -> Shown | None:
@@ -52,14 +53,14 @@ def settle_commit(
 ) -> tuple[Settled, Known | None]:
     """Settle a commit of a work package that has an edit; returns the edit that is left."""
     now = shown(sighting.package)
-    ahead = known is None or log.position(edit.cursor) >= log.position(known.cursor)
+    ahead = known is None or log.reach(edit.cursor) >= log.reach(known.cursor)
     if now == edit.shown and ahead:
-        return Settled(edit, already_told=1), None
+        return Settled(edit, already_told=1, basis=edit), None
     if not ahead:
         return settle(log, known, sighting, rules, claimed), edit
     behind = settle(log, known, replace(sighting, origin="elsewhere"), rules, claimed)
     if not behind.withheld or still_there:
-        return Settled(behind.known, already_told=behind.already_told + behind.withheld), edit
+        return Settled(behind.known, already_told=behind.already_told + behind.withheld, basis=behind.basis), edit
     return settle(log, edit, sighting, rules, claimed), None
 
 

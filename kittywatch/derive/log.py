@@ -5,6 +5,9 @@ for ahead of its cursor; what is found was told already, by whichever view or pr
 
 Entries that were not told stand for what kittywatch may not tell by itself: `baseline`, what was there before it came
 (rule B1), and `elsewhere`, what others' kittywatch told (rule O3).
+
+Who took a work package on stands in the same list: an entry `assigned` belongs to the stay in a lane that began with
+the entry before it that is none. One without an event id was only noted.
 """
 
 from __future__ import annotations
@@ -16,21 +19,27 @@ from msgspec import Struct
 
 from kittywatch.workpackages.lanes import Lane
 
-EntryKind: TypeAlias = Literal["created", "step", "baseline", "elsewhere"]
+EntryKind: TypeAlias = Literal["created", "step", "baseline", "elsewhere", "assigned"]
+Phase: TypeAlias = Literal["implementation", "review"]
 
 
 class Entry(Struct, eq=False):
-    """One entry; `key` is its row in the store, None until it is stored. `lane` is the lane after it."""
+    """One entry; `key` is its row in the store, None until it is stored. `lane` is the lane after it.
+
+    `agent` and `phase` say who had taken the work package on by then, where the entry tells or takes in just that.
+    """
 
     kind: EntryKind
     lane: Lane
     event_id: str | None = None
     commit: str | None = None
     key: int | None = None
+    agent: str | None = None
+    phase: Phase | None = None
 
     @property
     def told(self) -> bool:
-        return self.kind in ("created", "step")
+        return self.kind in ("created", "step", "assigned")
 
 
 class Log:
@@ -51,9 +60,39 @@ class Log:
         self.added.append(entry)
         return entry
 
+    def before(self, entry: Entry) -> Entry | None:
+        """The entry before one of them, None before the first."""
+        index = self.entries.index(entry)
+        return self.entries[index - 1] if index else None
+
     def later(self, one: Entry | None, other: Entry | None) -> Entry | None:
         """Whichever of two cursors stands further on."""
         return one if self.position(one) >= self.position(other) else other
+
+    def base(self, cursor: Entry | None) -> Entry | None:
+        """The entry that the stay in a lane began with in which a cursor stands."""
+        for entry in reversed(self.entries[: self.position(cursor)]):
+            if entry.kind != "assigned":
+                return entry
+        return None
+
+    def reach(self, cursor: Entry | None) -> int:
+        """How far in the log a cursor stands, whoever was assigned in that stay."""
+        return self.position(self.base(cursor))
+
+    def stay(self, cursor: Entry | None) -> list[Entry]:
+        """The assignments after a cursor in its stay."""
+        found: list[Entry] = []
+        for entry in self.entries[self.position(cursor) :]:
+            if entry.kind != "assigned":
+                break
+            found.append(entry)
+        return found
+
+    def agent(self, cursor: Entry | None) -> str | None:
+        """Who had the work package last at a cursor, None where nobody had."""
+        before = reversed(self.entries[: self.position(cursor)])
+        return next((entry.agent for entry in before if entry.agent is not None), None)
 
     def told_id(self, event_id: str) -> Entry | None:
         """The entry that told an event, None where nothing did."""

@@ -17,10 +17,10 @@ from typing import Literal, TypeAlias
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from kittywatch.derive.log import Entry, Log, match
+from kittywatch.derive.log import Entry, Log, Phase, match
 from kittywatch.derive.snapshot import Origin
 from kittywatch.derive.steps import Shown, Step, shown, steps_between
-from kittywatch.workpackages.lanes import LaneNames
+from kittywatch.workpackages.lanes import Lane, LaneNames
 from kittywatch.workpackages.reader import WorkPackage
 
 _TICK = timedelta(microseconds=1)
@@ -53,8 +53,16 @@ class Told(Struct, frozen=True):
     entry: Entry
 
 
-Identify: TypeAlias = Callable[[WorkPackage, "Step | None", datetime], str]
-"""The event id of a creation or a step at a moment (rule O9)."""
+class Assigned(Struct, frozen=True):
+    """Who took a work package on; `retry_count` are those before in the same phase."""
+
+    agent: str
+    phase: Phase
+    retry_count: int
+
+
+Identify: TypeAlias = Callable[[WorkPackage, "Step | Assigned | None", datetime], str]
+"""The event id of a creation, a step or an assignment at a moment (rule O9)."""
 
 
 class Rules(Struct, frozen=True):
@@ -69,12 +77,15 @@ class Settled(Struct):
     """What became of a sighting: where the view stands now, what is to be told, in order, and what is not.
 
     `already_told` counts what was found in the log, `withheld` what is not told because it was made elsewhere.
+    `basis` is what the sighting was compared with. `taken_in` says that all of it was there before.
     """
 
     known: Known | None
     told: list[Told] = field(default_factory=list)
     already_told: int = 0
     withheld: int = 0
+    basis: Known | None = None
+    taken_in: bool = False
 
 
 def settle(
@@ -90,6 +101,7 @@ def settle(
         return settled
     if known is None:
         known = _first_sight(log, sighting, rules, settled)
+    settled.basis = known
     cursor = _past_baseline(log, known.cursor, sighting, rules)
     steps = steps_between(known.shown, sighting.package, rules.names)
     if steps:
@@ -107,14 +119,23 @@ def _first_sight(log: Log, sighting: Sighting, rules: Rules, settled: Settled) -
         return Known(unseen, first)
     if rules.mode == "live" and first is not None and not first.told:
         seen = shown(sighting.package)
+        settled.taken_in = True
         return Known(replace(seen, lane=first.lane), first) if seen else Known(unseen, first)
     if sighting.origin == "elsewhere":
         if first is None and rules.mode == "live" and sighting.package.lane:
-            marker = log.add(Entry("elsewhere", sighting.package.lane, commit=sighting.commit))
+            marker = log.add(taken_in("elsewhere", sighting.package, sighting.package.lane, sighting.commit))
             return Known(replace(unseen, lane=sighting.package.lane), marker)
         settled.withheld += 1
         return Known(unseen, None)
     return Known(unseen, _tell(log, None, sighting, None, rules, settled.told))
+
+
+def taken_in(
+    kind: Literal["baseline", "elsewhere"], package: WorkPackage, lane: Lane, commit: str | None = None
+) -> Entry:
+    """The entry for what was there before (B1), or what others told (O3): the lane, and who had it by then."""
+    agent = package.assigned if lane != "planned" else None
+    return Entry(kind, lane, commit=commit, agent=agent, phase="implementation" if agent else None)
 
 
 def _past_baseline(log: Log, cursor: Entry | None, sighting: Sighting, rules: Rules) -> Entry | None:

@@ -26,6 +26,13 @@ class FeatureFacts(Struct, frozen=True):
     work_packages: int
 
 
+class Roster(Struct, frozen=True):
+    """All work packages of a feature by their ids, each with those it depends on; `created_at` is the feature's."""
+
+    dependencies: Mapping[str, tuple[str, ...]]
+    created_at: str | None = None
+
+
 class BrokenContent(Struct, frozen=True):
     """A file that cannot count, and the id of the content for which that is told once (rule R5)."""
 
@@ -40,6 +47,8 @@ class Snapshot(Struct, frozen=True):
 
     `moment` is the commit's author time, or the time of observation. `past` says that the commit was there before
     the project's baseline. `moved` are the work packages whose lane differs from what the files said before.
+    `rosters` are there of features that had a work package reach done. `only_known` says that others told what is
+    here, which is no more than to be known: where the lanes stand is another snapshot's.
     """
 
     moment: datetime
@@ -52,6 +61,8 @@ class Snapshot(Struct, frozen=True):
     moved: frozenset[Key] = frozenset()
     gone: frozenset[Key] = frozenset()
     brought: frozenset[Key] = frozenset()
+    rosters: Mapping[str, Roster] = field(default_factory=dict)
+    only_known: bool = False
 
     def within(self, keys: Set[Key]) -> Snapshot | None:
         """The part of the snapshot that is about some work packages, None where it has none."""

@@ -9,6 +9,7 @@ directory would read the wrong repository.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -225,6 +226,14 @@ class Git:
         ]
         return _commits(self.run(*command))
 
+    def began(self, tip: str, feature: str) -> datetime | None:
+        """The author time of the first commit, on the first-parent chain of `tip`, with a work package of a feature."""
+        name = re.sub(r"([*?\[\]\\])", r"\\\1", feature)
+        paths = f":(glob){SPECS}/{name}/tasks/**/WP[0-9][0-9]*.md"
+        out = self.run("log", "--first-parent", "--diff-merges=first-parent", "--format=%at %ct", tip, "--", paths)
+        lines = out.decode().splitlines()
+        return _moment(lines[-1].split()) if lines else None
+
     def difference(self, old: str, new: str) -> tuple[tuple[File, ...], tuple[str, ...]]:
         """What differs under kitty-specs/ between two commits: files as in `new`, and paths that it lacks."""
         out = self.run("diff-tree", "-r", *_RAW, old, new, "--", SPECS)
@@ -245,6 +254,10 @@ class Git:
         other._environment |= {"GIT_INDEX_FILE": str(index)}
         return other
 
+    def tracks(self, directory: Path) -> bool:
+        """Whether files in a directory of the worktree are under version control."""
+        return bool(self.run("ls-files", "-z", "--", str(directory)))
+
     def staged_features(self) -> list[str]:
         """The features in which the index differs from HEAD, by their directories' names."""
         tip = self.head().tip or self.run("hash-object", "-t", "tree", "--stdin", data=b"").decode().strip()
@@ -263,11 +276,21 @@ class Git:
         """Whether a commit's object is still there."""
         return self._try("cat-file", "-e", f"{commit}^{{commit}}").returncode == 0
 
+    def root_commits(self) -> set[str]:
+        """The first commits of all branches; none in a shallow clone, which doesn't know them."""
+        if (self.common / "shallow").exists():
+            return set()
+        return set(self.run("rev-list", "--max-parents=0", "--all").decode().split())
+
     def parents(self, commit: str) -> list[str]:
         return self.run("rev-list", "--parents", "--max-count=1", commit).decode().split()[1:]
 
     def is_ancestor(self, old: str, new: str) -> bool:
         return self._try("merge-base", "--is-ancestor", old, new).returncode == 0
+
+    def merge_base(self, one: str, other: str) -> str | None:
+        """A commit that both reach, as late as can be; None where there is none."""
+        return self._try("merge-base", one, other).stdout.decode().strip() or None
 
     def worktrees(self) -> list[Path]:
         """The tops of all worktrees, the main one first; some may be gone from the disk."""

@@ -13,7 +13,7 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from kittywatch.derive.snapshot import BrokenContent, FeatureFacts, Key, Origin, Snapshot
+from kittywatch.derive.snapshot import BrokenContent, FeatureFacts, Key, Origin, Roster, Snapshot
 from kittywatch.digests import sha256
 from kittywatch.observe.git import Commit, File, Git
 from kittywatch.observe.stretch import commits_between, files_of
@@ -24,6 +24,7 @@ from kittywatch.workpackages.reader import Problem, WorkPackage, read_work_packa
 
 _SYMLINK = "120000"
 _NAMED = 100  # features whose trees are read one by one; more of them with everything there is
+_UNDONE = frozenset(("planned", "doing", "for_review"))
 _REMEMBERED = 50_000  # files; a long-running watcher starts over there
 
 
@@ -43,6 +44,7 @@ class Reader:
         self._provided: dict[str, bytes] = {}
         self._metas: dict[tuple[str, str], Meta] = {}
         self._dependencies: dict[str, dict[str, tuple[str, ...]]] = {}
+        self._beginnings: dict[str, datetime | None] = {}
 
     def __enter__(self) -> Reader:
         self._provided.clear()
@@ -121,6 +123,12 @@ class Reader:
             self._dependencies[file.blob] = read_dependencies(self._objects.read(file.blob))
         return self._dependencies[file.blob]
 
+    def began(self, feature: str, tip: str | None) -> datetime | None:
+        """The author time of the first commit that `tip` reaches with a work package of a feature."""
+        if feature not in self._beginnings and tip is not None:
+            self._beginnings[feature] = self._git.began(tip, feature)
+        return self._beginnings.get(feature)
+
     def link_target(self, file: File) -> str | None:
         """The path that a symbolic link leads to, None where it leaves the project."""
         target = (self._objects.read(file.blob) or b"").decode("utf-8", "surrogateescape")
@@ -145,6 +153,7 @@ class Walk:
         self._start = start
         self._trees: dict[str, dict[str, File]] = {}
         self._features: dict[str, _Feature] = {}
+        self._began: dict[str, datetime] = {}
 
     def step(self, commit: Commit, *, origin: Origin = "here", past: bool = False) -> Snapshot | None:
         """The snapshot of the next commit, None where it changes no work package."""
@@ -169,6 +178,7 @@ class Walk:
         moved: set[Key] = set()
         gone: set[Key] = set()
         facts: dict[str, FeatureFacts] = {}
+        rosters: dict[str, Roster] = {}
         for feature, before in touched.items():
             after = self._feature(feature)
             news = [one for wp_id, one in after.packages.items() if before.packages.get(wp_id) != one]
@@ -178,7 +188,11 @@ class Walk:
             gone |= {(feature, wp_id) for wp_id in before.packages.keys() - after.packages.keys()}
             if any(_lane(before.packages.get(one.wp_id)) is None for one in news):
                 counted = sum(1 for one in after.packages.values() if one.lane)
+                if counted:
+                    self._began.setdefault(feature, moment)
                 facts[feature] = FeatureFacts(self._reader.meta(after.meta, feature), counted)
+            if any(_was_done(one) for one in news):
+                rosters[feature] = self._roster(feature, after, commit or self._start)
         if not packages and not broken and not gone:
             return None
         return Snapshot(
@@ -191,6 +205,7 @@ class Walk:
             past,
             moved=frozenset(moved),
             gone=frozenset(gone),
+            rosters=rosters,
         )
 
     def package(self, key: Key) -> WorkPackage | None:
@@ -251,6 +266,14 @@ class Walk:
         found = tree.get(target) if target else None
         return File(path, found.mode, found.blob) if found and found.is_regular else None
 
+    def _roster(self, name: str, feature: _Feature, tip: str | None) -> Roster:
+        known = {wp_id: self._complete(one, feature).dependencies or () for wp_id, one in feature.packages.items()}
+        began = self._reader.meta(feature.meta, name).created_at
+        if began is None and all(one.lane in ("done", None) for one in feature.packages.values()):
+            moment = self._began.get(name) if self._start is None else self._reader.began(name, tip)
+            began = moment.isoformat() if moment else None
+        return Roster(known, began)
+
     def _complete(self, package: WorkPackage, feature: _Feature) -> WorkPackage:
         if package.dependencies is not None:
             return package
@@ -281,6 +304,11 @@ def broken_content(problem: Problem, content: str, packages: dict[str, WorkPacka
 
 def _lane(package: WorkPackage | None) -> Lane | None:
     return package.lane if package else None
+
+
+def _was_done(package: WorkPackage) -> bool:
+    """Whether it is done, or may have been on the way to where it is; done may have other names in a trail."""
+    return package.lane == "done" or any(record.lane not in _UNDONE for record in package.trail)
 
 
 def _matters(path: str, feature: str) -> bool:

@@ -4,7 +4,8 @@ Rules of this module:
 - Hooks go where git looks for them: `git rev-parse --git-path hooks` says it, whatever core.hooksPath, worktrees or
   another tool made of it.
 - A shell script gets a marked block after its first line. Anything else, a binary, a link, another language, a file
-  that git doesn't run, moves aside under a name of its own, and our script runs it after itself as git would have.
+  that git doesn't run, moves aside into a directory of its own, and our script runs it after itself as git would have.
+  Its name stays as it was: a program that serves several hooks knows by it which one it is to be.
 - The pre-commit framework moves what it finds to a name that ends in `.legacy`, and runs it from there: what it moved
   of ours counts as installed, and is taken away there.
 - Nothing of anybody's is lost: uninstalling gives back the bytes that were there.
@@ -12,6 +13,7 @@ Rules of this module:
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
@@ -27,7 +29,7 @@ from kittywatch.errors import ProjectError
 from kittywatch.store.files import replace_file
 
 HOOKS = ("post-commit", "post-merge", "post-checkout", "post-rewrite", "post-applypatch")
-ASIDE = ".before-kittywatch"
+ASIDE = "kittywatch-before"
 LEGACY = ".legacy"
 _BLOCK = re.compile(rb"# >>> kittywatch >>>\r?\n.*?# <<< kittywatch <<<\r?\n", re.DOTALL)
 _PYTHON = re.compile(rb"python='([^'\n]*)'")
@@ -37,7 +39,7 @@ _TWO_LANGUAGES = re.compile(rb"\bexec\b[^\n]*\$\{?0\b")
 _HEADER = b"#!/bin/sh\n"
 _CHAIN = b"""
 # What was here before runs as it did, with its arguments, its input and its exit status.
-before=${0%/*}/@NAME@
+before=${0%/*}/@ASIDE@/@HOOK@
 [ ! -x "$before" ] || exec "$before" "$@"
 """
 
@@ -134,7 +136,7 @@ def works(python: str) -> bool:
 
 
 def _hook(name: str, path: Path, template: bytes, works: Callable[[str], bool]) -> Hook:
-    aside = path.with_name(name + ASIDE)
+    aside = _aside(path, name)
     beside: Literal["script", "aside"] | None = "aside" if os.path.lexists(aside) else None
     carrier = _carrier(path)
     content = _read(carrier)
@@ -162,7 +164,7 @@ def _installed(name: str, path: Path, template: bytes, python: str) -> Change:
     if content is not None and (old := _BLOCK.search(content)) is not None:
         updated = content[: old.start()] + block + content[old.end() :]
         return Change(name, path, "keep" if updated == content and _runs(path) else "update", updated)
-    aside = path.with_name(name + ASIDE)
+    aside = _aside(path, name)
     if not os.path.lexists(path) and not os.path.lexists(aside):
         return Change(name, path, "create", _HEADER + block)
     if content is not None and _takes_block(content) and not path.is_symlink() and _runs(path):
@@ -178,7 +180,7 @@ def _installed(name: str, path: Path, template: bytes, python: str) -> Change:
 
 def _uninstalled(name: str, path: Path) -> Change | None:
     content = _read(path)
-    aside = os.path.lexists(path.with_name(name + ASIDE))
+    aside = os.path.lexists(_aside(path, name))
     if content is None or (block := _BLOCK.search(content)) is None:
         # Somebody removed our script, and what it ran is left over.
         lost = aside and path.name == name and not os.path.lexists(path) and _carrier(path) == path
@@ -203,7 +205,12 @@ def _ours(name: str, rest: bytes) -> bool:
 
 
 def _chain(name: str) -> bytes:
-    return _CHAIN.replace(b"@NAME@", (name + ASIDE).encode())
+    return _CHAIN.replace(b"@ASIDE@", ASIDE.encode()).replace(b"@HOOK@", name.encode())
+
+
+def _aside(path: Path, name: str) -> Path:
+    """Where a hook moves that cannot take a block."""
+    return path.parent / ASIDE / name
 
 
 def _without(content: bytes, block: re.Match[bytes]) -> bytes:
@@ -224,16 +231,16 @@ def _takes_block(content: bytes) -> bool:
 def _same(path: Path, aside: Path) -> bool:
     """Whether a hook is what was moved aside: an installation may have ended in between."""
     if path.is_symlink() or aside.is_symlink():
-        return path.is_symlink() and aside.is_symlink() and path.readlink() == aside.readlink()
+        return path.is_symlink() and aside.is_symlink() and _deeper(path) == os.readlink(aside)
     return path.samefile(aside)
 
 
 def _apply(change: Change) -> None:
-    path, aside = change.path, change.path.with_name(change.hook + ASIDE)
+    path, aside = change.path, _aside(change.path, change.hook)
     if change.deed == "keep":
         return
     if change.deed == "restore":
-        aside.replace(path)
+        _move_back(aside, path)
         return
     if change.content is None:
         path.unlink()
@@ -250,13 +257,37 @@ def _apply(change: Change) -> None:
 
 
 def _move_aside(path: Path, aside: Path) -> None:
-    """Give a hook its other name before its own is taken: a process killed in between leaves the hook as it was."""
+    """Give a hook its other place before its own is taken: a process killed in between leaves the hook as it was."""
     if os.path.lexists(aside):
         return
+    aside.parent.mkdir(exist_ok=True)
+    if path.is_symlink():
+        aside.symlink_to(_deeper(path))
+        return
     try:
-        os.link(path, aside, follow_symlinks=False)
+        os.link(path, aside)
     except (OSError, NotImplementedError):
         path.rename(aside)
+
+
+def _move_back(aside: Path, path: Path) -> None:
+    """Give a hook its place back; the directory goes when it is empty."""
+    if aside.is_symlink() and not os.path.isabs(target := os.readlink(aside)):
+        again = aside.with_name(f"{aside.name}.link")
+        again.unlink(missing_ok=True)
+        again.symlink_to(target.removeprefix(f"..{os.sep}"))
+        again.replace(path)
+        aside.unlink()
+    else:
+        aside.replace(path)
+    with contextlib.suppress(OSError):
+        aside.parent.rmdir()
+
+
+def _deeper(link: Path) -> str:
+    """What a link has to say one directory further down to lead where it leads."""
+    target = os.readlink(link)
+    return target if os.path.isabs(target) else os.path.join("..", target)
 
 
 def _filled(template: bytes, name: str, python: str) -> bytes:
@@ -266,8 +297,9 @@ def _filled(template: bytes, name: str, python: str) -> bytes:
 
 
 def _read(path: Path) -> bytes | None:
+    """A file's bytes, None where there is no regular one: a pipe would keep us waiting, a device never ends."""
     try:
-        return path.read_bytes()
+        return path.read_bytes() if path.is_file() else None
     except OSError:
         return None
 
@@ -282,10 +314,10 @@ def describe(change: Change) -> Iterator[str]:
         "create": "created",
         "add": "block added after the first line of what is there",
         "update": "block brought up to date",
-        "chain": f"what is there moves to {change.hook}{ASIDE} and runs after ours",
+        "chain": f"what is there moves to {ASIDE}/{change.hook} and runs after ours",
         "keep": "as it is",
         "remove": "removed" if change.content is None else "block removed, the rest stays as it is",
-        "restore": f"{change.hook}{ASIDE} is put back",
+        "restore": f"{ASIDE}/{change.hook} is put back",
     }
     yield f"{change.path.name}: {deeds[change.deed]}"
 

@@ -78,11 +78,14 @@ class Objects:
         return _stated(data) if kind == b"commit" and data is not None else None
 
     def tree(self, name: str) -> Tree | None:
-        """A tree by its id, None where it is none, or is too large to be read here."""
+        """A tree by its id, None where it is none, or is too large or too odd to be read here."""
         kind, data = next(self._ask([name]))
         if kind != b"tree" or data is None or len(data) > MAX_BYTES:
             return None
-        return dict(_entries(data, len(name) // 2))
+        try:
+            return dict(_entries(data, len(name) // 2))
+        except ValueError:  # not a tree's form: git is asked then, and says so
+            return None
 
     def _ask(self, names: Iterable[str]) -> Iterator[tuple[bytes, bytes | None]]:
         for asked in _chunks([name for name in names if "\n" not in name], _QUESTIONS):
@@ -124,7 +127,7 @@ def _stated(data: bytes) -> Stated | None:
             parents.append(value.decode("ascii", "replace"))
         elif key == b"author":
             seconds = value.rsplit(b" ", 2)[-2:][0]
-            plain = seconds.isdigit() and b">" not in value.rpartition(b"> ")[2]
+            plain = seconds.isdigit() and len(seconds) < 20 and b">" not in value.rpartition(b"> ")[2]
             return Stated(tree, tuple(parents), int(seconds)) if plain and int(seconds) < _FARTHEST_SECOND else None
     return None
 

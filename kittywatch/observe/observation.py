@@ -16,11 +16,12 @@ from pathlib import Path
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from kittywatch.derive.book import Book, Telling, adopt, standing, tell, tell_worktree, undo
+from kittywatch.derive.book import Book, adopt, standing, tell, tell_worktree, undo
 from kittywatch.derive.edits import WorktreeLook
 from kittywatch.derive.settle import Known, Rules
 from kittywatch.derive.snapshot import Key, Snapshot
 from kittywatch.derive.steps import shown
+from kittywatch.derive.tellings import Telling
 from kittywatch.emitter import Unit
 from kittywatch.errors import StoreError
 from kittywatch.events import Event
@@ -32,7 +33,7 @@ from kittywatch.observe.views import AdoptedStart, CopiedStart, Planner, ViewPla
 from kittywatch.observe.worktree import Worktree
 from kittywatch.project import Project
 from kittywatch.store.files import replace_file
-from kittywatch.store.views import Checkout, View, Views
+from kittywatch.store.views import DETACHED, Checkout, View, Views
 
 INDEX_QUIET = 0.25  # seconds after which a written index is no half of a checkout any more
 _ATTEMPTS = 50
@@ -212,21 +213,35 @@ class _Attempt:
             return self._baseline(head, entries, planner)
         plans: list[ViewPlan] = []
         tips = {name: view.tip for name, view in before.views.items()}
+        observed = before.tips
         if before.checkout is not None and any(entry.moved for entry in entries):
             start = None if before.checkout.ref == "HEAD" else before.checkout.ref
             for stay in reflog.stays(entries, start, self.git.branches()):
-                if stay.ref is not None and self.git.exists(stay.tip):
-                    plans.append(self._view(stay.ref, stay.tip, tips, before, planner))
-                    tips[stay.ref] = stay.tip
-        plans.append(self._view(ref, head.tip, tips, before, planner))
+                if self.git.exists(stay.tip):
+                    name = ref_name(stay.ref)
+                    plans.append(self._view(name, stay.tip, tips, observed, planner, arrival=stay.start))
+                    planner.remember(plans[-1])
+                    tips[name] = stay.tip
+                    observed = tuple(_moved(one, before.views.get(name), stay.tip) for one in observed)
+        arrival = reflog.arrival(entries) if before.checkout is not None else None
+        plans.append(self._view(ref, head.tip, tips, observed, planner, arrival=arrival))
         return plans
 
     def _view(
-        self, ref: str, tip: str | None, tips: dict[str, str | None], before: _Before, planner: Planner
+        self,
+        ref: str,
+        tip: str | None,
+        tips: dict[str, str | None],
+        observed: Sequence[View],
+        planner: Planner,
+        *,
+        arrival: str | None,
     ) -> ViewPlan:
+        if ref == DETACHED and arrival is not None and tip is not None and self.git.exists(arrival):
+            return planner.arrived(ref, arrival, tip, observed)
         if ref in tips:
             return planner.continued(ref, tips[ref], tip)
-        return planner.first_look(ref, tip, before.tips)
+        return planner.first_look(ref, tip, observed)
 
     def _baseline(self, head: Head, entries: Sequence[reflog.Entry], planner: Planner) -> list[ViewPlan]:
         """The first observation: a hook's baseline is the state before its operation, which counts (rule B1)."""
@@ -292,7 +307,8 @@ class _Attempt:
             book.saved()
             return
         if isinstance(start, CopiedStart):
-            rows.copy(start.source.key, view)
+            if start.source.key != view:
+                rows.copy(start.source.key, view)
             unit.ledger.forget(view, start.gone)
         book.known = unit.ledger.known(view, book.logs.keys() | _packages(plan))
         if isinstance(start, CopiedStart):
@@ -350,6 +366,11 @@ def _stand_as(book: Book, snapshot: Snapshot, landed: Set[str]) -> None:
             book.changed.add(key)
 
 
+def _moved(view: View, moving: View | None, tip: str) -> View:
+    """A view as it stands when the plan before has been carried out."""
+    return View(view.key, tip) if moving is not None and view.key == moving.key else view
+
+
 def _packages(plan: ViewPlan) -> set[Key]:
     snapshots = [*plan.snapshots, *([plan.undone] if plan.undone else [])]
     keys = {(one.feature, one.wp_id) for snapshot in snapshots for one in snapshot.packages}
@@ -363,8 +384,17 @@ def _packages(plan: ViewPlan) -> set[Key]:
 def _keys(plan: _Plan, before: _Before) -> set[Key]:
     """The work packages that a plan is about."""
     keys = set(before.edits)
+    rosters = [snapshot.rosters for view in plan.views for snapshot in view.snapshots]
     for view in plan.views:
         keys |= _packages(view)
+    if plan.worktree is not None:
+        rosters.append(plan.worktree.rosters)
+    for snapshot in (snapshot for view in plan.views for snapshot in view.snapshots):
+        keys |= {(one.feature, one.wp_id or "") for one in snapshot.broken}
+    if plan.worktree is not None:
+        keys |= {(one.feature, one.wp_id or "") for one in plan.worktree.broken}
+    for one in rosters:
+        keys |= {(feature, wp_id) for feature, roster in one.items() for wp_id in roster.dependencies}
     if plan.worktree is not None:
         keys |= plan.worktree.edited.keys() | plan.worktree.clean.keys()
     return keys

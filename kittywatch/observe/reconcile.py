@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from kittywatch.derive.book import PackageTold, differences
+from kittywatch.derive.book import differences
 from kittywatch.derive.settle import Rules
 from kittywatch.emitter import Unit
 from kittywatch.errors import ProjectError
@@ -34,8 +34,11 @@ def reconcile_view(project: Project, *, dry_run: bool = False) -> list[Event]:
         checkout = rows.checkout(str(project.git.directory))
         view = rows.view(checkout.key, ref_name(head.ref)) if checkout else None
         book = unit.ledger.read(packages.keys(), view=view.key if view else None)
-        told = differences(book, packages, now, rules)
-        events = unit.tell([PackageTold(one, None) for one in told], "reconcile")
+        # An edit that is not committed is what the checkout shows, and was told when it was seen.
+        edits = rows.edit_keys(checkout.key) if checkout else set()
+        committed = {key: one for key, one in packages.items() if key not in edits}
+        rosters = snapshot.rosters if snapshot else {}
+        events = unit.tell(differences(book, committed, rosters, now, rules), "reconcile")
         unit.ledger.save(book, view=view.key if view else None)
         return events
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -42,11 +42,15 @@ class Entry(Struct, frozen=True):
 
 
 class Stay(Struct, frozen=True):
-    """A stretch of time that HEAD spent on one branch (a full name, or None when detached), and where it ended."""
+    """A stretch of time that HEAD spent on one branch (a full name, or None when detached), and where it ended.
+
+    `start` is the commit that HEAD came to, None where it was there before.
+    """
 
     ref: str | None
     tip: str
     entries: tuple[Entry, ...]
+    start: str | None = None
 
 
 def head_log(directory: Path) -> Path:
@@ -98,17 +102,23 @@ def stays(entries: Iterable[Entry], ref: str | None, branches: set[str]) -> list
     """
     found: list[Stay] = []
     current: list[Entry] = []
+    start = None
     for entry in entries:
         moved = _MOVED.match(entry.message)
         if moved is None:
             current.append(entry)
             continue
         if current:
-            found.append(Stay(ref, entry.old, tuple(current)))
-        current = []
+            found.append(Stay(ref, entry.old, tuple(current), start))
+        current, start = [], entry.new
         name = "refs/heads/" + moved[2].decode("utf-8", "surrogateescape")
         ref = name if name in branches else None
     return found
+
+
+def arrival(entries: Sequence[Entry]) -> str | None:
+    """The commit that HEAD came to when it went to where it is now, None where the entries say nothing of that."""
+    return next((entry.new for entry in reversed(entries) if entry.moved), None)
 
 
 def _entries(data: bytes) -> Iterator[Entry]:

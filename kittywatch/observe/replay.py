@@ -14,6 +14,7 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
+from kittywatch.derive.beside import Taken
 from kittywatch.derive.book import Book, tell
 from kittywatch.derive.log import Entry
 from kittywatch.derive.settle import Known, Rules
@@ -79,6 +80,8 @@ class Replay:
         self._packages: set[Key] = set()
         self._left_out: set[str] = set()
         self._met: set[str] = set()
+        self._complete: set[str] = set()
+        self._taken: dict[Key, Taken] = {}
         self._correlation_id = random_id()
 
     def run(self, revision: str, *, dry_run: bool = False) -> Iterator[list[Event]]:
@@ -147,7 +150,8 @@ class Replay:
         unit.correlation_id = self._correlation_id
         book = unit.ledger.read()
         book.known = {key: unit.ledger.rebound(known) for key, known in self._known.items()}
-        book.left_out, book.met = set(self._left_out), set(self._met)
+        book.left_out, book.met, book.complete = set(self._left_out), set(self._met), set(self._complete)
+        book.taken = {key: replace(taken) for key, taken in self._taken.items()}
         claims = _Claims(book, [*snapshots, *later])
         for snapshot in snapshots:
             claims.reached(snapshot)
@@ -162,6 +166,7 @@ class Replay:
     def _done(self, events: list[Event], book: Book) -> list[Event]:
         """Go on from what a transaction that stands has told."""
         self._known, self._left_out, self._met = dict(book.known), book.left_out, book.met
+        self._complete, self._taken = book.complete, book.taken
         self._packages |= book.known.keys()
         self.summary.packages = len(self._packages)
         self.summary.told += len(events)
@@ -176,13 +181,24 @@ class Replay:
 
 
 class _Claims:
-    """Entries that commits still to come are known to have brought: no earlier commit may take them by their lane."""
+    """Entries that commits still to come are known to have brought: no earlier commit may take them by their lane.
+
+    One that brings a work package back at the lane that it had takes no step, and needs none.
+    """
 
     def __init__(self, book: Book, snapshots: list[Snapshot]) -> None:
         self._landed = book.landed
         self.open: set[Entry] = set()
+        lanes = {key: known.shown.lane for key, known in book.known.items()}
         for snapshot in snapshots:
-            self.open |= {entry for _, entry in book.landed.get(snapshot.commit or "", ())}
+            steps: set[Key] = set()
+            for package in snapshot.packages:
+                key = (package.feature, package.wp_id)
+                if package.lane is not None and package.lane != lanes.get(key):
+                    lanes[key] = package.lane
+                    steps.add(key)
+            landed = book.landed.get(snapshot.commit or "", ())
+            self.open |= {entry for key, entry in landed if key in steps}
 
     def reached(self, snapshot: Snapshot) -> None:
         self.open -= {entry for _, entry in self._landed.get(snapshot.commit or "", ())}

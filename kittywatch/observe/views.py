@@ -6,6 +6,7 @@ any transaction, from rows that may have changed by the time the plan is carried
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Callable, Iterable, Sequence, Set
 from datetime import datetime
 from typing import Literal
@@ -63,6 +64,31 @@ class ViewPlan(Struct):
     horizons: list[str] = field(default_factory=list)
 
 
+class _Changes(Struct):
+    """What the commits of a side did: the last one to move a work package's lane, the last one to change it at all,
+    and what those from elsewhere showed.
+    """
+
+    moved: dict[Key, tuple[Commit, Origin]] = field(default_factory=dict)
+    changed: dict[Key, tuple[Commit, Origin]] = field(default_factory=dict)
+    elsewhere: list[Snapshot] = field(default_factory=list)
+
+    def last(self, key: Key, *, moves: bool) -> tuple[Commit, Origin] | None:
+        return (self.moved if moves else self.changed).get(key)
+
+
+class _Joined(Struct, frozen=True):
+    """A commit that was looked at, and the merge that brought it into another first-parent chain.
+
+    `before` are the commits of that chain up to the merge, `own` the work packages that the looked-at side had changed.
+    """
+
+    old: str
+    merge: str
+    before: frozenset[str]
+    own: frozenset[Key]
+
+
 class Planner:
     """Plans for one checkout.
 
@@ -83,6 +109,7 @@ class Planner:
         self.reader = reader
         self.now = now
         self._landings = landings
+        self._planned: set[str] = set()
         self._made = {entry.new for entry in entries if entry.made}
         self._arrived = any(entry.arrived for entry in entries)
         self._made_everywhere: set[str] | None = None
@@ -128,6 +155,16 @@ class Planner:
         plan.start = self._start_at(base, present)
         return plan
 
+    def arrived(self, ref: str, start: str, tip: str, observed: Sequence[View]) -> ViewPlan:
+        """A detached HEAD that was brought to `start`: not what it showed elsewhere counts, but what came after."""
+        plan = self.first_look(ref, start, observed)
+        since = self.continued(ref, start, tip)
+        plan.tip = tip
+        plan.snapshots += since.snapshots
+        plan.horizons += since.horizons
+        plan.undone, plan.undone_landed = since.undone, since.undone_landed
+        return plan
+
     def _first_look_at_clone(self, ref: str, tip: str) -> ViewPlan:
         """Another clone of an observed project: what others made is known there; only what was made here counts."""
         chain = self.git.first_parents(tip)
@@ -167,21 +204,61 @@ class Planner:
         return self._diverged(plan, old, new)
 
     def _continued(self, plan: ViewPlan, old: str | None, new: str, commits: list[Commit] | None = None) -> ViewPlan:
-        """Each commit on the first-parent chain counts, oldest first (rule O4); None: git is asked for them."""
+        """Each commit on the first-parent chain counts, oldest first (rule O4); None: git is asked for them.
+
+        Where a merge brought the chain together with `old`, commits before it are another branch's. What `old` had
+        made of a work package itself, they don't come after: of that, the difference that the merge makes counts.
+        """
+        straight = old is None or commits is not None
         commits = list(self.git.history(new, since=old)) if commits is None else commits
         origins = self.origins(commit.id for commit in commits)
         elsewhere = [commit for commit, origin in origins.items() if origin == "elsewhere"]
         plan.horizons += elsewhere[-1:]
         walk = self._walk_from(commits)
+        joined = None if straight or old is None else self._joined(commits, old, new)
         for commit in commits:
+            if joined is not None and commit.id not in joined.before:
+                self._join(plan, joined)
+                joined = None
             origin = origins[commit.id]
             snapshot = walk.step(commit, origin=origin)
             if snapshot is None:
                 continue
+            if joined is not None:
+                snapshot = snapshot.without(joined.own)
             if len(commit.parents) > 1 and origin == "here":
                 snapshot = self._merged(plan, commit, snapshot)
             plan.snapshots.append(snapshot)
+        if joined is not None:
+            self._join(plan, joined)
         return plan
+
+    def _joined(self, commits: Sequence[Commit], old: str, new: str) -> _Joined | None:
+        """Where a merge brought the first-parent chain together with `old`, None where the chain goes through it."""
+        if not commits or old in commits[0].parents[:1]:
+            return None
+        chain = self.git.first_parents(new, without=[old])
+        start = self._parent(chain[0])
+        if start is None or start == old:
+            return None
+        at = bisect.bisect_left(chain, True, key=lambda commit: self.git.is_ancestor(old, commit))
+        base = self.git.merge_base(start, old)
+        net = self._walk(base).change(*self.git.difference(base, old), self.now) if base is not None else None
+        own = {(one.feature, one.wp_id) for one in net.packages} | net.gone if net is not None else set()
+        return _Joined(old, chain[at], frozenset(chain[: at + 1]), frozenset(own))
+
+    def _join(self, plan: ViewPlan, joined: _Joined) -> None:
+        """What differs after a merge from what some work packages were before, with whoever made it."""
+        net = self._walk(joined.old).change(*self.git.difference(joined.old, joined.merge), self.now)
+        if net is None or (net := net.within(joined.own)) is None:
+            return
+        came = self._last_changes(joined.merge, joined.old).moved
+        for package in net.packages:
+            commit, origin = came.get((package.feature, package.wp_id), (None, "here"))
+            part = replace(net, packages=(package,), origin=origin)
+            if commit is not None:
+                part = replace(part, commit=commit.id, moment=commit.moment)
+            plan.snapshots.append(part)
 
     def _merged(self, plan: ViewPlan, merge: Commit, snapshot: Snapshot) -> Snapshot:
         """Put the other sides of a merge into the plan, and return what the merge adds to all of them."""
@@ -195,9 +272,11 @@ class Planner:
             walk = self._walk_from(commits)
             for commit in commits:
                 whose: Origin = "side" if origins[commit.id] == "here" else "elsewhere"
-                part = walk.step(commit, origin=whose)
-                if part is not None and (part := part.within(brought)) is not None:
-                    plan.snapshots.append(part)
+                whole = walk.step(commit, origin=whose)
+                if whole is not None and whose == "elsewhere":
+                    plan.snapshots.append(replace(whole, only_known=True))
+                if whole is not None and (part := whole.within(brought)) is not None:
+                    plan.snapshots.append(replace(part, rosters=snapshot.rosters))
         return replace(snapshot, brought=came)
 
     def _diverged(self, plan: ViewPlan, old: str, new: str) -> ViewPlan:
@@ -205,18 +284,20 @@ class Planner:
         net = self._walk(old).change(*self.git.difference(old, new), self.now)
         if net is None:
             return plan
-        came = self._last_moves(new, old)
-        went = self._last_moves(old, new)
+        came = self._last_changes(new, old)
+        went = self._last_changes(old, new)
+        plan.snapshots += came.elsewhere
         undone: list[WorkPackage] = []
         for package in net.packages:
             key = (package.feature, package.wp_id)
-            if key in came:
-                commit, origin = came[key]
+            moves = key in net.moved
+            if (by := came.last(key, moves=moves)) is not None:
+                commit, origin = by
                 part = replace(
                     net, packages=(package,), broken=(), commit=commit.id, moment=commit.moment, origin=origin
                 )
                 plan.snapshots.append(part)
-            elif key in went and went[key][1] == "elsewhere":
+            elif (by := went.last(key, moves=moves)) is not None and by[1] == "elsewhere":
                 plan.snapshots.append(replace(net, packages=(package,), broken=(), origin="elsewhere"))
             else:
                 undone.append(package)
@@ -225,20 +306,25 @@ class Planner:
         if undone:
             plan.undone = replace(net, packages=tuple(undone), broken=())
             plan.undone_landed = self._landed(undone, new)
-        plan.horizons += [commit.id for commit, origin in came.values() if origin == "elsewhere"]
+        plan.horizons += [commit.id for commit, origin in came.moved.values() if origin == "elsewhere"]
         return plan
 
-    def _last_moves(self, tip: str, since: str) -> dict[Key, tuple[Commit, Origin]]:
-        """The last commit on a side that moved each work package's lane, and whose it was."""
+    def _last_changes(self, tip: str, since: str) -> _Changes:
+        """The last commit on a side that moved each work package's lane or changed it, and whose it was."""
         commits = list(self.git.history(tip, since=since))
         origins = self.origins(commit.id for commit in commits)
         walk = self._walk_from(commits)
-        moves: dict[Key, tuple[Commit, Origin]] = {}
+        changes = _Changes()
         for commit in commits:
             snapshot = walk.step(commit)
-            for key in snapshot.moved if snapshot else ():
-                moves[key] = (commit, origins[commit.id])
-        return moves
+            if snapshot is None:
+                continue
+            by = commit, origins[commit.id]
+            changes.moved |= dict.fromkeys(snapshot.moved, by)
+            changes.changed |= {(one.feature, one.wp_id): by for one in snapshot.packages}
+            if by[1] == "elsewhere":
+                changes.elsewhere.append(replace(snapshot, only_known=True))
+        return changes
 
     def _replaced(self, plan: ViewPlan, new: str) -> ViewPlan:
         """What was observed is gone from the repository: all of what is there is compared with what was known."""
@@ -249,6 +335,10 @@ class Planner:
 
     # Helpers.
 
+    def remember(self, plan: ViewPlan) -> None:
+        """What a plan tells has landed when the next plan is carried out."""
+        self._planned |= {snapshot.commit for snapshot in plan.snapshots if snapshot.commit}
+
     def _walk(self, commit: str | None) -> Walk:
         return Walk(self.reader, commit)
 
@@ -258,7 +348,8 @@ class Planner:
 
     def _landed(self, packages: Iterable[WorkPackage], tip: str) -> frozenset[str]:
         """The commits that are known to have brought entries of some work packages, and that `tip` reaches."""
-        return frozenset(self.git.reached(self._landings({(one.feature, one.wp_id) for one in packages}), tip))
+        landings = self._landings({(one.feature, one.wp_id) for one in packages})
+        return frozenset(self.git.reached(landings | self._planned, tip))
 
     def _adopted(self, kind: Literal["baseline", "elsewhere"], commit: str | None) -> AdoptedStart:
         snapshot = self._whole(commit)

@@ -32,6 +32,7 @@ BUSY_RETRY = 0.5
 FAILED_RETRY = 2.0
 GONE_RETRY = 1.0
 MARK = "kittywatch-watcher"
+LOCK = "kittywatch-watch.lock"
 
 _Thing: TypeAlias = "tuple[Path, str | None]"
 """A worktree's top, and a file in it or None for all of it."""
@@ -252,7 +253,7 @@ def unmark(directory: Path) -> None:
 @contextlib.contextmanager
 def alone(common: Path) -> Iterator[str | None]:
     """Hold the repository's watcher lock; yields who holds it already, None where nobody does."""
-    path = common / "kittywatch-watch.lock"
+    path = common / LOCK
     note = common / "kittywatch-watch.pid"
     with locked(path, wait=False) as held:
         if not held:

@@ -120,5 +120,6 @@ class Worktree:
             clean,
             tuple(one for one in broken if one.problem.path not in young),
             snapshot.features if snapshot else {},
+            snapshot.rosters if snapshot else {},
             tuple(sorted(young)),
         )

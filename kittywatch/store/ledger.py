@@ -6,6 +6,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import msgspec
+
 from kittywatch.derive.book import Book
 from kittywatch.derive.log import Entry, Log
 from kittywatch.derive.settle import Known
@@ -29,15 +31,19 @@ class Ledger:
         wanted = None if keys is None else set(keys)
         if wanted is not None and len(wanted) > _FEW:
             wanted = None
-        for row in self._select("SELECT feature, wp_id, id, kind, lane, event_id, commit_id FROM ledger", wanted):
+        columns = "SELECT feature, wp_id, id, kind, lane, event_id, commit_id, agent, phase FROM ledger"
+        for row in self._select(columns, wanted):
             key = (row[0], row[1])
-            entry = Entry(row[3], row[4], row[5], row[6], row[2])
+            entry = Entry(row[3], row[4], row[5], row[6], row[2], row[7], row[8])
             self._entries[row[2]] = (key, entry)
             book.log(key).entries.append(entry)
         if view is not None:
             self._read_known(book, view, wanted)
         if landings:
             self._read_landings(book, wanted)
+        pages = None if wanted is None else wanted | {(feature, "") for feature, _ in wanted}
+        for feature, wp_id, marks in self._select("SELECT feature, wp_id, marks FROM marks", pages, order=""):
+            book.marks[feature, wp_id] = msgspec.json.decode(marks, type=dict[str, str])
         run = self.connection.execute
         book.features = dict(run("SELECT feature, kind FROM features WHERE project = ?", (self.project,)))
         book.broken = dict(run("SELECT content, kind FROM broken WHERE project = ?", (self.project,)))
@@ -55,6 +61,10 @@ class Ledger:
         )
         for table, new in (("features", book.new_features), ("broken", book.new_broken)):
             run(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?)", [(self.project, *item) for item in new.items()])
+        run(
+            "INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?)",
+            [(self.project, *key, msgspec.json.encode(book.marks[key]).decode()) for key in book.changed_marks],
+        )
         if view is not None:
             self.save_known(view, {key: book.known[key] for key in book.changed})
 
@@ -156,15 +166,22 @@ class Ledger:
         for position, entry in enumerate(log.entries):
             if id(entry) in new:
                 row = self.connection.execute(
-                    "INSERT INTO ledger (project, feature, wp_id, position, kind, lane, event_id, commit_id)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    (self.project, *key, position, entry.kind, entry.lane, entry.event_id, entry.commit),
+                    "INSERT INTO ledger"
+                    " (project, feature, wp_id, position, kind, lane, event_id, commit_id, agent, phase)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (self.project, *key, position, *_entry_columns(entry)),
                 )
+                assert row.lastrowid is not None
                 entry.key = row.lastrowid
+                self._entries[entry.key] = (key, entry)  # the next view may stand there already
                 moved = True
             elif moved:
                 self.connection.execute("UPDATE ledger SET position = ? WHERE id = ?", (position, entry.key))
         log.added.clear()
+
+
+def _entry_columns(entry: Entry) -> tuple[object, ...]:
+    return entry.kind, entry.lane, entry.event_id, entry.commit, entry.agent, entry.phase
 
 
 def _columns(known: Known) -> tuple[object, ...]:

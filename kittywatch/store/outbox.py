@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import Any
 
 from msgspec import Struct
 
@@ -58,6 +59,28 @@ class QueueRow(Struct, frozen=True):
     died_at: float | None = None
 
 
+class Traced(Struct, frozen=True):
+    """All that is kept of one event; `source` is where it came from, `waits` whether it is in the queue.
+
+    `recipient` is the team and server that it is for. `reason` is why it was refused last.
+    """
+
+    event_id: str
+    event_type: str
+    data: str
+    source: dict[str, object]
+    told_at: float
+    sent_at: float | None
+    delivered_at: float | None
+    purged_at: float | None
+    project: str
+    recipient: str | None
+    waits: bool
+    retry_count: int
+    reason: str | None
+    died_at: float | None
+
+
 def append(
     connection: sqlite3.Connection,
     project: int,
@@ -92,6 +115,16 @@ def first_of_feature(connection: sqlite3.Connection, project: int, event_type: s
         (project, feature, event_type),
     ).fetchone()
     return str(row[0]) if row else None
+
+
+def first_moment(connection: sqlite3.Connection, project: int, feature: str, event_type: str | None) -> str | None:
+    """The earliest timestamp of a feature's events (of a type, unless it is None), None where there are none."""
+    row = connection.execute(
+        "SELECT min(json_extract(data, '$.timestamp')) FROM events"
+        " WHERE project = ? AND feature = ? AND (?3 IS NULL OR event_type = ?3)",
+        (project, feature, event_type),
+    ).fetchone()
+    return str(row[0]) if row[0] is not None else None
 
 
 def queue_length(connection: sqlite3.Connection) -> int:
@@ -133,3 +166,22 @@ def logged(
 def newest_sequence(connection: sqlite3.Connection) -> int:
     """The number of the newest event in the log, 0 where there is none."""
     return int(connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0])
+
+
+def traced(connection: sqlite3.Connection, prefix: str, *, limit: int) -> list[Traced]:
+    """The events of every project whose ids begin with `prefix`, in their ids' order."""
+    rows = connection.execute(
+        "SELECT events.event_id, events.event_type, events.data, source, told_at, sent_at, delivered_at, purged_at,"
+        " coalesce(slug, key, ''), team || ' at ' || url, queue.id IS NOT NULL, coalesce(retry_count, 0), reason,"
+        " died_at FROM events LEFT JOIN projects ON projects.id = events.project"
+        " LEFT JOIN queue ON queue.event_id = events.event_id"
+        " LEFT JOIN recipients ON recipients.id = events.recipient"
+        " WHERE events.event_id >= ?1 AND events.event_id < ?1 || '~' ORDER BY events.event_id LIMIT ?2",
+        (prefix, limit),
+    ).fetchall()
+    return [Traced(**dict(zip(Traced.__struct_fields__, row, strict=True))) for row in map(_loaded, rows)]
+
+
+def _loaded(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A row of the query with what SQLite keeps as text and number as what it is."""
+    return (*row[:3], json.loads(row[3]), *row[4:10], bool(row[10]), *row[11:])

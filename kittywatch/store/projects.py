@@ -44,6 +44,21 @@ def remembered_uuid(connection: sqlite3.Connection, git_directory: str) -> str |
     return str(row[0]) if row else None
 
 
+def git_directories_of_all(connection: sqlite3.Connection) -> list[str]:
+    """The git directory of every checkout of every project that was observed."""
+    return [str(row[0]) for row in connection.execute("SELECT DISTINCT git_dir FROM checkouts ORDER BY git_dir")]
+
+
+def git_directories(connection: sqlite3.Connection, uuid: str) -> list[str]:
+    """The git directories under which the project with a uuid was observed."""
+    rows = connection.execute(
+        "SELECT DISTINCT git_dir FROM checkouts JOIN projects ON projects.id = checkouts.project"
+        " WHERE key = ? ORDER BY git_dir",
+        (uuid,),
+    )
+    return [str(row[0]) for row in rows]
+
+
 def _row(connection: sqlite3.Connection, key: str) -> int | None:
     row = connection.execute("SELECT id FROM projects WHERE key = ?", (key,)).fetchone()
     return int(row[0]) if row else None

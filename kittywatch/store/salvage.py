@@ -115,13 +115,11 @@ def _carry_over(source: sqlite3.Connection, into: sqlite3.Connection) -> dict[st
 
 def _common_columns(source: sqlite3.Connection, into: sqlite3.Connection, table: str) -> list[str]:
     """The columns that both have; the damaged database may be of an older version."""
-    query = f"PRAGMA table_info({table})"
-    names = [row[1] for row in into.execute(query)]
-    try:
-        there = {row[1] for row in source.execute(query)}
-    except sqlite3.Error:
-        return names
-    return [name for name in names if name in there] or names
+    query = "SELECT group_concat(name) FROM pragma_table_info(?)"
+    names = set(into.execute(query, (table,)).fetchone()[0].split(","))
+    with contextlib.suppress(sqlite3.Error, AttributeError):  # what can't be read says nothing about its columns
+        return sorted(names.intersection(source.execute(query, (table,)).fetchone()[0].split(",")))
+    return sorted(names)
 
 
 def _readable(source: sqlite3.Connection, table: str, names: list[str]) -> Iterator[Any]:
@@ -134,8 +132,8 @@ def _readable(source: sqlite3.Connection, table: str, names: list[str]) -> Itera
                 yield row[1:]
                 last, missed, gap = row[0], 0, 1
         except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
-                return
+            if getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
+                return  # nothing of it can be read, or an older version had no such table
             last, missed = last + gap, missed + 1
             gap = gap * 2 if missed > _PATIENCE else 1
         else:

@@ -72,6 +72,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE projects ADD COLUMN opted_out INTEGER NOT NULL DEFAULT 0",
         "CREATE TABLE delivery (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     ),
+    # What is known of a work package besides its lane, or of a feature (then wp_id is ''): the marks, as JSON.
+    (
+        """CREATE TABLE marks (
+            project INTEGER NOT NULL, feature TEXT NOT NULL, wp_id TEXT NOT NULL, marks TEXT NOT NULL,
+            UNIQUE (project, feature, wp_id))""",
+        "ALTER TABLE ledger ADD COLUMN agent TEXT",
+        "ALTER TABLE ledger ADD COLUMN phase TEXT",
+    ),
 )
 
 TABLES = (
@@ -90,4 +98,5 @@ TABLES = (
     "views",
     "lanes",
     "edits",
+    "marks",
 )

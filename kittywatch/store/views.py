@@ -92,7 +92,8 @@ class Views:
         return [View(*row) for row in rows]
 
     def copy(self, source: int, target: int) -> None:
-        """Let one view stand where another one stands."""
+        """Let one view stand where another one stands, and nowhere else."""
+        self.connection.execute("DELETE FROM lanes WHERE view = ?", (target,))
         self.connection.execute(
             "INSERT OR REPLACE INTO lanes (view, feature, wp_id, lane, records, trail, cursor)"
             " SELECT ?, feature, wp_id, lane, records, trail, cursor FROM lanes WHERE view = ?",

@@ -12,8 +12,11 @@ Rules of this module (the end of the contract's protocol page):
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import re
+import stat
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -55,10 +58,34 @@ class Site(Struct, frozen=True):
 
 def read_config(root: Path) -> dict[str, Value]:
     """The project's configuration, {} where there is none; raises PlainYamlError, OSError."""
+    _check_place(root)
     try:
-        data = (root / CONFIG).read_bytes()
+        descriptor = os.open(root / CONFIG, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
     except (FileNotFoundError, NotADirectoryError):
         return {}
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(root / CONFIG))
+        data = file.read(MAX_BYTES + 1)
+    return config_from(data)
+
+
+def _check_place(root: Path) -> None:
+    """Raise OSError where links on the way lead out of the project.
+
+    A repository may bring them: what is read there is somebody else's, and what is written would be.
+    """
+    path = root / CONFIG
+    try:
+        inside = path.resolve().is_relative_to(root.resolve())
+    except RuntimeError:  # links in a circle
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
+    if not inside:
+        raise PermissionError(errno.EPERM, "it leads out of the project", str(path))
+
+
+def config_from(data: bytes) -> dict[str, Value]:
+    """The configuration that a file's bytes say; raises PlainYamlError."""
     if len(data) > MAX_BYTES:
         raise PlainYamlError(1, "it is larger than 1 MiB")
     try:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from kittywatch.patterns import pattern
 from kittywatch.plain_yaml import Value
+from kittywatch.workpackages.feedback import read_feedback
 from kittywatch.workpackages.frontmatter import Frontmatter, FrontmatterError, read_frontmatter
 from kittywatch.workpackages.lanes import Lane, LaneNames
 from kittywatch.workpackages.layout import Place, place
@@ -35,8 +36,9 @@ class Problem(Struct, frozen=True):
 class WorkPackage(Struct, frozen=True):
     """What one file says of its work package.
 
-    `lane` is None where none is stated or where the stated one is invalid, which is then the `problem`. `agent` is
-    None where none is named. `dependencies` is None where the frontmatter doesn't say, and may be empty.
+    `lane` is None where none is stated or where the stated one is invalid, which is then the `problem`. `agent`,
+    `assignee` and `reviewer` are None where none is named, `feedback` where the review left none. `dependencies` is
+    None where the frontmatter doesn't say, and may be empty.
     """
 
     feature: str
@@ -48,6 +50,14 @@ class WorkPackage(Struct, frozen=True):
     agent: str | None = None
     dependencies: tuple[str, ...] | None = None
     problem: Problem | None = None
+    assignee: str | None = None
+    reviewer: str | None = None
+    feedback: str | None = None
+
+    @property
+    def assigned(self) -> str | None:
+        """Who has taken it on."""
+        return self.agent or self.assignee
 
 
 def read_work_package(path: str, data: bytes, names: LaneNames) -> WorkPackage | Problem:
@@ -71,6 +81,9 @@ def read_work_package(path: str, data: bytes, names: LaneNames) -> WorkPackage |
         agent=_word(matter.fields.get("agent")),
         dependencies=_dependencies(matter.fields),
         problem=problem,
+        assignee=_word(matter.fields.get("assignee")),
+        reviewer=_word(matter.fields.get("reviewed_by")),
+        feedback=read_feedback(matter.body),
     )
 
 

@@ -6,6 +6,7 @@ from tests.benchmarks import (
     delivery,
     emission,
     end_to_end,
+    fuzzing,
     hooks,
     hub_ingest,
     imports,
@@ -17,5 +18,5 @@ from tests.benchmarks import (
 from tests.benchmarks.figure import main
 
 if __name__ == "__main__":
-    runs = (replay, emission, observation, hooks, watching, hub_ingest, delivery, end_to_end, imports, inline)
+    runs = (replay, emission, observation, hooks, watching, hub_ingest, delivery, end_to_end, imports, inline, fuzzing)
     main(*(benchmark.run for benchmark in runs))

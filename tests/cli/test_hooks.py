@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.builders import work_package_text
 from tests.cli.conftest import WP01, Command
 from tests.history.script import Repository
@@ -35,6 +37,21 @@ def test_install_twice_and_uninstall_twice(kittywatch: Command, repository: Repo
     assert all(f"{name}: removed" in gone.err for name in HOOKS)
     assert _installed(repository) == []
     assert "no hooks of kittywatch are installed" in kittywatch("hooks", "uninstall").err
+
+
+@pytest.mark.parametrize("place", [".githooks", "ignored/hooks", "../elsewhere"])
+def test_hooks_of_other_people(place: str, kittywatch: Command, repository: Repository) -> None:
+    """An absolute interpreter is nothing to commit, nor for other repositories, without a word."""
+    repository.git("config", "core.hooksPath", place)
+    directory = repository.root / place
+    directory.mkdir(parents=True)
+    (directory / "pre-push").write_text("#!/bin/sh\n")
+    if place == ".githooks":
+        repository.git("add", place)
+    said = kittywatch("hooks", "install", "--dry-run").err
+    assert ("git tracks" in said) == (place == ".githooks")
+    assert ("kittywatch hooks run" in said) == (place == ".githooks")
+    assert ("lies outside" in said) == (place == "../elsewhere")
 
 
 def test_status(kittywatch: Command, repository: Repository) -> None:

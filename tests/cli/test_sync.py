@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,9 +20,10 @@ from kittywatch.sync.flusher import delivering
 from tests.cli.conftest import Command
 from tests.history.script import Repository
 from tests.store import stores
-from tests.sync.delivering import pretend_login, waiting
-from tests.sync.fault_proxy import Cut, Fault, FaultProxy, answer_json
+from tests.sync.delivering import claimed, pretend_login, waiting
+from tests.sync.fault_proxy import Cut, Fault, FaultProxy, Silence, answer_json
 from tests.sync.terminal import at_terminal
+from tests.waiting import until
 
 Decide = Callable[[list[dict[str, Any]]], Fault]
 
@@ -238,3 +242,21 @@ def test_a_bar_on_a_terminal(told: list[str], server: Server, kitty_home: Path, 
     assert code == 0, shown
     assert "delivering" in shown
     assert "4 delivered" in shown
+
+
+def test_ctrl_c_loses_nothing(told: list[str], server: Server, kitty_home: Path, repository: Repository) -> None:
+    """In the middle of a batch: exit code 130, and everything is given back."""
+    server.decide = lambda events: Silence()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kittywatch.cli.main", "sync", "now"],
+        cwd=repository.root,
+        env=os.environ | {"SPEC_KITTY_HOME": str(kitty_home)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    until(lambda: server.events, deadline=60, what="the batch")
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said.split()) == (130, ["interrupted"])
+    assert waiting(kitty_home) == ids(told)
+    assert claimed(kitty_home) == 0

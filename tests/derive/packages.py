@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Literal
 
-from kittywatch.derive.book import FeatureTold, PackageTold, Telling
+from kittywatch.derive.beside import Note
 from kittywatch.derive.settle import Rules
 from kittywatch.derive.snapshot import FeatureFacts, Origin, Snapshot
 from kittywatch.derive.steps import Step
+from kittywatch.derive.tellings import BesideTold, CompletedTold, FeatureTold, PackageTold, ResolvedTold, Telling
 from kittywatch.stamp import Stamp
 from kittywatch.workpackages.features import Meta
 from kittywatch.workpackages.lanes import LaneNames
@@ -79,6 +80,18 @@ def said(tellings: Iterable[Telling]) -> list[str]:
         elif isinstance(telling, PackageTold):
             step = telling.told.step
             words.append(f"{telling.told.package.wp_id} {arrow(step) if step else 'created'}")
+        elif isinstance(telling, BesideTold):
+            what = telling.beside.what
+            name = f"{telling.beside.package.wp_id} "
+            words.append(
+                f"{name}{what.kind}: {what.content}"
+                if isinstance(what, Note)
+                else f"{name}{what.phase} by {what.agent}, {what.retry_count} before"
+            )
+        elif isinstance(telling, ResolvedTold):
+            words.append(f"{telling.wp_id} waits no longer for {telling.cause.wp_id}, {telling.how}")
+        elif isinstance(telling, CompletedTold):
+            words.append(f"complete: {telling.work_packages}")
         else:
             words.append(f"broken {telling.broken.problem.path}")
     return words

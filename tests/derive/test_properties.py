@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from kittywatch.derive.book import Book, PackageTold, Telling, tell
+from kittywatch.derive.book import Book, tell
 from kittywatch.derive.snapshot import Snapshot
 from kittywatch.derive.steps import Step
+from kittywatch.derive.tellings import PackageTold, Telling
 from kittywatch.workpackages.lanes import LANES
 from kittywatch.workpackages.reader import WorkPackage
 from tests.derive.packages import KEY, chain_holds, moved, package, rules, snapshot

@@ -14,8 +14,6 @@ from kittywatch.events import Event, to_json
 from kittywatch.observe.replay import Replay, Scope, Summary
 from kittywatch.project import Project
 
-TYPES = ("FeatureCreated", "WPCreated", "WPStatusChanged", "ErrorLogged")
-
 
 @contextmanager
 def opened(root: Path, home: Path, warnings: list[str] | None = None, *, writes: bool = True) -> Iterator[Project]:
@@ -56,7 +54,7 @@ def brief(event: Event) -> dict[str, Any]:
     fields = json.loads(to_json(event))
     payload = fields["payload"]
     what: dict[str, Any] = {"type": fields["event_type"], "feature": payload["feature_slug"]}
-    if fields["event_type"] != "FeatureCreated":
+    if "wp_id" in payload:
         what["wp"] = payload["wp_id"]
     what["at"] = fields["timestamp"]
     match fields["event_type"]:
@@ -68,6 +66,15 @@ def brief(event: Event) -> dict[str, Any]:
             what |= {"title": payload["title"], "dependencies": payload["dependencies"]}
         case "WPStatusChanged":
             what |= {"from": payload["previous_status"], "to": payload["new_status"], "by": payload["changed_by"]}
+        case "WPAssigned":
+            what |= {"agent": payload["agent_id"], "phase": payload["phase"], "before": payload["retry_count"]}
+        case "HistoryAdded":
+            what |= {"kind": payload["entry_type"], "says": payload["entry_content"], "by": payload["author"]}
+        case "DependencyResolved":
+            what |= {"of": payload["dependency_wp_id"], "how": payload["resolution_type"]}
+        case "FeatureCompleted":
+            assert payload["completed_at"] == fields["timestamp"]
+            what |= {"work_packages": payload["total_wps"], "took": payload["total_duration"]}
         case "ErrorLogged":
             assert payload["error_type"] == "validation"
             what["where"] = payload["error_message"].split(": ")[0]
@@ -75,8 +82,7 @@ def brief(event: Event) -> dict[str, Any]:
 
 
 def briefs(events: Iterable[Event]) -> list[dict[str, Any]]:
-    """The events that a history of lanes is made of."""
-    return [brief(event) for event in events if type(event).__name__ in TYPES]
+    return [brief(event) for event in events]
 
 
 def lanes(events: Iterable[Event]) -> list[str]:

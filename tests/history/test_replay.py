@@ -28,6 +28,7 @@ IDENTITY = 'project:\n  uuid: "550e8400-e29b-41d4-a716-446655440000"\n  slug: de
 EXPECTED = [
     json.loads(line) for line in Path(__file__).with_name("expected.jsonl").read_text(encoding="utf-8").splitlines()
 ]
+COUNTED = ("FeatureCreated", "WPCreated", "WPStatusChanged", "ErrorLogged")  # what has its own place in the ledger
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +118,8 @@ def test_twice_tells_nothing(root: Path, home: Path) -> None:
     assert (summaries[0].commits, summaries[1].commits) == (33, 33)
     assert summaries[1].told == 0
     discarded = 1  # the creation of 006-größe, whose name the contract does not allow: settled, with a warning
-    assert summaries[1].already_told == len(first) + discarded
+    counted = [one for one in briefs(first) if one["type"] in COUNTED]
+    assert summaries[1].already_told == len(counted) + discarded
 
 
 def test_two_clones_and_two_homes(root: Path, tmp_path: Path) -> None:

@@ -257,7 +257,7 @@ def test_a_directory_that_cannot_be_written(repository: Repository) -> None:
 
 def test_nothing_is_lost_where_something_is_aside_already(repository: Repository) -> None:
     post_commit = repository.hooks / "post-commit"
-    aside = repository.hooks / f"post-commit{hooks.ASIDE}"
+    aside = repository.hooks / hooks.ASIDE / "post-commit"
     _put(post_commit, _SCRIPTS["python"])
     repository.install()
     assert aside.exists()
@@ -273,15 +273,42 @@ def test_nothing_is_lost_where_something_is_aside_already(repository: Repository
     assert aside.read_text() == _SCRIPTS["python"]
 
 
+@pytest.mark.parametrize("target", ["../dispatch", "/dispatch"])
+def test_a_program_that_serves_several_hooks_knows_which_it_is(
+    target: str, repository: Repository, tmp_path: Path
+) -> None:
+    """Those that are links to one program, and a program that is a file, go by their name and where they lead."""
+    record = tmp_path / "record"
+    program = (
+        f'#!/usr/bin/env python3\nimport os, sys\nopen({str(record)!r}, "a").write(os.path.basename(sys.argv[0]))\n'
+    )
+    dispatch = tmp_path / "dispatch" if target.startswith("/") else repository.hooks.parent / "dispatch"
+    _put(dispatch, program)
+    (repository.hooks / "post-commit").symlink_to(str(dispatch) if target.startswith("/") else target)
+    _put(repository.hooks / "post-checkout", program)
+    before = without_times(tree(repository.hooks))
+    repository.install()
+    repository.install()
+    repository.lane("planned")
+    repository.commit()
+    assert record.read_text() == "post-commit"
+    repository.git("checkout", "-q", "-b", "other")
+    assert record.read_text() == "post-commitpost-checkout"
+    repository.uninstall()
+    assert without_times(tree(repository.hooks)) == before
+
+
 def test_an_installation_that_was_killed_is_completed(repository: Repository, recorder: Recorder) -> None:
     post_commit = repository.hooks / "post-commit"
-    aside = repository.hooks / f"post-commit{hooks.ASIDE}"
+    aside = repository.hooks / hooks.ASIDE / "post-commit"
     _put(post_commit, _SCRIPTS["python"])
     before = without_times(tree(repository.hooks))
+    aside.parent.mkdir()
     os.link(post_commit, aside)
     repository.install(recorder.python)
     repository.uninstall()
     assert without_times(tree(repository.hooks)) == before
+    aside.parent.mkdir()
     post_commit.rename(aside)  # where links can't be made
     repository.install(recorder.python)
     assert b"before=" in post_commit.read_bytes()

@@ -116,6 +116,62 @@ def test_15_merge_squash(world: World) -> None:
     world.replay_adds_nothing()
 
 
+def test_15_merge_of_what_was_amended_and_removed(world: World) -> None:
+    """B2: a merge that brings a work package back at its lane leaves the step to the commit that took it."""
+    world.write("doing", wp_id="WP02")
+    if world.watched:
+        world.expect(P_D, wp_id="WP02")
+    world.commit("made")
+    world.expect(P_D, wp_id="WP02")
+    world.git("checkout", "-q", "-b", "topic")
+    world.git("commit", "-q", "--amend", "-m", "amended")
+    world.git("rm", "-q", "--", str(world.path("WP02")))
+    world.git("commit", "-q", "-m", "removed")
+    world.git("merge", "-q", "main")
+    world.settle()
+    world.expect(P_D, wp_id="WP02")
+    world.replay_adds_nothing()
+
+
+def test_15_fast_forward_over_reworded_commits(world: World) -> None:
+    """O4: commits that were told, rewritten and merged with what they were are none that come after it."""
+    world.move("doing")
+    world.move("done")
+    told = P_D, "doing>done"
+    world.expect(*told)
+    world.git("branch", "old")
+    reword, editor = "sed -i -e 's/^pick/reword/'", "sed -i -e '1 s/^/re/'"
+    world.git("rebase", "-q", "-i", "HEAD~2", GIT_SEQUENCE_EDITOR=reword, GIT_EDITOR=editor)
+    world.git("merge", "-q", "--no-ff", "old")
+    world.git("checkout", "-q", "old")
+    world.git("merge", "-q", "--ff-only", "main")
+    world.settle()
+    world.expect(*told)
+    world.replay_adds_nothing()
+
+
+def test_15_fast_forward_over_what_nobody_observed(world: World) -> None:
+    """O7: what another branch went through before it merged this one is told in its order."""
+    world.git("checkout", "-q", "-b", "topic")
+    world.move("doing")
+    world.expect(P_D)
+    world.stop()
+    for command in (("checkout", "main"), ("merge", "--no-ff", "topic")):
+        if command[0] == "merge":
+            for lane in ("planned", "doing", "done"):
+                world.write(lane, wp_id="WP02")
+                world.git("add", "-A")
+                world.git("commit", "-q", "-m", lane, KITTYWATCH="0")
+        world.git(*command, "-q", KITTYWATCH="0")
+    world.git("checkout", "-q", "topic", KITTYWATCH="0")
+    if world.watched:
+        world.observe()
+    world.git("merge", "-q", "--ff-only", "main")
+    world.expect(P_D)
+    world.expect(P_D, "doing>done", wp_id="WP02")
+    world.replay_adds_nothing()
+
+
 def test_16_conflict_resolved_to_what_was_told(world: World) -> None:
     _branch(world, "doing", "for_review")
     world.move("doing")
@@ -280,4 +336,18 @@ def test_33_invalid_lane(world: World) -> None:
     assert [one["error_type"] for one in errors] == ["validation"]
     assert "foo" not in errors[0]["error_message"]
     assert "WP01-work.md:4" in errors[0]["error_message"]
+    world.replay_adds_nothing()
+
+
+def test_30b_branch_from_an_older_commit_while_nobody_observed(world: World) -> None:
+    """O2, O7: what the branch before went through is told first, and the new one begins where it left that."""
+    world.stop()
+    world.write("doing")
+    world.git("commit", "-q", "-a", "-m", "doing", KITTYWATCH="0")
+    world.git("checkout", "-q", "-b", "topic", "HEAD~1", KITTYWATCH="0" if world.watched else "")
+    if world.watched:
+        world.observe()
+        world.expect(P_D)
+    world.move("for_review")
+    world.expect(P_D, P_R)
     world.replay_adds_nothing()

@@ -1,42 +1,36 @@
-"""Anything that people do with git and work packages, with observers that come and go, checked against the model.
+"""The machine's core: what was done is told to the model, observers look, and what they told is checked.
 
-Every rule does one thing in one checkout, tells the model what that made, lets those observers look that are on, and
-checks what they told. What git refuses is no operation. Rules whose net effect is hard to foresee (rebases, merges with
-conflicts, picks) are not `plain`: then the model bounds from above, and asks only that nothing is lost.
+Every operation does one thing in one checkout. It is drawn from those that are possible where the checkouts are, tells
+the model what it made, lets those observers look that are on, and checks what they told. What is hard to foresee
+(rebases, merges with conflicts, picks) is not `plain`: then the model bounds from above, follows the lines of the work
+packages, and asks that nothing is lost.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from kittywatch.events import WPStatusChanged
-from tests.scenarios.world import Watching
-from tests.stateful.bench import Bench, Checkout, Repository, render
-from tests.stateful.model import LANES, Content, Home, State, Step, along
+from tests.stateful.bench import CLOCK, Bench, Checkout, Repository, Situation
+from tests.stateful.contents import references, twice
+from tests.stateful.hook_server import HookServer
+from tests.stateful.line import Line
+from tests.stateful.model import BrokenRuleError, Content, Heard, Home, Key, State, Step, along
 
-_WHO = st.integers(0, 7)
-_LANE = st.sampled_from(LANES)
-_WP = st.integers(0, 3)
-_NAME = st.sampled_from(["main", "topic", "other"])
-_CHOICE = st.sampled_from(["ours", "theirs", *LANES])
-_EDITORS = {
-    "squash": "sed -i -e '2,$ s/^pick/squash/'",
-    "fixup": "sed -i -e '2,$ s/^pick/fixup/'",
-    "drop": "sed -i -e '$ d'",
-    "drop-first": "sed -i -e '1 s/^pick/drop/'",
-    "reverse": "sed -i -n -e '/^pick/{1!G;h;$!d};/^pick/p;x;/./p'",
-    "swap": "sed -i -e '1{h;d};2{G}'",
-}
-_ROUNDS = 12
+Kind: TypeAlias = Literal["edit", "navigate", "undo", "integrate", "rewrite"]
+"""What an operation does to lanes.
+
+An edit makes what differs in the files; one that navigates makes nothing; one that undoes makes all that differs, a
+second time; one that integrates or rewrites commits makes what no side of it had, and a rewrite may take back.
+"""
 
 
 @dataclass
@@ -50,98 +44,330 @@ class Seen:
     plain: bool = True
 
 
+@dataclass
+class Doing:
+    """An operation under way: the paths in which it met a conflict, and whether its last hook comes at its end."""
+
+    conflicts: set[str] = field(default_factory=set)
+    complete: bool = True
+
+
+def operation(options: Callable[[Any], Sequence[Any]], **drawn: Any) -> Callable[[Callable[..., None]], Any]:
+    """A rule that runs where it has options, with one of them and with what else is drawn."""
+
+    def decorate(method: Callable[..., None]) -> Any:
+        def run(self: Driving, pick: int, **values: Any) -> None:
+            found = options(self)
+            before = self.mark()
+            method(self, found[pick % len(found)], **values)
+            self.passed(method.__name__, changed=self.mark() != before)
+
+        run.__name__ = method.__name__
+        possible: Callable[..., None] = precondition(lambda self: bool(options(self)))(run)
+        made: Callable[..., Any] = rule(pick=st.integers(0, 10_000), **drawn)
+        return made(possible)
+
+    return decorate
+
+
+def past(checkout: Checkout) -> str:
+    """What stands for commits that no branch has any more, and of which a checkout's reflog alone knows."""
+    return f"{checkout.name}, formerly"
+
+
 class Driving(RuleBasedStateMachine):
-    """The machine; a subclass says where it may work."""
+    """The core; a subclass says where it may work."""
 
     template: ClassVar[Path]
     directory: ClassVar[Path]
-    processes: ClassVar[bool] = True
-    numbers: ClassVar[Iterator[int]] = itertools.count()
-    passed: ClassVar[int] = 0
+    server: ClassVar[HookServer]
+    done: ClassVar[Counter[str]] = Counter()
+    idle: ClassVar[Counter[str]] = Counter()
     examples: ClassVar[int] = 0
 
     def __init__(self) -> None:
         super().__init__()
-        self.bench = Bench(self.directory / str(next(self.numbers)), self.template)
-        self.modes: dict[str, str] = {}
+        self.bench = Bench(self.directory, self.template)
+        self.server.said.write_text("")
+        self.watched: dict[str, bool] = {}
         self.homes: dict[Path, Home] = {}
+        self.lines: dict[Key, Line] = {}
+        self.creators: dict[Key, str] = {}
         self.seen: dict[str, Seen] = {}
-        self.looked: dict[str, set[str]] = {}
-        self.foreign: dict[Path, set[str]] = {}
+        self.shown: set[tuple[Path, Key]] = set()
+        self.looked: dict[str, set[str]] = {one.name: set() for one in self.bench.repositories}
+        self.visited: dict[str, set[str]] = {one.name: set() for one in self.bench.repositories}
         self.touched: dict[Path, set[str]] = {}
-        self.installed: set[str] = set()
-        self.die_at: int | None = None
+        self.undone: set[tuple[Path, Key]] = set()
+        """What was taken back once: commits that bring it again make it again."""
+        self.borrowed: set[tuple[str, Key, str | None]] = set()
+        self.gone: dict[tuple[str, str], State] = {}
+        self.dies: int | None = None
+        self.settled = 0
+        self.watchers = False
+        self.linked = self.removed = self.switched = 0
         self.stamps = 0
         type(self).examples += 1
 
-    @initialize(modes=st.lists(st.sampled_from(["W", "H", "WH", "WH"]), min_size=3, max_size=3))
-    def begin(self, modes: list[str]) -> None:
-        self.looked = {repository.name: set() for repository in self.bench.repositories}
+    @initialize(
+        modes=st.lists(st.sampled_from(["WH", "W", "H", "WH"]), min_size=3, max_size=3), others=st.integers(0, 7)
+    )
+    def begin(self, modes: list[str], others: int) -> None:
+        self.watchers = others == 7
         for repository, mode in zip(self.bench.repositories, modes, strict=True):
-            self.modes[repository.name] = mode
+            repository.hooked, self.watched[repository.name] = "H" in mode, "W" in mode
+            baseline = repository.main.now().committed
             if repository.home not in self.homes:
-                baseline = repository.state(repository.main.tip)
                 self.homes[repository.home] = Home(baseline)
-                self.foreign[repository.home] = set()
                 self.touched[repository.home] = set()
+            for key, content in baseline.items():
+                self.lines.setdefault(key, Line(content))
             self.look(repository.main)
 
     def teardown(self) -> None:
         self.bench.close()
 
+    def passed(self, name: str, *, changed: bool) -> None:
+        self.done[name] += 1
+        if not changed:
+            self.idle[name] += 1
+
+    def mark(self) -> object:
+        """All that an operation can change."""
+        clones = [
+            (
+                one.main.directory.joinpath("HEAD").read_text(),
+                references(one.main.directory),
+                one.stashes(),
+                [(checkout.name, checkout.now()) for checkout in one.checkouts],
+                (one.hooked, self.watched[one.name], one.watching is not None, self.dies),
+            )
+            for one in self.bench.repositories
+        ]
+        looked = self.settled, {name: set(tips) for name, tips in self.looked.items()}, self.bench.observed
+        return clones, looked, references(self.bench.directory / "origin.git")
+
+    # Where operations are possible.
+
+    @property
+    def checkouts(self) -> list[Checkout]:
+        """All checkouts, the first clone's twice, for it is where most happens."""
+        ann, bob, cat = self.bench.repositories
+        return [*ann.checkouts, *bob.checkouts, *ann.checkouts, *cat.checkouts]
+
+    def where(self, fits: Callable[[Checkout, Situation], object]) -> list[Checkout]:
+        return [checkout for checkout in self.checkouts if fits(checkout, checkout.now())]
+
+    def line(self, key: Key) -> Line:
+        return self.lines.setdefault(key, Line(None))
+
+    # Doing.
+
+    @contextlib.contextmanager
+    def doing(
+        self, checkout: Checkout, what: str, kind: Kind, *hooks: str, plain: bool = False, moves: bool = False
+    ) -> Iterator[Doing]:
+        """Do something. git runs one of `hooks` when it is done, if it runs any: then all commits have been looked at.
+
+        `moves` says that the branch may be taken back.
+        """
+        repository, before = checkout.clone, checkout.now()
+        note(f"# {checkout.name} on {before.branch or before.tip[:7]}: {what}")
+        self.touched[checkout.home].add(checkout.name)
+        tick, doing, repository.dies = self.bench.clock, Doing(), self.dies
+        yield doing
+        repository.dies = None
+        repository.forget()
+        after = checkout.now()
+        if kind == "navigate" and not before.branch and before.tip not in self.looked[repository.name]:
+            self.touched[checkout.home].add(past(checkout))
+        self.arrivals(repository)
+        self.absorb(checkout, kind, before, tick, doing)
+        seen = self.seen.get(checkout.name)
+        if seen is not None and (not plain or after.branch != before.branch):
+            seen.plain = False
+        if moves:
+            for one in repository.checkouts:
+                self.homes[checkout.home].unsure((one.name, before.branch))
+        self.observers(checkout, *(hooks if doing.complete else ()))
+
+    def absorb(self, checkout: Checkout, kind: Kind, before: Situation, tick: int, doing: Doing) -> None:
+        """Let the model know what an operation made."""
+        after, objects, clone = checkout.now(), checkout.clone.objects, checkout.clone
+        own = [one for one in objects.since(after.tip, tick) if objects.commit(one).committer == clone.name]
+        parents = [[objects.state(parent) for parent in objects.commit(one).parents] for one in own]
+        for paths in (after.paths, *map(objects.paths, own)):
+            for key in twice(paths):
+                self.line(key).bend()
+                self.homes[checkout.home].twice.add(key)
+        fresh = [*zip(parents, map(objects.state, own), strict=True), ([after.committed], after.files)]
+        if kind == "edit":
+            self._edited(checkout, before.files, after.files)
+        if kind == "undo":
+            self._undone(checkout, before, after)
+        for sides, state in fresh:
+            for key, content in state.items():
+                contents = [side.get(key) for side in sides]
+                if content not in contents or len(sides) == 1:
+                    bend = kind in ("integrate", "rewrite") and any(key[1] in path for path in doing.conflicts)
+                    self._committed(checkout, key, contents, content, bend=bend)
+        if kind in ("integrate", "rewrite"):
+            self._moved(checkout, kind, before, after)
+        for old, new in ((before.committed, after.committed), (before.files, after.files)):
+            for key in new.keys() - old.keys():
+                if (checkout.home, key) in self.shown:
+                    self.homes[checkout.home].came_back(key, new[key])
+
+    def _edited(self, checkout: Checkout, before: State, after: State) -> None:
+        self.homes[checkout.home].changed(before, after)
+        for key, content in after.items():
+            if key not in self.lines:
+                self.creators[key] = checkout.clone.name
+            self.line(key).edited(before.get(key), content, checkout.clone.name, checkout.home.name)
+
+    def _undone(self, checkout: Checkout, before: Situation, after: Situation) -> None:
+        for old, new in ((before.files, after.files), (before.committed, after.committed)):
+            self.homes[checkout.home].changed(old, new)
+            for key in old.keys() | new.keys():
+                if old.get(key) != new.get(key):
+                    self.line(key).bend()
+                    self.undone.add((checkout.home, key))
+
+    def _committed(
+        self, checkout: Checkout, key: Key, sides: list[Content | None], content: Content, *, bend: bool
+    ) -> None:
+        """A commit, or files, that show something else than what they were made from."""
+        home, line = self.homes[checkout.home], self.line(key)
+        if bend or content not in line.ends or len(sides) > 1:
+            line.bend()
+        if not line.straight:
+            for side in sides:
+                if side != content:
+                    home.made(key, side, content)
+            return
+        lanes = [lane for side in sides for lane in line.copied(side, content, checkout.home.name)]
+        home.of(key).makings.update(lanes)
+        if lanes or (sides[0] is None and key not in home.packages):
+            home.of(key).creatable = True
+
+    def _moved(self, checkout: Checkout, kind: Kind, before: Situation, after: Situation) -> None:
+        home = self.homes[checkout.home]
+        for old, new in ((before.committed, after.committed), (before.files, after.files)):
+            for key in old.keys() & new.keys():
+                line = self.line(key)
+                if line.ends.get(new[key], -1) < line.ends.get(old[key], -1):
+                    line.bend()
+                if not line.straight and (kind == "rewrite" or (checkout.home, key) in self.undone):
+                    home.made(key, old[key], new[key])
+
+    def arrivals(self, repository: Repository) -> None:
+        """What others made, as far as it is here now."""
+        known, ours = self.visited[repository.name], self.homes[repository.home]
+        homes = {one.name: one.home for one in self.bench.repositories}
+        left = list(repository.remotes().values())
+        while left:
+            name = left.pop()
+            if name in known:
+                continue
+            known.add(name)
+            made = repository.objects.commit(name)
+            left += made.parents
+            state = repository.objects.state(name)
+            if made.committed > CLOCK and homes[made.committer] != repository.home:
+                ours.arrived(state)
+            elif made.committer != repository.name:
+                self.borrowed |= {(repository.name, key, content.lane) for key, content in state.items()}
+
     # Looking and checking.
 
-    def look(self, checkout: Checkout, hook: str | None = None) -> None:
-        if self.die_at is not None and not any(one.watching for one in self.bench.repositories):
-            line, self.die_at = self.die_at, None
-            checkout.observe_and_die(line, hook=hook)
-        seen = checkout.observe(hook=hook)
-        assert seen.busy is None, seen.busy
-        self.check(checkout, watcher=hook is None)
+    def observers(self, checkout: Checkout, *hooks: str) -> None:
+        """Let those look that are on, and check what they tell."""
+        repository = checkout.clone
+        ran = repository.ran()
+        if repository.hooked:
+            complete = any(hook in ran for hook in hooks) and self.dies is None and repository.watching is None
+            if any(ran):
+                self.dies = None
+            self.hear(checkout, "commits" if complete else None)
+        elif repository.watching is None and not self.watched[repository.name]:
+            assert not self.bench.events(checkout.home, self.homes[checkout.home].clock), "nobody looked"
+        said = self.server.said.read_text("utf-8")
+        assert not said, said
+        if self.watched[repository.name] or repository.watching is not None:
+            self.look(checkout)
 
-    def check(self, checkout: Checkout, *, watcher: bool) -> None:
-        """Check what was told since the last time, after all of a checkout was looked at."""
-        home, repository = self.homes[checkout.home], checkout.clone
-        branch, tip = checkout.branch, checkout.tip
-        committed, files = repository.state(tip), checkout.shows()
-        before, view = self.seen.get(checkout.name), (checkout.name, branch)
-        new = home.hear(self.bench.events(checkout.home, home.clock))
-        expected = self._foreseen(repository, before, branch, tip, files if watcher else None)
-        for wp_id, steps in expected.items():
-            home.must(wp_id, view, steps, new.get(wp_id, []))
-        shown = files if watcher else committed
-        for wp_id, content in shown.items():
-            home.shows(wp_id, content.lane, view)
-            if new.get(wp_id) and before is not None and before.branch == branch:
-                home.stands(wp_id, view)
-        kept = files if watcher or before is None else {wp: committed.get(wp, files[wp]) for wp in files}
-        if not watcher and before is not None:
-            kept |= {wp: one for wp, one in before.files.items() if before.committed.get(wp) != one}
-        sure = watcher or not before or before.files == before.committed
-        self.seen[checkout.name] = Seen(branch, tip, committed, kept, plain=sure)
-        self.looked[repository.name].add(tip)
-        if watcher or files == committed:
+    def look(self, checkout: Checkout, *, at_once: int = 0) -> None:
+        """Look as a watcher does, or as some do `at_once`, or one that is killed on its way first."""
+        if self.dies is not None:
+            line, self.dies = self.dies, None
+            checkout.observe_many(1, line)
+        if at_once:
+            checkout.observe_many(at_once)
+        seen = checkout.observe()
+        assert seen.busy is None, seen.busy
+        self.hear(checkout, "files")
+
+    def hear(self, checkout: Checkout, looked: Literal["files", "commits"] | None) -> None:
+        """Check what was told since the last time; `looked` says what of a checkout has been looked at since."""
+        home, place = self.homes[checkout.home], checkout.home.name
+        heard = home.hear(self.bench.events(checkout.home, home.clock))
+        for one in heard:
+            self._attribute(one, checkout.home)
+            self.line(one.key).heard(one, place)
+        if looked is None:
+            return
+        now, before = checkout.now(), self.seen.get(checkout.name)
+        view, files = (checkout.name, now.branch), looked == "files"
+        new = {key: [one for one in heard if one.key == key] for key in {one.key for one in heard}}
+        expected = self._foreseen(checkout.clone, before, now, now.files if files else None)
+        for key, steps in expected.items():
+            home.must(key, view, steps, new.get(key, []))
+        for key, content in (now.files if files else now.committed).items():
+            if content.lane is not None and (checkout.clone.name, key, content.lane) not in self.borrowed:
+                home.shows(key, content.lane, view)
+            if self.creators.get(key) == checkout.clone.name and home.of(key).created != 1:
+                raise BrokenRuleError(f"D2: {view} shows {key}, of which nobody told that it was created")
+            self.line(key).looked_at(content, view, checkout.clone.name, place)
+            if new.get(key) and before is not None and before.branch == now.branch:
+                home.stands(key, view)
+        self._note_seen(checkout, now, files=files)
+
+    def _note_seen(self, checkout: Checkout, now: Situation, *, files: bool) -> None:
+        before, committed = self.seen.get(checkout.name), now.committed
+        kept = dict(now.files)
+        if not files and before is not None:
+            kept = {key: committed[key] for key in now.files.keys() & committed.keys()}
+            kept |= {key: one for key, one in before.files.items() if before.committed.get(key) != one}
+        sure = files or before is None or before.files == before.committed
+        self.seen[checkout.name] = Seen(now.branch, now.tip, committed, kept, plain=sure)
+        self.looked[checkout.clone.name].add(now.tip)
+        self.shown |= {(checkout.home, key) for key in (now.files if files else committed)}
+        if files or now.files == committed:
             self.touched[checkout.home].discard(checkout.name)
+            if files:
+                self.touched[checkout.home].discard(past(checkout))
             self._all_looked_at(checkout.home)
 
     def _foreseen(
-        self, repository: Repository, before: Seen | None, branch: str, tip: str, files: State | None
-    ) -> dict[str, list[Step]]:
+        self, repository: Repository, before: Seen | None, now: Situation, files: State | None
+    ) -> dict[Key, list[Step]]:
         """The steps that a plain history brings, by work package; those of which it says nothing are left out."""
-        if before is None or not before.plain or before.branch != branch:
+        if before is None or not before.plain or before.branch != now.branch:
             return {}
-        commits = repository.between(before.tip, tip)
+        commits = repository.objects.between(before.tip, now.tip)
         if commits is None:
             return {}
-        states = [repository.state(commit) for commit in commits]
-        found: dict[str, list[Step]] = {}
-        for wp_id in {*before.committed, *before.files, *(states[-1] if states else ()), *(files or ())}:
-            start, edit = before.committed.get(wp_id), before.files.get(wp_id)
-            now = files.get(wp_id) if files is not None else None
+        states = [repository.objects.state(commit) for commit in commits]
+        found: dict[Key, list[Step]] = {}
+        for key in {*before.committed, *before.files, *(states[-1] if states else ()), *(files or ())}:
+            start, edit = before.committed.get(key), before.files.get(key)
+            shown = files.get(key) if files is not None else None
+            if edit is None and (repository.home, key) in self.shown:
+                continue  # its file was gone, and what the view showed before still stands (rule D6)
             if edit == start:
-                found[wp_id] = along([start, *(state.get(wp_id) for state in states), now])
-            elif files is not None and (not states or (len(states) == 1 and states[0].get(wp_id) == edit)):
-                found[wp_id] = along([edit, now])
+                found[key] = along([start, *(state.get(key) for state in states), shown])
+            elif files is not None and (not states or (len(states) == 1 and states[0].get(key) == edit)):
+                found[key] = along([edit, shown])
         return found
 
     def _all_looked_at(self, place: Path) -> None:
@@ -152,407 +378,17 @@ class Driving(RuleBasedStateMachine):
                 return
         self.homes[place].all_looked_at()
 
-    # Doing.
-
-    def pick(self, who: int) -> Checkout:
-        """One of the checkouts; the first clone's more often."""
-        ann, bob, cat = self.bench.repositories
-        all_of_them = [*ann.checkouts, *ann.checkouts, *bob.checkouts, *cat.checkouts]
-        return all_of_them[who % len(all_of_them)]
-
-    @contextlib.contextmanager
-    def doing(
-        self, checkout: Checkout, what: str, *hooks: str, plain: bool = False, makes: str = "", moves: bool = False
-    ) -> Iterator[None]:
-        """Do something: `makes` says of what a difference is somebody's making, "files" or "commits" or both.
-
-        `moves` says that the branch may be taken back.
-        """
-        home, branch, tip = self.homes[checkout.home], checkout.branch, checkout.tip
-        files = checkout.shows()
-        note(f"# {checkout.name} on {branch}: {what}")
-        self.touched[checkout.home].add(checkout.name)
-        yield
-        type(self).passed += 1
-        self._arrivals(checkout.clone)
-        if "files" in makes:
-            home.changed(files, checkout.shows())
-        if "commits" in makes and checkout.tip != tip:
-            home.changed(checkout.clone.state(tip), checkout.clone.state(checkout.tip))
-        seen = self.seen.get(checkout.name)
-        if seen is not None and (not plain or checkout.branch != branch):
-            seen.plain = False
-        if moves:
-            for one in checkout.clone.checkouts:
-                home.unsure((one.name, branch))
-        self.observers(checkout, *hooks)
-
-    def observers(self, checkout: Checkout, *hooks: str) -> None:
-        repository = checkout.clone
-        mode = self.modes[repository.name]
-        if repository.name in self.installed and hooks and repository.watching is None:
-            self.check(checkout, watcher=False)
-        elif "H" in mode:
-            for hook in hooks:
-                self.look(checkout, hook)
-        if "W" in mode or repository.watching is not None:
-            self.look(checkout)
-
-    def _arrivals(self, repository: Repository) -> None:
-        """What others made, as far as it is here now."""
-        known = self.foreign[repository.home]
-        for line in repository.main.git("log", "--remotes", "--format=%H %cn", "--max-count=60").splitlines():
-            commit, _, name = line.partition(" ")
-            if name != repository.name and (key := f"{repository.name}{commit}") not in known:
-                known.add(key)
-                self.homes[repository.home].arrived(repository.state(commit))
-
-    def write(self, checkout: Checkout, wp_id: str, content: Content) -> None:
-        self.stamps += 1
-        checkout.file(wp_id).write_text(render(wp_id, content, f"Do it, note {self.stamps % 3}."), "utf-8")
-
-    def edited(self, checkout: Checkout, number: int, lane: str, *, trail: bool) -> str:
-        shown = checkout.shows()
-        wp_id = sorted(shown)[number % len(shown)]
-        before = shown[wp_id]
-        records = before.trail
-        if trail and lane != before.lane:
-            self.stamps += 1
-            moment = f"2026-02-01T{self.stamps // 3600 % 24:02}:{self.stamps // 60 % 60:02}:{self.stamps % 60:02}Z"
-            records = (*records, (moment, lane))
-        self.write(checkout, wp_id, Content(lane, records))
-        return wp_id
-
-    def clean(self, checkout: Checkout) -> bool:
-        return not checkout.git("status", "--porcelain", "--untracked-files=no").strip()
-
-    def resolve(self, checkout: Checkout, choice: str) -> None:
-        """Resolve what is in conflict: to one side, or to a lane, which is then somebody's making."""
-        before = checkout.clone.state(checkout.tip)
-        for path in checkout.git("diff", "--name-only", "--diff-filter=U").split():
-            wp_id = path.rsplit("/", 1)[-1][:4]
-            side = choice if choice in ("ours", "theirs") else "ours"
-            checkout.git("checkout", f"--{side}", "--", path)
-            if choice in LANES:
-                content = Content(choice, checkout.shows()[wp_id].trail)
-                self.write(checkout, wp_id, content)
-                self.homes[checkout.home].made(wp_id, before.get(wp_id), content)
-            checkout.git("add", "--", path)
-
-    def stopped(self, checkout: Checkout) -> None:
-        """In the middle of something nothing is observed (rule O6)."""
-        home = self.homes[checkout.home]
-        assert checkout.observe().busy is not None
-        assert not self.bench.events(checkout.home, home.clock), "O6"
-
-    def finish(self, checkout: Checkout, command: str, choice: str, first: Sequence[str], **environment: str) -> None:
-        """Run a rebase, pick or revert to its end, resolving each conflict in the same way."""
-        done = checkout.does(*first, **environment)
-        for _ in range(_ROUNDS):
-            if done or not self._in_between(checkout):
-                return
-            self.stopped(checkout)
-            self.resolve(checkout, choice)
-            staged = checkout.git("diff", "--cached", "--name-only").strip()
-            done = checkout.does(command, "--continue" if staged else "--skip")
-        checkout.git(command, "--abort")
-
-    @staticmethod
-    def _in_between(checkout: Checkout) -> bool:
-        names = ("rebase-merge", "rebase-apply", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "sequencer")
-        return any((checkout.directory / name).exists() for name in names)
-
-    # Edits and commits.
-
-    @rule(who=_WHO, wp=_WP, lane=_LANE, trail=st.booleans(), stage=st.booleans())
-    def edit(self, who: int, wp: int, lane: str, trail: bool, stage: bool) -> None:
-        checkout = self.pick(who)
-        with self.doing(checkout, f"edit {wp} to {lane}", plain=True, makes="files"):
-            wp_id = self.edited(checkout, wp, lane, trail=trail)
-            if stage:
-                checkout.git("add", "--", str(checkout.file(wp_id)))
-
-    @rule(who=_WHO, wp=_WP, lane=_LANE, trail=st.booleans(), how=st.sampled_from(["-a", "index", "--only"]))
-    def move(self, who: int, wp: int, lane: str, trail: bool, how: str) -> None:
-        """Edit and commit at once, as tools do; a watcher looks afterwards."""
-        checkout = self.pick(who)
-        with self.doing(checkout, f"move {wp} to {lane}", "post-commit", plain=True, makes="files"):
-            path = str(checkout.file(self.edited(checkout, wp, lane, trail=trail)))
-            if how == "index":
-                checkout.git("add", "--", path)
-            options = {"-a": ("-a",), "index": (), "--only": ("--only", path)}[how]
-            checkout.does("commit", "-q", "-m", f"move {lane}", *options)
-
-    @rule(who=_WHO)
-    def create(self, who: int) -> None:
-        checkout = self.pick(who)
-        letter = self.bench.repositories.index(checkout.clone) + 1
-        wp_id = next(
-            f"WP{letter}{n}" for n in range(10) if not self.homes[checkout.home].of(f"WP{letter}{n}").creatable
+    def _attribute(self, heard: Heard, home: Path) -> None:
+        """An event with a commit's time tells what a clone of this home committed (rules O3, D5)."""
+        maker = self.bench.authors.get(heard.timestamp[:19])
+        if maker is None or maker.home == home:
+            return
+        tick = next(tick for tick, one in self.bench.ticks.items() if self.bench.moment(tick) == heard.timestamp[:19])
+        ours = [one for one in self.bench.repositories if one.home == home]
+        copied = any(
+            line.split() == [str(tick), one.name]
+            for one in ours
+            for line in one.main.git("log", "--all", "--reflog", "--format=%at %cn").splitlines()
         )
-        with self.doing(checkout, f"create {wp_id}", plain=True, makes="files"):
-            self.write(checkout, wp_id, Content("planned"))
-            checkout.git("add", "--", str(checkout.file(wp_id)))
-
-    @rule(who=_WHO, how=st.sampled_from(["-a", "index"]))
-    def commit(self, who: int, how: str) -> None:
-        checkout = self.pick(who)
-        if self.clean(checkout):
-            return
-        with self.doing(checkout, f"commit {how}", "post-commit", plain=True):
-            checkout.does("commit", "-q", "-m", "commit", *(("-a",) if how == "-a" else ()))
-
-    @rule(who=_WHO, how=st.sampled_from(["-a", "index"]))
-    def amend(self, who: int, how: str) -> None:
-        checkout = self.pick(who)
-        if checkout.git("rev-list", "--count", "HEAD").strip() == "1":
-            return
-        with self.doing(checkout, f"amend {how}", "post-commit", "post-rewrite", moves=True):
-            checkout.does("commit", "-q", "--amend", "-m", "amended", *(("-a",) if how == "-a" else ()))
-
-    # Branches.
-
-    @rule(who=_WHO, name=_NAME, command=st.sampled_from(["checkout", "switch"]))
-    def go(self, who: int, name: str, command: str) -> None:
-        """To a branch, which is made where there is none."""
-        checkout = self.pick(who)
-        branches = checkout.clone.branches()
-        new = name not in branches
-        flag = ({"checkout": "-b", "switch": "-c"}[command],) if new else ()
-        old = checkout.branch
-        with self.doing(checkout, f"{command} {name}{' (new)' if new else ''}", "post-checkout"):
-            went = checkout.does(command, "-q", *flag, name)
-            if went and new:
-                self.homes[checkout.home].copied((checkout.name, old), (checkout.name, name))
-            seen = self.seen.get(checkout.name)
-            if went and (seen is None or seen.files != seen.committed):
-                self.homes[checkout.home].unsure((checkout.name, old))
-                self.homes[checkout.home].unsure((checkout.name, name))
-
-    @rule(
-        who=_WHO,
-        name=_NAME,
-        how=st.sampled_from(["--ff", "--no-ff", "--squash", "--ff-only"]),
-        choice=_CHOICE,
-    )
-    def merge(self, who: int, name: str, how: str, choice: str) -> None:
-        checkout = self.pick(who)
-        if name not in checkout.clone.branches() or name == checkout.branch or not self.clean(checkout):
-            return
-        with self.doing(checkout, f"merge {how} {name}, {choice}", "post-merge"):
-            if not checkout.does("merge", "-q", how, name):
-                if (checkout.directory / "MERGE_HEAD").exists():
-                    self.stopped(checkout)
-                self.resolve(checkout, choice)
-                if how != "--ff-only":
-                    checkout.does("commit", "-q", "--no-edit")
-            elif how == "--squash":
-                checkout.does("commit", "-q", "-m", "squashed")
-
-    @rule(who=_WHO, name=_NAME, how=st.sampled_from(["--merge", "--apply"]), choice=_CHOICE)
-    def rebase(self, who: int, name: str, how: str, choice: str) -> None:
-        checkout = self.pick(who)
-        if name not in checkout.clone.branches() or name == checkout.branch or not self.clean(checkout):
-            return
-        makes = "commits" if self._conflicts(checkout, name) else ""
-        with self.doing(checkout, f"rebase {how} {name}, {choice}", "post-rewrite", makes=makes, moves=True):
-            self.finish(checkout, "rebase", choice, ["rebase", "-q", how, name])
-
-    @staticmethod
-    def _conflicts(checkout: Checkout, onto: str) -> bool:
-        """Whether both sides have commits of their own."""
-        counts = checkout.git("rev-list", "--count", "--left-right", f"HEAD...{onto}").split()
-        return "0" not in counts
-
-    @rule(who=_WHO, editor=st.sampled_from(sorted(_EDITORS)), count=st.integers(2, 4), choice=_CHOICE)
-    def rebase_interactively(self, who: int, editor: str, count: int, choice: str) -> None:
-        checkout = self.pick(who)
-        base = f"HEAD~{count}"
-        if not self.clean(checkout) or not checkout.does("rev-parse", "-q", "--verify", base):
-            return
-        with self.doing(checkout, f"rebase -i {editor} {count}", "post-rewrite", makes="commits", moves=True):
-            command = ["rebase", "-q", "-i", base]
-            self.finish(checkout, "rebase", choice, command, GIT_SEQUENCE_EDITOR=_EDITORS[editor])
-
-    @rule(who=_WHO, name=_NAME, count=st.integers(1, 2), uncommitted=st.booleans(), choice=_CHOICE)
-    def cherry_pick(self, who: int, name: str, count: int, uncommitted: bool, choice: str) -> None:
-        checkout = self.pick(who)
-        if name not in checkout.clone.branches() or not self.clean(checkout):
-            return
-        picks = checkout.git("rev-list", "--no-merges", "--reverse", f"HEAD..{name}").split()[:count]
-        if not picks:
-            return
-        options = ["-n"] if uncommitted and len(picks) == 1 else []
-        with self.doing(checkout, f"cherry-pick {count} of {name}, {choice}", *["post-commit"] * (not options)):
-            self.finish(checkout, "cherry-pick", choice, ["cherry-pick", *options, *picks])
-            if options and checkout.git("diff", "--name-only", "--diff-filter=U").strip():
-                self.resolve(checkout, choice)
-
-    @rule(who=_WHO, back=st.integers(0, 2), choice=_CHOICE)
-    def revert(self, who: int, back: int, choice: str) -> None:
-        checkout = self.pick(who)
-        if not self.clean(checkout) or not checkout.does("rev-parse", "-q", "--verify", f"HEAD~{back + 1}"):
-            return
-        if checkout.git("rev-list", "--count", "--merges", "-1", f"HEAD~{back}") == "1":
-            return
-        with self.doing(checkout, f"revert HEAD~{back}, {choice}", "post-commit", plain=True, makes="files"):
-            self.finish(checkout, "revert", choice, ["revert", "--no-edit", f"HEAD~{back}"])
-
-    # Undoing.
-
-    @rule(who=_WHO)
-    def stash(self, who: int) -> None:
-        checkout = self.pick(who)
-        if self.clean(checkout):
-            return
-        with self.doing(checkout, "stash", plain=True, makes="files"):
-            checkout.does("stash", "push", "-q")
-
-    @rule(who=_WHO)
-    def pop(self, who: int) -> None:
-        checkout = self.pick(who)
-        if not self.clean(checkout) or not checkout.git("stash", "list"):
-            return
-        with self.doing(checkout, "stash pop", plain=True, makes="files"):
-            if not checkout.does("stash", "pop", "-q"):
-                checkout.git("reset", "-q", "--hard")
-                checkout.git("stash", "drop", "-q")
-
-    @rule(who=_WHO, wp=_WP, staged=st.booleans())
-    def restore(self, who: int, wp: int, staged: bool) -> None:
-        checkout = self.pick(who)
-        shown = sorted(checkout.shows())
-        path = str(checkout.file(shown[wp % len(shown)]))
-        with self.doing(checkout, f"restore {path[-12:-8]}", plain=True, makes="files"):
-            if staged:
-                checkout.does("checkout", "-q", "HEAD", "--", path)
-            else:
-                checkout.does("restore", path)
-
-    @rule(
-        who=_WHO, how=st.sampled_from(["--soft", "--mixed", "--hard"]), to=st.sampled_from(["~1", "~2", "", *LANES[:1]])
-    )
-    def reset(self, who: int, how: str, to: str) -> None:
-        checkout = self.pick(who)
-        target = f"HEAD{to}" if to in ("~1", "~2", "") else "topic"
-        if not checkout.does("rev-parse", "-q", "--verify", target):
-            return
-        with self.doing(checkout, f"reset {how} {target}", makes="files commits", moves=True):
-            checkout.git("reset", "-q", how, target)
-
-    # Worktrees and other clones.
-
-    @rule(who=_WHO, name=_NAME)
-    def add_worktree(self, who: int, name: str) -> None:
-        repository = self.pick(who).clone
-        branches = repository.branches()
-        if len(repository.linked) >= 2 or any(one.branch == name for one in repository.checkouts):
-            return
-        root = repository.main.root / ".worktrees" / f"w{next(self.numbers)}"
-        linked = Checkout(f"{repository.name}/{root.name}", root, repository)
-        new = () if name in branches else ("-b", name)
-        with self.doing(repository.main, f"worktree add {name} as {linked.name}", plain=True):
-            repository.main.git("worktree", "add", "-q", *new, str(root), *(() if new else (name,)))
-            repository.linked.append(linked)
-        self.touched[linked.home].add(linked.name)
-        self.observers(linked, "post-checkout")
-
-    @rule(who=_WHO)
-    def remove_worktree(self, who: int) -> None:
-        checkout = self.pick(who)
-        repository = checkout.clone
-        if checkout is repository.main or not self.clean(checkout):
-            return
-        if any(wp not in repository.state(checkout.tip) for wp in checkout.shows()):
-            return
-        with self.doing(repository.main, f"worktree remove {checkout.name}", plain=True):
-            checkout.close()
-            repository.main.git("worktree", "remove", "--force", str(checkout.root))
-            repository.linked.remove(checkout)
-
-    @rule(who=_WHO)
-    def push(self, who: int) -> None:
-        checkout = self.pick(who)
-        if not checkout.branch:
-            return
-        with self.doing(checkout, "push", plain=True):
-            checkout.does("push", "-q", "-u", "origin", "HEAD")
-
-    @rule(who=_WHO, how=st.sampled_from(["--no-rebase", "--rebase", "--ff-only"]), choice=_CHOICE)
-    def pull(self, who: int, how: str, choice: str) -> None:
-        checkout = self.pick(who)
-        checkout.does("fetch", "-q")
-        upstream = f"refs/remotes/origin/{checkout.branch}"
-        if (
-            not checkout.branch
-            or not self.clean(checkout)
-            or not checkout.does("rev-parse", "-q", "--verify", upstream)
-        ):
-            return
-        rebasing = how == "--rebase"
-        hook = "post-rewrite" if rebasing else "post-merge"
-        makes = "commits" if rebasing and self._conflicts(checkout, upstream) else ""
-        with self.doing(checkout, f"pull {how}, {choice}", hook, "post-merge", moves=rebasing, makes=makes):
-            command = ["pull", "-q", how, "origin", checkout.branch]
-            if rebasing:
-                self.finish(checkout, "rebase", choice, command)
-            elif not checkout.does(*command) and (checkout.directory / "MERGE_HEAD").exists():
-                self.stopped(checkout)
-                self.resolve(checkout, choice)
-                checkout.does("commit", "-q", "--no-edit")
-
-    # Observers.
-
-    @rule(who=_WHO, mode=st.sampled_from(["", "W", "H", "WH"]))
-    def switch(self, who: int, mode: str) -> None:
-        repository = self.pick(who).clone
-        note(f"# {repository.name}: {mode or 'nobody looks'}")
-        self.modes[repository.name] = mode
-
-    @rule(who=_WHO, line=st.integers(0, 4000))
-    def kill(self, who: int, line: int) -> None:
-        """The next observation is killed on its way, before a line of the program."""
-        self.die_at = line
-
-    @rule(who=_WHO)
-    def scan(self, who: int) -> None:
-        with self.doing(self.pick(who), "scan", plain=True):
-            pass
-        self.look(self.pick(who))
-
-    @rule()
-    def settle(self) -> None:
-        """Everybody looks at everything; afterwards a replay of any branch adds no transition."""
-        note("# settle")
-        for repository in self.bench.repositories:
-            for checkout in repository.checkouts:
-                self.look(checkout)
-        for repository in self.bench.repositories:
-            for name, tip in repository.branches().items():
-                if tip in self.looked[repository.name]:
-                    added = [one.payload for one in repository.main.replay(name) if isinstance(one, WPStatusChanged)]
-                    assert not added, f"a replay of {name} in {repository.name} adds {added}"
-        type(self).passed += 1
-
-    @precondition(lambda self: self.processes)
-    @rule(who=_WHO, watcher=st.booleans())
-    def real(self, who: int, watcher: bool) -> None:
-        """From now on the installed hooks run in a clone, and maybe a watcher; or, where they do, no more."""
-        repository = self.pick(who).clone
-        if repository.name in self.installed:
-            self._unreal(repository)
-            return
-        note(f"# {repository.name}: real hooks{' and watcher' if watcher else ''}")
-        repository.main.run("hooks", "install")
-        self.installed.add(repository.name)
-        repository.switch = {"KITTYWATCH": "1"}
-        if watcher:
-            repository.watching = Watching(repository.main.root, repository.environment)
-
-    def _unreal(self, repository: Repository) -> None:
-        note(f"# {repository.name}: no real hooks any more")
-        if repository.watching is not None:
-            repository.watching.stop()
-            repository.watching = None
-        self.installed.discard(repository.name)
-        repository.switch = {"KITTYWATCH": "0"}
+        if not copied:
+            raise BrokenRuleError(f"O3: {heard} was made by {maker.name}, and told in {home.name}")

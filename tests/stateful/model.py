@@ -7,6 +7,7 @@ conflict resolved to something of its own. From that it bounds what an observer 
   been told when everything was last looked at can't be told again: makings that are left then are gone.
 - from below, where a view's history is plain: the steps from what it last showed, commit by commit (D3, O4, O7), but
   for a beginning that another view told after this view last told something (O1).
+- exactly, where a work package's edits follow one another (`line.py`), whatever git makes of the commits.
 
 Where a step was told by a view, nothing that was told before can stand for a later step of this view: its `floor`.
 """
@@ -20,50 +21,80 @@ from itertools import pairwise
 from typing import Any, TypeAlias
 
 LANES = ("planned", "doing", "for_review", "done")
+ALIASES = {"in_progress": "doing", "claimed": "doing", "in_review": "for_review", "approved": "for_review"}
 FIRST = "planned"
 
-Step: TypeAlias = tuple[str, str]
-"""From one lane to another."""
+Key: TypeAlias = tuple[str, str]
+"""Feature and work package."""
 
 View: TypeAlias = tuple[str, str]
-"""A checkout and a branch in it."""
+"""A checkout and a branch in it, "" where HEAD is detached."""
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a work package says: its lane, and the records of its trail as (time, lane)."""
+    """What a work package says: its lane, None where none is valid, its trail as (time, lane as written), and a number
+    of its own for each edit that changes either.
+    """
 
-    lane: str
+    lane: str | None
     trail: tuple[tuple[str, str], ...] = ()
+    serial: int = 0
 
 
-State: TypeAlias = Mapping[str, Content]
+@dataclass(frozen=True)
+class Step:
+    """From one lane to another; `time` is the trail record's, None where no record tells it."""
+
+    old: str
+    new: str
+    time: str | None = None
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A transition that was told: an event."""
+
+    key: Key
+    step: Step
+    timestamp: str
+
+
+State: TypeAlias = Mapping[Key, Content]
 """The work packages that a commit or a worktree shows."""
+
+
+def lane_of(written: str) -> str | None:
+    """The lane that a name stands for (rule R3)."""
+    return written if written in LANES else ALIASES.get(written)
 
 
 def steps(before: Content | None, after: Content) -> list[Step]:
     """A difference resolved into its steps (rules D1 to D3)."""
-    known = before or Content(FIRST)
-    if known.lane == after.lane:
+    known = before if before is not None and before.lane is not None else Content(FIRST)
+    if after.lane is None or known.lane is None or known.lane == after.lane:
         return []
     appended = after.trail[len(known.trail) :]
+    lanes = [lane_of(lane) for _, lane in appended]
     in_order = all(one[0] <= other[0] for one, other in pairwise(appended))
-    if after.trail[: len(known.trail)] == known.trail and in_order:
-        lanes = [known.lane]
-        for _, lane in appended:
-            if lane != lanes[-1]:
-                lanes.append(lane)
-        if len(lanes) > 1 and lanes[-1] == after.lane:
-            return list(pairwise(lanes))
-    return [(known.lane, after.lane)]
+    if after.trail[: len(known.trail)] == known.trail and in_order and None not in lanes:
+        found: list[Step] = []
+        at = known.lane
+        for (time, _), lane in zip(appended, lanes, strict=True):
+            if lane is not None and lane != at:
+                found.append(Step(at, lane, time))
+                at = lane
+        if found and at == after.lane:
+            return found
+    return [Step(known.lane, after.lane)]
 
 
 def along(contents: Iterable[Content | None]) -> list[Step]:
-    """The steps along a plain history of contents; one that is None says nothing."""
+    """The steps along a plain history of contents; one that is None, or states no valid lane, says nothing."""
     found: list[Step] = []
     last: Content | None = None
     for number, content in enumerate(contents):
-        if content is not None:
+        if content is not None and content.lane is not None:
             if number:
                 found += steps(last, content)
             last = content
@@ -93,39 +124,51 @@ class Home:
     """One home: its ledger, for all checkouts that tell into it."""
 
     def __init__(self, baseline: State) -> None:
-        self.packages: dict[str, Told] = {}
-        for wp_id, content in baseline.items():
-            told = self.of(wp_id)
-            told.lanes.add(content.lane)
-            told.known.add(content.lane)
+        self.packages: dict[Key, Told] = {}
+        self.features = {feature for feature, _ in baseline}
+        self.told_features: set[str] = set()
+        for key, content in baseline.items():
+            told = self.of(key)
+            told.lanes.add(content.lane or FIRST)
+            told.known.add(content.lane or FIRST)
+        self.twice: set[Key] = set()
+        """Work packages that had two files, of which an error may be told (rule R6)."""
         self.clock = 0
         self.ids: set[str] = set()
 
-    def of(self, wp_id: str) -> Told:
-        return self.packages.setdefault(wp_id, Told(known={FIRST}, lanes={FIRST}))
+    def of(self, key: Key) -> Told:
+        return self.packages.setdefault(key, Told(known={FIRST}, lanes={FIRST}))
 
     # What happens.
 
-    def made(self, wp_id: str, before: Content | None, after: Content) -> None:
+    def made(self, key: Key, before: Content | None, after: Content) -> None:
         """Somebody here took a work package from one content to another."""
-        told = self.of(wp_id)
+        told = self.of(key)
         told.creatable = told.creatable or before is None
-        told.makings.update(new for _, new in steps(before, after))
-        told.lanes |= {after.lane, *(lane for _, lane in after.trail)}
+        told.makings.update(step.new for step in steps(before, after))
+        self._shown(key, after)
+
+    def came_back(self, key: Key, content: Content) -> None:
+        """A file that was gone, which was no event, is there again, and may differ from what was shown last."""
+        if content.lane is not None:
+            self.of(key).makings[content.lane] += 1
 
     def changed(self, before: State, after: State) -> None:
         """The same for all work packages that differ; one whose file is gone is no event (rule D6)."""
-        for wp_id, content in after.items():
-            if before.get(wp_id) != content:
-                self.made(wp_id, before.get(wp_id), content)
+        for key, content in after.items():
+            if before.get(key) != content:
+                self.made(key, before.get(key), content)
 
     def arrived(self, state: State) -> None:
         """Something came in from elsewhere: what it shows was told there (rule O3)."""
-        for wp_id, content in state.items():
-            told = self.of(wp_id)
-            lanes = {content.lane, *(lane for _, lane in content.trail)}
-            told.known |= lanes
-            told.lanes |= lanes
+        for key, content in state.items():
+            told = self.of(key)
+            told.known |= self._shown(key, content)
+
+    def _shown(self, key: Key, content: Content) -> set[str]:
+        lanes = {lane for lane in (content.lane, *(lane_of(lane) for _, lane in content.trail)) if lane}
+        self.of(key).lanes |= lanes
+        return lanes
 
     def all_looked_at(self) -> None:
         """Everything that was made has been told by now."""
@@ -147,9 +190,9 @@ class Home:
 
     # What is told.
 
-    def hear(self, events: Sequence[Mapping[str, Any]]) -> dict[str, list[Step]]:
-        """Check new events, in the ledger's order, from above; returns the steps by work package."""
-        new: dict[str, list[Step]] = {}
+    def hear(self, events: Sequence[Mapping[str, Any]]) -> list[Heard]:
+        """Check new events, in the ledger's order, from above; returns the transitions."""
+        heard: list[Heard] = []
         for event in events:
             if event["lamport_clock"] != self.clock + 1:
                 raise BrokenRuleError(f"O8: lamport_clock {self.clock} is followed by {event['lamport_clock']}")
@@ -157,57 +200,71 @@ class Home:
             if event["event_id"] in self.ids:
                 raise BrokenRuleError(f"O9: {event['event_id']} twice")
             self.ids.add(event["event_id"])
-            if event["event_type"] == "WPCreated":
-                self._hear_creation(event["payload"]["wp_id"])
+            payload = event["payload"]
+            if event["event_type"] == "FeatureCreated":
+                self._hear_feature(event["aggregate_id"])
+            elif event["event_type"] == "WPCreated":
+                self._hear_creation((payload["feature_slug"], payload["wp_id"]))
             elif event["event_type"] == "WPStatusChanged":
-                payload = event["payload"]
-                step = payload["previous_status"], payload["new_status"]
-                self._hear_step(payload["wp_id"], step)
-                new.setdefault(payload["wp_id"], []).append(step)
-            elif event["event_type"] == "ErrorLogged":
-                raise BrokenRuleError(f"an error of which nobody is guilty: {event['payload']}")
-        return new
+                step = Step(payload["previous_status"], payload["new_status"])
+                one = Heard((payload["feature_slug"], payload["wp_id"]), step, event["timestamp"])
+                self._hear_step(one)
+                heard.append(one)
+            elif (payload["feature_slug"], payload["wp_id"]) not in self.twice:
+                raise BrokenRuleError(f"an error of which nobody is guilty: {payload}")
+        return heard
 
-    def _hear_creation(self, wp_id: str) -> None:
-        told = self.of(wp_id)
+    def _hear_feature(self, feature: str) -> None:
+        ours = any(told.creatable for key, told in self.packages.items() if key[0] == feature)
+        if not ours or feature in self.features or feature in self.told_features:
+            raise BrokenRuleError(f"{feature} was not created here, or told before")
+        self.told_features.add(feature)
+
+    def _hear_creation(self, key: Key) -> None:
+        told = self.of(key)
         told.created += 1
         if not told.creatable or told.created > 1:
-            raise BrokenRuleError(f"D2: {wp_id} was not created here, or told before")
+            raise BrokenRuleError(f"D2: {key} was not created here, or told before")
 
-    def _hear_step(self, wp_id: str, step: Step) -> None:
-        told = self.of(wp_id)
-        before, after = step
-        if before == after:
-            raise BrokenRuleError(f"D1: {wp_id} {step}")
-        if not told.makings[after]:
-            raise BrokenRuleError(f"O1-O4: {wp_id} {step} was not made here, or is told already: {told.steps}")
-        if before not in told.lanes:
-            raise BrokenRuleError(f"O10: no view of {wp_id} ever was at {before}: {step}")
-        told.makings[after] -= 1
+    def _hear_step(self, heard: Heard) -> None:
+        told, step = self.of(heard.key), heard.step
+        if step.old == step.new:
+            raise BrokenRuleError(f"D1: {heard}")
+        if not told.makings[step.new]:
+            raise BrokenRuleError(f"O1-O4: {heard} was not made here, or is told already: {told.steps}")
+        if step.old not in told.lanes:
+            raise BrokenRuleError(f"O10: no view ever was there: {heard}")
+        told.makings[step.new] -= 1
         told.steps.append(step)
 
-    def must(self, wp_id: str, view: View, expected: Sequence[Step], new: Sequence[Step]) -> None:
+    def must(self, key: Key, view: View, expected: Sequence[Step], new: Sequence[Heard]) -> None:
         """Check one view's plain history from below: `new` is what its observation told."""
-        told = self.of(wp_id)
+        told = self.of(key)
         floor = min(told.floors.get(view, 0), len(told.steps) - len(new))
-        ahead = {lane for _, lane in told.steps[floor : len(told.steps) - len(new)]} | (
+        ahead = {step.new for step in told.steps[floor : len(told.steps) - len(new)]} | (
             told.known - {FIRST} if view not in told.floors else set()
         )
         silent = len(expected) - len(new)
-        if silent < 0 or list(expected[silent:]) != list(new):
-            raise BrokenRuleError(f"O7, O10: {view} {wp_id}: {list(expected)} came, told was {list(new)}")
-        if silent and expected[silent - 1][1] not in ahead:
+        if silent < 0 or not all(_same(*pair) for pair in zip(expected[silent:], new, strict=True)):
+            raise BrokenRuleError(f"D3, O7, O10: {view} {key}: {list(expected)} came, told was {list(new)}")
+        if silent and expected[silent - 1].new not in ahead:
             raise BrokenRuleError(
-                f"O7: {view} {wp_id}: of {list(expected)} told is {list(new)}; before that {told.steps}, {floor=}"
+                f"O7: {view} {key}: of {list(expected)} told is {list(new)}; before that {told.steps}, {floor=}"
             )
 
-    def stands(self, wp_id: str, view: View) -> None:
+    def stands(self, key: Key, view: View) -> None:
         """A view has just told a step: whatever comes is after that."""
-        told = self.of(wp_id)
+        told = self.of(key)
         told.floors[view] = len(told.steps)
 
-    def shows(self, wp_id: str, lane: str, view: View) -> None:
+    def shows(self, key: Key, lane: str, view: View) -> None:
         """A view that was looked at shows a lane: somebody has told it (no loss)."""
-        told = self.of(wp_id)
-        if lane not in told.known | {new for _, new in told.steps}:
-            raise BrokenRuleError(f"O7: {view} shows {wp_id} at {lane}, which nobody told: {told.steps}")
+        told = self.of(key)
+        if lane not in told.known | {step.new for step in told.steps}:
+            raise BrokenRuleError(f"O7: {view} shows {key} at {lane}, which nobody told: {told.steps}")
+
+
+def _same(step: Step, heard: Heard) -> bool:
+    """Whether an event tells a step; a record's time may have been moved on by microseconds."""
+    times = step.time is None or heard.timestamp[:19] == step.time[:19]
+    return (step.old, step.new) == (heard.step.old, heard.step.new) and times

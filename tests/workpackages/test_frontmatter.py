@@ -71,7 +71,7 @@ _PIECES = st.sampled_from(
 
 
 @given(st.lists(_PIECES, max_size=14).map("".join).map("---\n".__add__))
-@settings(max_examples=1000)
+@settings(max_examples=400)
 def test_the_usual_form_is_split_as_the_library_splits_it(text: str) -> None:
     found = _plainly(text)
     if found is not None:

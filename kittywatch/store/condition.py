@@ -1,0 +1,113 @@
+"""How queue.db is, looked at without changing it: for `doctor`, which must not mend while it looks."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from kittywatch.errors import StoreBusyError, StoreError
+from kittywatch.store import delivery, recipients
+from kittywatch.store.database import NAME, Database
+from kittywatch.store.schema import MIGRATIONS
+
+WAIT_SECONDS = 3.0
+JOURNAL_MODES = frozenset({"delete", "truncate"})  # what a file can't tell apart: the mode is each connection's own
+
+
+class Condition(Struct, frozen=True):
+    """A sound database: journal mode, the clock, what waits, whether for a login, what delivery noted.
+
+    Times are seconds since 1970, None where nothing is."""
+
+    journal_mode: str
+    newer: bool
+    clock: int = 0
+    highest_tick: int = 0
+    last_told: float | None = None
+    waiting: int = 0
+    waiting_since: float | None = None
+    dead: int = 0
+    recipient: bool = False
+    notes: dict[str, Any] = {}
+
+
+def condition(home: Path) -> Condition | None:
+    """The condition of a home's database, None where there is none or where it is damaged; raises StoreError."""
+    path = home / NAME
+    if not path.exists():
+        return None
+    try:
+        with closing(_open(path)) as connection:
+            return _read(connection)
+    except sqlite3.DatabaseError as error:
+        if _is_damaged(error):
+            return None
+        raise _ours(path, error) from error
+
+
+def is_sound(home: Path) -> bool:
+    """Whether SQLite finds nothing wrong with the whole file; raises StoreError where it can't look."""
+    path = home / NAME
+    if not path.exists():
+        return True
+    try:
+        with closing(_open(path)) as connection:
+            return bool(connection.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok")
+    except sqlite3.DatabaseError as error:
+        if _is_damaged(error):
+            return False
+        raise _ours(path, error) from error
+
+
+def leave_wal(home: Path) -> None:
+    """Bring a database that somebody switched to WAL back to a rollback journal; raises StoreError."""
+    Database(home / NAME, wait_seconds=WAIT_SECONDS).close()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    # Not read-only: a journal that a crash left behind is played back, as by whoever opens the file next.
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=WAIT_SECONDS, isolation_level=None)
+
+
+def _read(connection: sqlite3.Connection) -> Condition:
+    mode = str(connection.execute("PRAGMA journal_mode").fetchone()[0])
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if not 0 < version <= len(MIGRATIONS):
+        return Condition(mode, version > len(MIGRATIONS))
+
+    whole = version == len(MIGRATIONS)
+    alive = "WHERE died_at IS NULL" if whole else ""  # an older one has no dead letters, and nothing delivers from it
+
+    def value(sql: str) -> int | float | None:
+        row = connection.execute(sql).fetchone()
+        found: int | float | None = row[0] if row else None
+        return found
+
+    return Condition(
+        mode,
+        newer=False,
+        clock=int(value("SELECT value FROM clock WHERE id = 1") or 0),
+        highest_tick=int(value("SELECT max(lamport) FROM events") or 0),
+        last_told=value("SELECT max(told_at) FROM events"),
+        waiting=int(value(f"SELECT count(*) FROM queue {alive}") or 0),
+        waiting_since=value(f"SELECT min(told_at) FROM events JOIN queue ON queue.event_id = events.event_id {alive}"),
+        dead=int(value("SELECT count(*) FROM queue WHERE died_at IS NOT NULL") or 0) if whole else 0,
+        recipient=whole and recipients.present(connection) is not None,
+        notes=delivery.notes(connection) if whole else {},
+    )
+
+
+def _is_damaged(error: sqlite3.DatabaseError) -> bool:
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _ours(path: Path, error: sqlite3.DatabaseError) -> StoreError:
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreBusyError(path, WAIT_SECONDS)
+    return StoreError(f"{path}: {error}", remedy=f"make {path} readable and writable for this user")

@@ -1,0 +1,202 @@
+"""Whether an event by hand was told before, by hand or by an observer (rule O1); where it wasn't, it is told.
+
+Whichever comes first tells, and leaves in the ledger what keeps the other one silent:
+
+- A transition goes through its work package's log. An observer that comes later finds the step ahead of its cursor.
+  An emission that comes later finds it as the last one, or further back, where it can't be the next one: the log
+  doesn't end in the lane that it begins with. What a step to done causes an observer tells that comes by.
+- An assignment goes through the log as well, and is told already where the last one is the same.
+- A note or feedback of the same words by the same author pairs up: one by hand and one that an observer met are one.
+- A creation is told already where the log begins with one, a feature's where the feature is known as told.
+- A dependency is resolved once until what it waits for leaves done, a feature complete once until one leaves done.
+- An error is told once by each side, if its words are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, TypeAlias
+
+import msgspec
+
+from kittywatch.derive.book import Book
+from kittywatch.derive.consequences import left_done
+from kittywatch.derive.log import Entry
+from kittywatch.derive.marks import COMPLETE, hand_key, pairs_up
+from kittywatch.derive.snapshot import Key
+from kittywatch.events import (
+    Assignment,
+    Completion,
+    Creation,
+    Event,
+    FeatureCreation,
+    HistoryEntry,
+    LoggedError,
+    Payload,
+    Resolution,
+    StatusChange,
+    WPStatusChanged,
+    from_json,
+)
+from kittywatch.stamp import Draft, Stamp, draft_by_hand
+from kittywatch.store import outbox
+from kittywatch.workpackages.lanes import LANES
+
+if TYPE_CHECKING:
+    from kittywatch.emitter import Unit
+
+_TICK = timedelta(microseconds=1)
+Tell: TypeAlias = Callable[[Payload], Event]
+
+
+def tell_by_hand(
+    unit: Unit, stamp: Stamp, payload: Payload, aggregate_id: str, aggregate_type: str, causation_id: str | None
+) -> Event | None:
+    """Tell one event in the transaction of `unit`; returns it, or the one that told the same before.
+
+    None where the ledger knows that it was told, and the log has lost it.
+    """
+
+    def tell(payload: Payload) -> Event:
+        draft = _draft(unit, stamp, payload, (aggregate_id, aggregate_type), causation_id)
+        return unit.enter([draft])[0]
+
+    wp_id = getattr(payload, "wp_id", None)
+    feature = payload.feature_slug or (unit.ledger.only_feature(wp_id) if wp_id else None)
+    if feature is None:  # no place in the ledger to keep it in
+        return tell(payload)
+    payload = msgspec.structs.replace(payload, feature_slug=feature)
+    page = getattr(payload, "dependency_wp_id", None) or wp_id or ""
+    book = unit.ledger.read([(feature, page)], landings=False)
+    told = _once(unit, book, (feature, page), payload, tell)
+    unit.ledger.save(book)
+    return told
+
+
+def _once(unit: Unit, book: Book, key: Key, payload: Payload, tell: Tell) -> Event | None:
+    match payload:
+        case StatusChange():
+            return _transition(unit, book, key, payload, tell)
+        case Creation():
+            return _creation(unit, book, key, payload, tell)
+        case FeatureCreation():
+            return _feature(unit, book, payload, tell)
+        case Assignment():
+            return _assignment(unit, book, key, payload, tell)
+        case _:
+            told = _latest(unit, payload) if _is_known(book, key, payload) else None
+            return told or tell(payload)
+
+
+def _is_known(book: Book, key: Key, payload: Payload) -> bool:
+    """Whether the marks know what is to be told; notes that it is now."""
+    marks = book.marked(key)
+    match payload:
+        case HistoryEntry():
+            words = (payload.entry_type, payload.author, payload.entry_content)
+            return payload.entry_type in ("note", "review") and pairs_up(marks, "h", words)
+        case Resolution():
+            known = f"d{payload.wp_id}" in marks
+            marks.setdefault(f"d{payload.wp_id}", "by hand")
+            return known
+        case Completion():
+            known = COMPLETE in marks
+            marks[COMPLETE] = "told"
+            return known
+        case LoggedError() if payload.error_type == "validation":
+            marks[hand_key(("error", payload.error_message))] = "told"
+            return True
+        case _:
+            return False
+
+
+def _transition(unit: Unit, book: Book, key: Key, payload: StatusChange, tell: Tell) -> Event | None:
+    log = book.log(key)
+    last = log.base(log.entries[-1]) if log.entries else None
+    if last is not None and last.kind == "step" and last.lane == payload.new_status:
+        told = _told(unit, last)
+        if not isinstance(told, WPStatusChanged) or told.payload.previous_status == payload.previous_status:
+            return told
+    if last is not None and last.lane != payload.previous_status:
+        steps = [entry for entry in log.entries if entry.kind != "assigned"]
+        late = [
+            entry
+            for before, entry in pairwise(steps)
+            if entry.kind == "step" and (before.lane, entry.lane) == (payload.previous_status, payload.new_status)
+        ]
+        if late:
+            return _told(unit, late[-1])
+    event = tell(payload)
+    log.add(Entry("step", LANES[payload.new_status], event.event_id))
+    if payload.previous_status == "done":
+        left_done(book, key)
+    if payload.new_status == "done":
+        book.marked(key)[f"p{event.event_id}"] = event.timestamp
+    return event
+
+
+def _assignment(unit: Unit, book: Book, key: Key, payload: Assignment, tell: Tell) -> Event | None:
+    log = book.log(key)
+    if not log.entries:
+        return tell(payload)
+    last = next((entry for entry in reversed(log.entries) if entry.agent is not None), None)
+    if last is not None and (last.agent, last.phase) == (payload.agent_id, payload.phase) and last.event_id:
+        return _told(unit, last)
+    event = tell(payload)
+    agent = Entry("assigned", log.entries[-1].lane, event.event_id, agent=payload.agent_id, phase=payload.phase)
+    log.add(agent)
+    return event
+
+
+def _creation(unit: Unit, book: Book, key: Key, payload: Creation, tell: Tell) -> Event | None:
+    log = book.log(key)
+    first = log.entries[0] if log.entries else None
+    if first is not None and first.kind == "created":
+        return _told(unit, first)
+    event = tell(payload)
+    if first is None or first.told:  # before a baseline stands what a history tells
+        log.add(Entry("created", "planned", event.event_id), after=None)
+    return event
+
+
+def _feature(unit: Unit, book: Book, payload: FeatureCreation, tell: Tell) -> Event | None:
+    if book.features.get(payload.feature_slug) == "told":
+        data = outbox.first_of_feature(unit.connection, unit.project, "FeatureCreated", payload.feature_slug)
+        return from_json(data) if data else None
+    book.new_features[payload.feature_slug] = "told"
+    return tell(payload)
+
+
+def _latest(unit: Unit, payload: Payload) -> Event | None:
+    """The latest event of the log that says the same, as far as it matters; None where the log has lost it."""
+    wp_id = getattr(payload, "wp_id", None)
+    rows = outbox.logged(unit.connection, unit.project, feature=payload.feature_slug, wp_id=wp_id)
+    for row in reversed(rows):
+        event = from_json(row.data)
+        if type(event.payload) is type(payload) and _same(event.payload, payload):
+            return event
+    return None
+
+
+def _same(one: Payload, other: Payload) -> bool:
+    if isinstance(one, Resolution) and isinstance(other, Resolution):
+        return one.dependency_wp_id == other.dependency_wp_id
+    return isinstance(one, Completion) or one == other
+
+
+def _told(unit: Unit, entry: Entry) -> Event | None:
+    """The event that an entry of the ledger was told with, None where the log has lost it."""
+    data = outbox.told(unit.connection, entry.event_id) if entry.event_id else None
+    return from_json(data) if data else None
+
+
+def _draft(unit: Unit, stamp: Stamp, payload: Payload, aggregate: tuple[str, str], causation_id: str | None) -> Draft:
+    """The event, at a moment of its own: the same content twice in one microsecond is still two emissions."""
+    moment = datetime.now(UTC)
+    draft = draft_by_hand(payload, aggregate, stamp, moment, causation_id)
+    while outbox.told(unit.connection, draft.event_id) is not None:
+        moment += _TICK
+        draft = draft_by_hand(payload, aggregate, stamp, moment, causation_id)
+    return draft

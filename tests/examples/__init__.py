@@ -1,0 +1,1 @@
+"""Everything in examples/ is run, or checked by whoever will read it."""

@@ -1,0 +1,92 @@
+"""The line of a work package's edits: as long as each begins where the one before ended, told is an order of it.
+
+Whatever git makes of the commits, the steps that a home tells go along the line, never back, each once (O1, O10); and
+a view that shows the line's end has told it all (O7). A step may pass over what no observer saw. Where edits fork, a
+conflict mixes them, or somebody takes one back, the line is no longer straight, and says nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tests.stateful.model import FIRST, BrokenRuleError, Content, Heard, steps
+
+
+@dataclass
+class Unit:
+    """One step's end: its lane, the clone that has to tell it, and the homes that may."""
+
+    lane: str
+    owner: str = ""
+    makers: set[str] = field(default_factory=set)
+
+
+class Line:
+    """One work package's line in all clones. `told` is, by home, where in the line what was told may have ended."""
+
+    def __init__(self, first: Content | None) -> None:
+        self.units = [Unit((first.lane if first else None) or FIRST)]
+        self.ends: dict[Content | None, int] = {first: 0}
+        self.straight = True
+        self._told: dict[str, set[int]] = {}
+
+    def bend(self) -> None:
+        """From now on the line says nothing."""
+        self.straight = False
+
+    def edited(self, before: Content | None, after: Content, owner: str, home: str) -> None:
+        """Somebody wrote a new content."""
+        if before == after:
+            return
+        if self.ends.get(before) != len(self.units) - 1 or after in self.ends:
+            self.bend()
+        self.units += [Unit(step.new, owner, {home}) for step in steps(before, after)]
+        self.ends[after] = len(self.units) - 1
+
+    def copied(self, before: Content | None, after: Content | None, home: str) -> list[str]:
+        """Somebody committed anew what was made elsewhere, which makes it theirs too: the lanes that are new so."""
+        start, end = self.ends.get(before), self.ends.get(after)
+        if start is None or end is None:
+            return []
+        found = [unit for unit in self.units[start + 1 : end + 1] if home not in unit.makers]
+        for unit in found:
+            unit.makers.add(home)
+        return [unit.lane for unit in found]
+
+    def heard(self, heard: Heard, home: str) -> None:
+        """A home tells a step; BrokenRuleError where it is none along the line."""
+        if not self.straight:
+            return
+        before = self._told.get(home, {0})
+        after = {
+            end
+            for start in before
+            for end in range(start + 1, len(self.units))
+            if self.units[end].lane == heard.step.new
+            and home in self.units[end].makers
+            and any(unit.lane == heard.step.old for unit in self.units[start:end])
+        }
+        if not after:
+            raise BrokenRuleError(f"O1, O10: {heard} goes not along {self._lanes()}, of which {home} was at {before}")
+        self._told[home] = after
+
+    def looked_at(self, content: Content, view: object, owner: str, home: str) -> None:
+        """A clone was looked at where it shows a content; BrokenRuleError where it hasn't told what it made so far."""
+        end = self.ends.get(content)
+        if not self.straight or end is None:
+            return
+        before = self._told.get(home, {0})
+        enough = {
+            start
+            for start in before
+            if start >= end
+            or self.units[start].lane == self.units[end].lane
+            or not any(unit.owner == owner for unit in self.units[start + 1 : end + 1])
+        }
+        if not enough:
+            raise BrokenRuleError(f"O7: {view} shows {end} of {self._lanes()}, {home} told as far as {before}")
+        if before - enough:
+            self._told[home] = enough
+
+    def _lanes(self) -> list[str]:
+        return [unit.lane for unit in self.units]
