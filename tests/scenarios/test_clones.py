@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.scenarios.world import Clone, World
@@ -128,3 +130,17 @@ def test_upstream_taken_over_by_reset(world: World) -> None:
     world.git("reset", "-q", "--hard", "origin/main")
     world.run("emit", "scan")
     world.expect(P_D, "doing>planned")
+
+
+@pytest.mark.xfail(reason="the other clone takes it in as elsewhere's, and then nobody tells it")
+def test_25_created_unobserved_and_pulled_first(make_world: Callable[[str], World]) -> None:
+    """O7: two clones with one ledger; what one made is its news, though the other saw it first."""
+    world = make_world("")
+    other = world.clone("other", home=world.home)
+    other.run("emit", "scan")
+    world.move("planned", wp_id="WP02")
+    world.git("push", "-q", "origin", "main")
+    other.git("pull", "-q", "--ff-only")
+    other.run("emit", "scan")
+    world.run("emit", "scan")
+    assert [one["payload"]["wp_id"] for one in world.events("WPCreated")] == ["WP02"]

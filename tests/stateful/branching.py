@@ -228,7 +228,7 @@ class Branching(Editing):
             how = "--no-ff"
         self.tidy(checkout)
         with self.doing(checkout, f"merge {how} {name}, {choice}", "integrate", "post-merge", "post-commit") as doing:
-            if not checkout.does("merge", "-q", how, name):
+            if not checkout.does("merge", "-q", how, name) and checkout.middle:
                 self.stopped(checkout)
                 self.resolve(checkout, doing, choice)
                 doing.complete = checkout.does("commit", "-q", "--no-edit")

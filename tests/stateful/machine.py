@@ -23,7 +23,7 @@ from tests.stateful.bench import CLOCK, Bench, Checkout, Repository, Situation
 from tests.stateful.contents import references, twice
 from tests.stateful.hook_server import HookServer
 from tests.stateful.line import Line
-from tests.stateful.model import BrokenRuleError, Content, Heard, Home, Key, State, Step, along
+from tests.stateful.model import LANES, BrokenRuleError, Content, Heard, Home, Key, State, Step, along
 
 Kind: TypeAlias = Literal["edit", "navigate", "undo", "integrate", "rewrite"]
 """What an operation does to lanes.
@@ -60,7 +60,8 @@ def operation(options: Callable[[Any], Sequence[Any]], **drawn: Any) -> Callable
             found = options(self)
             before = self.mark()
             method(self, found[pick % len(found)], **values)
-            self.passed(method.__name__, changed=self.mark() != before)
+            self.done[method.__name__] += 1
+            self.idle[method.__name__] += self.mark() == before
 
         run.__name__ = method.__name__
         possible: Callable[..., None] = precondition(lambda self: bool(options(self)))(run)
@@ -126,11 +127,6 @@ class Driving(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.bench.close()
-
-    def passed(self, name: str, *, changed: bool) -> None:
-        self.done[name] += 1
-        if not changed:
-            self.idle[name] += 1
 
     def mark(self) -> object:
         """All that an operation can change."""
@@ -277,6 +273,16 @@ class Driving(RuleBasedStateMachine):
                 ours.arrived(state)
             elif made.committer != repository.name:
                 self.borrowed |= {(repository.name, key, content.lane) for key, content in state.items()}
+                self._lent(repository, state)
+
+    def _lent(self, repository: Repository, state: State) -> None:
+        """A known fault, see tests/scenarios/test_clones.py: what one clone made and nobody told, another takes in."""
+        home = self.homes[repository.home]
+        for key, content in state.items():
+            if self.creators.get(key, repository.name) != repository.name and not home.of(key).created:
+                del self.creators[key]
+                self.line(key).bend()
+                home.of(key).known |= {content.lane or "", *(lane for lane in LANES)}
 
     # Looking and checking.
 
