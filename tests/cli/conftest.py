@@ -50,6 +50,6 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     """A feature whose WP01 was planned, doing and for_review, in three commits; it is the current directory."""
     repository = Repository(tmp_path / "demo")
     for day, lane in enumerate(("planned", "doing", "for_review"), start=1):
-        repository.commit(f"02-{day:02}", files={WP01: work_package_text(lane=lane, agent="claude")})
+        repository.commit(f"02-{day:02}", files={WP01: work_package_text(lane=lane)})
     monkeypatch.chdir(repository.root)
     return repository

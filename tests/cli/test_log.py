@@ -34,8 +34,8 @@ def test_in_the_order_of_telling(kittywatch: Command, told: Repository) -> None:
     assert what(done.out) == [
         "001-login  -  feature created, 1 work package",
         "001-login  WP01  created: Build it",
-        "001-login  WP01  planned → doing  by claude",
-        "001-login  WP01  doing → for_review  by claude",
+        "001-login  WP01  planned → doing  by user",
+        "001-login  WP01  doing → for_review  by user",
         "002-other  -  feature created, 1 work package",
         "002-other  WP02  created: Build it",
         "002-other  WP02  planned → doing  by user",
