@@ -171,9 +171,8 @@ class Show:
 
     def _git(self, *words: str, where: Path | None = None) -> None:
         place = "" if where is None else f"   (in {where.name}'s worktree)"
-        self._tell(
-            f"$ git {' '.join(word for word in words if word != '-q')}{place}".replace(str(self._scratch.root), "..")
-        )
+        command = shown(["git", *(word for word in words if word != "-q")])
+        self._tell(f"$ {command}{place}".replace(str(self._scratch.root), ".."))
         self._scratch.git(*words, where=where)
 
     def _kittywatch(self, *words: str, said: str = "") -> None:

@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 # Where the others are run or checked.
 ELSEWHERE = {
-    "first_run.py": "here, as the README's first command",
+    "first_run.py": "here, without an option",
     "tell_hub.py": "tests/hub/test_cli_hub.py",
     "pre-commit-config.yaml": "tests/scenarios/test_pre_commit.py",
 }
@@ -62,7 +62,7 @@ def document(name: str) -> Any:
 
 def test_every_example_has_a_test() -> None:
     text = Path(__file__).read_text("utf-8")
-    names = {path.name for path in EXAMPLES.iterdir() if path.suffix != ".png"} - ELSEWHERE.keys()
+    names = {path.name for path in EXAMPLES.iterdir() if path.suffix not in (".png", ".svg")} - ELSEWHERE.keys()
     assert names
     for name in names:
         assert f'"{name}"' in text, f"{name} is neither run nor checked"
@@ -73,6 +73,13 @@ def test_first_run() -> None:
         [sys.executable, EXAMPLES / "first_run.py"], capture_output=True, text=True, check=True, cwd=EXAMPLES
     )
     assert "WP02  doing → for_review" in done.stdout
+
+
+def test_the_terminal_picture(tmp_path: Path) -> None:
+    script = EXAMPLES / "terminal_picture.py"
+    subprocess.run([sys.executable, script, tmp_path / "demo.svg"], check=True, cwd=tmp_path)
+    drawn = (tmp_path / "demo.svg").read_text("utf-8").replace("&#160;", " ")
+    assert "20 transitions made, 20 events told, 20 at the hub" in drawn
 
 
 def test_the_consumer(program: Path, repository: Repository) -> None:
