@@ -267,12 +267,14 @@ class Walk:
         return File(path, found.mode, found.blob) if found and found.is_regular else None
 
     def _roster(self, name: str, feature: _Feature, tip: str | None) -> Roster:
-        known = {wp_id: self._complete(one, feature).dependencies or () for wp_id, one in feature.packages.items()}
+        # One that can't be read now stays where it was last seen: a feature isn't complete without it.
+        unread: dict[str, tuple[str, ...]] = {one.wp_id: () for one in feature.broken if one.wp_id is not None}
+        stated = {wp_id: self._complete(one, feature).dependencies or () for wp_id, one in feature.packages.items()}
         began = self._reader.meta(feature.meta, name).created_at
         if began is None and all(one.lane in ("done", None) for one in feature.packages.values()):
             moment = self._began.get(name) if self._start is None else self._reader.began(name, tip)
             began = moment.isoformat() if moment else None
-        return Roster(known, began)
+        return Roster(unread | stated, began)
 
     def _complete(self, package: WorkPackage, feature: _Feature) -> WorkPackage:
         if package.dependencies is not None:

@@ -82,3 +82,19 @@ def test_an_edit_that_was_told_committed_and_reset_before_anybody_looked(make_wo
     world.run("emit", "scan")
     world.expect(P_D, D_R)
     world.replay_adds_nothing()
+
+
+def test_a_feature_is_not_complete_without_what_cannot_be_read(make_world: Callable[[str], World]) -> None:
+    """A work package whose file is broken just now stays where it was last seen."""
+    world = make_world("")
+    world.write("planned", wp_id="WP02")
+    world.commit("two")
+    world.run("emit", "scan")
+    world.path("WP02").write_text("---\nlane: [\n---\n", "utf-8")
+    world.move("done")
+    world.run("emit", "scan")
+    assert world.events("FeatureCompleted") == []
+    world.move("done", wp_id="WP02")
+    world.run("emit", "scan")
+    assert [event["payload"]["total_wps"] for event in world.events("FeatureCompleted")] == [2]
+    world.replay_adds_nothing()
