@@ -16,7 +16,7 @@ GIVEN: dict[str, list[str]] = {"hooks run": ["post-commit"], "agent tasks add-hi
 
 def walk() -> Iterator[tuple[str, click.Command]]:
     """Every command that does something, by its name: `hooks install`."""
-    yield from _below("", cli, click.Context(cli, info_name="kittywatch"))
+    yield from _below("", cli, click.Context(cli, info_name="kittywatch", **cli.context_settings))
 
 
 def names() -> list[str]:

@@ -19,7 +19,8 @@ _COMMENT = re.compile(r"(?:\s{2,}|\s#\s).*\Z", re.DOTALL)
 
 def helps() -> Iterator[tuple[str, str]]:
     """Every command and group with its help."""
-    yield from _helps(cli, click.Context(cli, info_name="kittywatch", max_content_width=500))
+    context = click.Context(cli, info_name="kittywatch", help_option_names=["-h", "--help"], max_content_width=500)
+    yield from _helps(cli, context)
 
 
 def shown_in_help() -> Iterator[str]:

@@ -177,7 +177,7 @@ def _fine(line: str, code: int, err: str) -> bool:
 def _resolve(words: list[str]) -> str | None:
     """What is wrong with a command as a text names it, None where nothing is."""
     command: click.Command = cli
-    ctx = click.Context(cli, info_name="kittywatch")
+    ctx = click.Context(cli, info_name="kittywatch", **cli.context_settings)
     for word in words:
         if isinstance(command, click.Group) and not word.startswith("-"):
             inner = command.get_command(ctx, word)

@@ -82,6 +82,17 @@ def test_the_terminal_picture(tmp_path: Path) -> None:
     assert "20 transitions made, 20 events told, 20 at the hub" in drawn
 
 
+def test_an_agent(tmp_path: Path) -> None:
+    """Which tells by itself what nobody else sees."""
+    repository = Repository(tmp_path / "project")
+    repository.commit("02-01", files={"kitty-specs/001-sign-in/tasks/WP01.md": work_package_text(lane="planned")})
+    command = [sys.executable, EXAMPLES / "agent.py", "WP01", "001-sign-in"]
+    done = subprocess.run(command, cwd=repository.root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    kinds = [line.split()[1] for line in done.stdout.splitlines()]
+    assert kinds == ["WPStatusChanged", "WPAssigned", "HistoryAdded", "ErrorLogged"]
+
+
 def test_the_consumer(program: Path, repository: Repository) -> None:
     """Behind a real `watch --json`."""
     subprocess.run([program, "init"], cwd=repository.root, check=True, capture_output=True)
@@ -186,7 +197,8 @@ def _exists(words: list[str]) -> None:
     for word in words:
         options = {option for param in command.params for option in param.opts}
         if isinstance(command, click.Group) and not word.startswith(("-", "%")):
-            command = command.get_command(click.Context(cli), word) or pytest.fail(f"there is no {word}")
+            found = command.get_command(click.Context(cli, **cli.context_settings), word)
+            command = found or pytest.fail(f"there is no {word}")
         elif word.startswith("-"):
             assert word in options
 

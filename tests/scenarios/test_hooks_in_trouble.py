@@ -59,7 +59,7 @@ def test_locked_database(make_world: Callable[[str], World], tmp_path: Path) -> 
 
 def test_bug(make_world: Callable[[str], World], tmp_path: Path) -> None:
     world = make_world("H")
-    bug = "import kittywatch.project as broken; broken.Project.find = lambda *_, **__: [][0]"
+    bug = "import kittywatch.project as broken; broken.Project.at = lambda *_, **__: [][0]"
     _hooks(world, tmp_path / "broken", bug)
     assert _commit(world, "doing") == [
         "kittywatch: a bug (IndexError) kept this hook from observing; the next observation makes up for it"
