@@ -86,7 +86,7 @@ def test_an_agent(tmp_path: Path) -> None:
     """Which tells by itself what nobody else sees."""
     repository = Repository(tmp_path / "project")
     repository.commit("02-01", files={"kitty-specs/001-sign-in/tasks/WP01.md": work_package_text(lane="planned")})
-    command = [sys.executable, EXAMPLES / "agent.py", "WP01", "001-sign-in"]
+    command = [sys.executable, str(EXAMPLES / "agent.py"), "WP01", "001-sign-in"]
     done = subprocess.run(command, cwd=repository.root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     kinds = [line.split()[1] for line in done.stdout.splitlines()]
