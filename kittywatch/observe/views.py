@@ -112,6 +112,7 @@ class Planner:
         self._planned: set[str] = set()
         self._made = {entry.new for entry in entries if entry.made}
         self._arrived = any(entry.arrived for entry in entries)
+        self._last = entries[-1] if entries else None
         self._made_everywhere: set[str] | None = None
 
     # Whose news a commit is (rule O3).
@@ -286,6 +287,7 @@ class Planner:
             return plan
         came = self._last_changes(new, old)
         went = self._last_changes(old, new)
+        pulled = self._pulled(new)
         plan.snapshots += came.elsewhere
         undone: list[WorkPackage] = []
         for package in net.packages:
@@ -297,7 +299,7 @@ class Planner:
                     net, packages=(package,), broken=(), commit=commit.id, moment=commit.moment, origin=origin
                 )
                 plan.snapshots.append(part)
-            elif (by := went.last(key, moves=moves)) is not None and by[1] == "elsewhere":
+            elif key in pulled or ((by := went.last(key, moves=moves)) is not None and by[1] == "elsewhere"):
                 plan.snapshots.append(replace(net, packages=(package,), broken=(), origin="elsewhere"))
             else:
                 undone.append(package)
@@ -308,6 +310,14 @@ class Planner:
             plan.undone_landed = self._landed(undone, new)
         plan.horizons += [commit.id for commit, origin in came.moved.values() if origin == "elsewhere"]
         return plan
+
+    def _pulled(self, tip: str) -> frozenset[Key]:
+        """What came in with a pull that brought HEAD to `tip`, after something that nobody looked at took it away."""
+        last = self._last
+        if last is None or not last.arrived or last.new != tip or not self.git.exists(last.old):
+            return frozenset()
+        moved = self._last_changes(tip, last.old).moved
+        return frozenset(key for key, (_, origin) in moved.items() if origin == "elsewhere")
 
     def _last_changes(self, tip: str, since: str) -> _Changes:
         """The last commit on a side that moved each work package's lane or changed it, and whose it was."""

@@ -48,6 +48,23 @@ def test_24_pull_and_go_on(world: World, how: str) -> None:
     world.replay_adds_nothing()
 
 
+def test_24_dropped_and_pulled_again_before_anybody_looked(make_world: Callable[[str], World]) -> None:
+    """A rebase that drops every commit runs no hook that sees its end; what is pulled then is still elsewhere's."""
+    world = make_world("")
+    mate = _mate(world)
+    mate.move("doing")
+    mate.git("push", "-q")
+    world.git("pull", "-q", "--ff-only")
+    world.run("emit", "scan")
+    world.move("planned")
+    world.run("emit", "scan")
+    world.expect("doing>planned")
+    world.git("reset", "-q", "--hard", "HEAD~2")
+    world.git("pull", "-q", "--ff-only")
+    world.run("emit", "scan")
+    world.expect("doing>planned")
+
+
 def test_25_two_clones_one_ledger(world: World) -> None:
     world.clone("unused")  # makes the origin
     other = world.clone("other", home=world.home)
