@@ -1,8 +1,8 @@
 """The machine at work: a part that is always the same, and a part that never is.
 
-`KITTYWATCH_CAMPAIGN=<minutes>` runs both, the fresh part for that long; `KITTYWATCH_SEED=<number>` repeats one that another
-run printed. Neither is part of every run yet: what they still find, a replay that tells a branch's steps again after forced
-pushes and trails that run backwards, is not mended.
+`KITTYWATCH_CAMPAIGN=<minutes>` runs both, the fresh part for that long; `KITTYWATCH_SEED=<number>` repeats one that
+another run printed. Neither is part of every run yet: what they still find, a replay that tells a branch's steps again
+after forced pushes and trails that run backwards, is not mended.
 """
 
 from __future__ import annotations
