@@ -98,7 +98,8 @@ class _Repository:
 
     @property
     def told(self) -> int:
-        return int(str(stores.rows(self.home, "SELECT count(*) FROM events WHERE event_type = 'WPStatusChanged'")[0][0]))
+        transitions = "SELECT count(*) FROM events WHERE event_type = 'WPStatusChanged'"
+        return int(str(stores.rows(self.home, transitions)[0][0]))
 
     def commits(self, *, moving: bool, pause: float = 0.0) -> Command:
         """A commit of one more change. `pause` is for what a watcher still does when git is done."""
