@@ -6,20 +6,16 @@ The interpreter needs kittywatch installed: hooks take no module from the curren
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
 from tests.benchmarks.figure import Figure, main
-from tests.benchmarks.processes import Command, Runs, interleaved
+from tests.benchmarks.processes import Command, Runs, interleaved, watching
 from tests.store import stores
 
 _LANES = ("planned", "doing", "for_review", "done")
@@ -174,7 +170,7 @@ def _watched(place: Path, runs: int) -> list[Figure]:
         name: repository.commits(moving=True, pause=_SETTLED_SECONDS)
         for name, repository in {"ours": ours, "no-op": no_op}.items()
     }
-    with _watching(ours):
+    with watching(ours.root, os.environ | ours.environment):
         measured = interleaved(commands, runs)
     assert ours.told == runs + 1, ours.told
     return [
@@ -182,31 +178,6 @@ def _watched(place: Path, runs: int) -> list[Figure]:
         Figure("  with a hook that does nothing, no watcher", measured["no-op"].median * 1e3, "ms"),
         _ratio(measured, "no-op", 1.6, "a hook that does nothing"),
     ]
-
-
-@contextlib.contextmanager
-def _watching(repository: _Repository) -> Iterator[None]:
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "kittywatch.cli.main", "watch"],
-        cwd=repository.root,
-        env=os.environ | repository.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("watching"):
-            break
-    drain = threading.Thread(target=process.stderr.read)
-    drain.start()
-    try:
-        yield
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait()
-        drain.join()
-        process.stderr.close()
 
 
 def _rebase(place: Path, runs: int) -> list[Figure]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import statistics
 import subprocess
+import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,3 +68,29 @@ def _run(command: Command) -> tuple[float, float]:
     if process.returncode:
         raise SystemExit(f"{' '.join(map(str, command.words))}: exit {process.returncode}")
     return seconds, usage.ru_maxrss / 1024
+
+
+@contextlib.contextmanager
+def watching(root: Path, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """A watcher as a process of its own, from when it watches until it has ended in order."""
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "kittywatch.cli.main", "watch"],
+        cwd=root,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("watching"):
+            break
+    drain = threading.Thread(target=process.stderr.read)
+    drain.start()
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait()
+        drain.join()
+        process.stderr.close()

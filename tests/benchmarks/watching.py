@@ -5,18 +5,15 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import signal
 import sqlite3
 import statistics
 import subprocess
-import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from tests.benchmarks.figure import Figure, main
+from tests.benchmarks.processes import watching
 
 _LANES = ("doing", "for_review", "done", "planned")
 _IDLE_SECONDS = 10.0
@@ -56,7 +53,7 @@ class _Project:
         name = f"{self.count:,} WPs"
         first = self._start_once()
         later = statistics.median(self._start_once() for _ in range(3))
-        with self._watching() as process:
+        with watching(self.root, self.environment) as process:
             seconds = self._save(saves)
             before = cpu_seconds(process.pid)
             time.sleep(_IDLE_SECONDS)
@@ -77,32 +74,8 @@ class _Project:
 
     def _start_once(self) -> float:
         start = time.perf_counter()
-        with self._watching():
+        with watching(self.root, self.environment):
             return time.perf_counter() - start
-
-    @contextlib.contextmanager
-    def _watching(self) -> Iterator[subprocess.Popen[str]]:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "kittywatch.cli.main", "watch"],
-            cwd=self.root,
-            env=self.environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stderr is not None
-        for line in process.stderr:
-            if line.startswith("watching"):
-                break
-        drain = threading.Thread(target=process.stderr.read)
-        drain.start()
-        try:
-            yield process
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait()
-            drain.join()
-            process.stderr.close()
 
     def _save(self, saves: int) -> list[float]:
         """Seconds from the return of close() to the row being there for another connection."""
