@@ -321,10 +321,9 @@ class Git:
         out = self.run("rev-list", "--stdin", data=("\n".join([*wanted, f"^{tip}"]) + "\n").encode())
         return wanted - set(out.decode().split())
 
-    def files(self, commit: str, *features: str) -> list[File]:
-        """The files under kitty-specs/ in a commit; only of some feature directories, where any are named."""
-        places = [f"{SPECS}/{feature}" for feature in features] or [SPECS]
-        out = self.run("ls-tree", "-r", "-z", "--full-tree", commit, "--", *places)
+    def files(self, commit: str) -> list[File]:
+        """The files under kitty-specs/ in a commit."""
+        out = self.run("ls-tree", "-r", "-z", "--full-tree", commit, "--", SPECS)
         return [_listed(line) for line in out.split(b"\0") if line]
 
     def run(self, *command: str, data: bytes | None = None) -> bytes:
