@@ -93,13 +93,19 @@ def test_what_goes_beyond_is_told() -> None:
 
 
 def test_elsewhere_is_known_and_not_told() -> None:
-    """O3: told there. What is here already is found, the rest is withheld."""
+    """O3: told there. What is here already is found, the rest is withheld, and known by its id from then on."""
     log = log_of("doing")
     now = package("done", [moved(1, "doing"), moved(2, "done")])
     settled = settle(log, known(log, "planned", 0), sighting(now, origin="elsewhere"), LIVE)
     assert (settled.told, settled.already_told, settled.withheld) == ([], 1, 1)
     assert settled.known is not None
-    assert (settled.known.shown.lane, settled.known.cursor) == ("done", log.entries[1])
+    assert (settled.known.shown.lane, settled.known.cursor) == ("done", log.entries[3])
+    assert [(one.kind, one.lane, one.commit) for one in log.entries[2:]] == [
+        ("theirs", "doing", "c"),
+        ("theirs", "done", "c"),
+    ]
+    copy = settle(log, known(log, "planned", 0), sighting(now, commit="picked"), LIVE)
+    assert (copy.told, copy.already_told) == ([], 2)
     after = settle(log, settled.known, sighting(package("doing"), origin="here"), LIVE)
     assert [words for words, _ in told(after)] == ["done→doing"]
 
