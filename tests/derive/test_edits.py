@@ -136,3 +136,14 @@ def test_a_file_that_is_gone_stays_as_it_was() -> None:
     desk.show(DOING)
     assert desk.show(None) == []
     assert desk.show(DOING) == []
+
+
+def test_a_commit_takes_the_place_of_an_edit_that_is_gone() -> None:
+    """O4, O5: its step is the commit's own, which other branches will find again as what the commit brought."""
+    desk = Desk()
+    desk.show(DOING)
+    desk.show(REVIEW)
+    assert desk.commit(DOING) == ["WP01 for_review→doing"]
+    last = desk.book.log(KEY).entries[-1]
+    assert (last.lane, last.commit, desk.book.known[KEY].cursor) == ("doing", "c2", last)
+    assert desk.book.landed["c2"] == [(KEY, last)]
