@@ -173,6 +173,9 @@ class _Attempt:
     def _landings(self, keys: Set[Key]) -> set[str]:
         return self.emitter.peek(lambda unit: unit.ledger.landing_commits(keys))
 
+    def _told(self, commits: Set[str]) -> set[str]:
+        return self.emitter.peek(lambda unit: unit.ledger.landed(commits))
+
     @staticmethod
     def _at_rest(before: _Before, head: Head, log_size: int) -> bool:
         """Whether HEAD has not moved since the last look."""
@@ -195,7 +198,9 @@ class _Attempt:
         log = reflog.head_log(self.git.directory)
         start = before.checkout.log_size if before.checkout else 0
         entries = reflog.read(log, start=start, end=log_size)
-        planner = Planner(self.git, self.observer.reader, now=now, entries=entries, landings=self._landings)
+        planner = Planner(
+            self.git, self.observer.reader, now=now, entries=entries, landings=self._landings, told=self._told
+        )
         plans = self._views(before, head, entries, planner)
         keys = set(before.edits)
         if plans[-1].undone is not None:
@@ -313,6 +318,7 @@ class _Attempt:
             unit.ledger.forget(view, start.gone)
         book.known = unit.ledger.known(view, book.logs.keys() | _packages(plan))
         if isinstance(start, CopiedStart):
+            stand_back(book, start.back, start.landed)
             for package in start.packages:
                 key, now = (package.feature, package.wp_id), shown(package)
                 if now is not None:
@@ -376,7 +382,7 @@ def _packages(plan: ViewPlan) -> set[Key]:
     snapshots = [*plan.snapshots, *([plan.undone] if plan.undone else [])]
     keys = {(one.feature, one.wp_id) for snapshot in snapshots for one in snapshot.packages} | plan.back
     if isinstance(plan.start, CopiedStart):
-        keys |= {(one.feature, one.wp_id) for one in plan.start.packages}
+        keys |= {(one.feature, one.wp_id) for one in plan.start.packages} | plan.start.back
     if isinstance(plan.start, AdoptedStart) and plan.start.snapshot is not None:
         keys |= {(one.feature, one.wp_id) for one in plan.start.snapshot.packages}
     return keys

@@ -17,6 +17,8 @@ _MADE = pattern(
 )
 _MOVED = pattern(rb"checkout: moving from (\S+) to (\S+)")
 _ARRIVED = pattern(rb"(?:pull|clone|fetch)\b")
+_REBASE_BEGAN = pattern(rb"(?:rebase|pull)\b.*\(start\)")
+_LONGEST = 8192  # bytes of a log's end in which its last line is looked for
 
 
 class Entry(Struct, frozen=True):
@@ -34,6 +36,10 @@ class Entry(Struct, frozen=True):
     def moved(self) -> bool:
         """Whether HEAD went to another branch with it."""
         return bool(_MOVED.match(self.message))
+
+    @property
+    def begins_rebase(self) -> bool:
+        return bool(_REBASE_BEGAN.match(self.message))
 
     @property
     def arrived(self) -> bool:
@@ -78,6 +84,12 @@ def read(log: Path, *, start: int = 0, end: int | None = None) -> list[Entry]:
     except OSError:
         return []
     return list(_entries(data))
+
+
+def last(log: Path) -> Entry | None:
+    """The last entry of a log file, None where there is none."""
+    entries = read(log, start=max(size(log) - _LONGEST, 0))
+    return entries[-1] if entries else None
 
 
 def made_here(common: Path) -> set[str]:

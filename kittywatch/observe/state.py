@@ -7,15 +7,23 @@ operation has come to its end. What each hook may take for an end is written dow
 - post-commit of a cherry-pick or revert runs before CHERRY_PICK_HEAD is removed; of several picks, the last one has
   itself alone left in the list.
 - post-merge runs before MERGE_HEAD is removed.
+
+One hook runs before there is any state file: post-checkout of `rebase --apply`, of which only HEAD's log says that a
+rebase begins.
 """
 
 from __future__ import annotations
 
+import contextlib
+import time
 from pathlib import Path
+
+from kittywatch.observe import reflog
 
 _REBASE = ("rebase-merge", "rebase-apply")
 _HEADS = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")
 _BISECT = "BISECT_START"
+_BEGINS = 60.0  # seconds; a rebase that has no state directory by then never came to have one
 
 
 def busy(directory: Path, hook: str | None = None) -> str | None:
@@ -30,6 +38,8 @@ def busy(directory: Path, hook: str | None = None) -> str | None:
             return "rebase"
     if hook == "post-rewrite":
         return None
+    if hook in (None, "post-checkout") and _begins_rebase(directory):
+        return "rebase"
     if (directory / "sequencer").exists():
         return None if hook == "post-commit" and _left(directory / "sequencer" / "todo") <= 1 else "sequence of picks"
     if hook is None:
@@ -39,6 +49,15 @@ def busy(directory: Path, hook: str | None = None) -> str | None:
         if (directory / "index.lock").exists():
             return "index.lock"
     return None
+
+
+def _begins_rebase(directory: Path) -> bool:
+    log = reflog.head_log(directory)
+    with contextlib.suppress(OSError):
+        if abs(time.time() - log.stat().st_mtime) < _BEGINS:
+            entry = reflog.last(log)
+            return entry is not None and entry.begins_rebase
+    return False
 
 
 def _left(todo: Path) -> int:

@@ -26,13 +26,14 @@ from kittywatch.workpackages.reader import WorkPackage
 class CopiedStart(Struct, frozen=True):
     """A view begins where another one stands, but for what differed at the commit that it left from.
 
-    `packages` are those, as they were there; `gone` were not there. `landed` are the commits of the log that this
-    commit reaches: they say how far in the log the view stands.
+    `packages` are those, as they were there; `gone` were not there; `back` went on and came back to the same lane.
+    `landed` are the commits of the log that this commit reaches: they say how far in the log the view stands.
     """
 
     source: View
     packages: tuple[WorkPackage, ...] = ()
     gone: frozenset[Key] = frozenset()
+    back: frozenset[Key] = frozenset()
     landed: frozenset[str] = frozenset()
 
 
@@ -97,7 +98,7 @@ class Planner:
     """Plans for one checkout.
 
     `entries` are what its HEAD log says since it was last looked at, `landings` the commits that are known to have
-    brought entries of some work packages.
+    brought entries of some work packages, `told` those of some commits that are known to have brought any.
     """
 
     def __init__(
@@ -108,11 +109,13 @@ class Planner:
         now: datetime,
         entries: Sequence[reflog.Entry],
         landings: Callable[[Set[Key]], set[str]],
+        told: Callable[[Set[str]], set[str]],
     ) -> None:
         self.git = git
         self.reader = reader
         self.now = now
         self._landings = landings
+        self._told = told
         self._planned: set[str] = set()
         self._made = {entry.new for entry in entries if entry.made}
         self._arrived = any(entry.arrived for entry in entries)
@@ -123,7 +126,7 @@ class Planner:
 
     def origins(self, commits: Iterable[str]) -> dict[str, Origin]:
         """Made here is what a reflog records as made; without a record, what neither a remote-tracking branch reaches
-        nor came in with a pull.
+        nor came in with a pull. What was made and told before, taken back, and is pulled again, is not made again.
         """
         wanted = list(commits)
         origins: dict[str, Origin] = dict.fromkeys(wanted, "here")
@@ -131,6 +134,8 @@ class Planner:
         if unmade:
             if self._made_everywhere is None:
                 self._made_everywhere = reflog.made_here(self.git.common)
+            before = {commit for commit in unmade if commit in self._made_everywhere} if self._arrived else set()
+            origins.update(dict.fromkeys(self._told(before) if before else (), "elsewhere"))
             unmade = [commit for commit in unmade if commit not in self._made_everywhere]
         if unmade:
             once = reflog.remote_tips(self.git.common)
@@ -189,10 +194,10 @@ class Planner:
         source = next((one for one in views if one.tip and self.git.is_ancestor(base, one.tip)), views[0])
         assert source.tip is not None
         snapshot = self._walk(source.tip).change(*self.git.difference(source.tip, base), self.now)
-        if snapshot is None:
-            return CopiedStart(source)
-        landed = self._landed(_keys(snapshot), base)
-        return CopiedStart(source, snapshot.packages, snapshot.gone, landed)
+        packages, gone = (snapshot.packages, snapshot.gone) if snapshot else ((), frozenset())
+        differ = _keys(snapshot) if snapshot else set()
+        back = frozenset(self._last_changes(source.tip, base).moved.keys() - differ - gone)
+        return CopiedStart(source, packages, gone, back, self._landed(differ | back, base))
 
     # What came since.
 

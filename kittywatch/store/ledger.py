@@ -88,6 +88,11 @@ class Ledger:
         )
         return {row[0] for key in keys for row in self.connection.execute(sql, (self.project, *key))}
 
+    def landed(self, commits: Iterable[str]) -> set[str]:
+        """Those of some commits that are known to have brought an entry."""
+        sql = "SELECT commit_id FROM landings WHERE project = ? AND commit_id = ?"
+        return {commit for commit in commits if self.connection.execute(sql, (self.project, commit)).fetchone()}
+
     def horizons(self) -> dict[str, list[str]]:
         """The commits up to which all was there before the project was observed, and up to which others told."""
         found: dict[str, list[str]] = {"baseline": [], "elsewhere": []}

@@ -1,8 +1,7 @@
 """The machine at work: a part that is always the same, and a part that never is.
 
-`KITTYWATCH_CAMPAIGN=<minutes>` runs both, the fresh part for that long; `KITTYWATCH_SEED=<number>` repeats one that
-another run printed. Neither is part of every run yet: what they still find, a replay that tells a branch's steps again
-after forced pushes and trails that run backwards, is not mended.
+`KITTYWATCH_CAMPAIGN=<minutes>` runs the fresh part for that long, and looks for the shortest way to what it finds;
+`KITTYWATCH_SEED=<number>` repeats one that another run printed.
 """
 
 from __future__ import annotations
@@ -13,11 +12,12 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.stateful.campaign import SETTINGS, machine, run_seed
 from tests.stateful.exchanging import Exchanging
+from tests.stateful.faults import FAULTS, PROJECT
 
 CAMPAIGN = float(os.environ.get("KITTYWATCH_CAMPAIGN", "0"))  # minutes
 SEED = int(os.environ.get("KITTYWATCH_SEED", "0"))
@@ -41,21 +41,26 @@ def report(made: type[Exchanging], part: str, record: Callable[[str, object], No
     assert share > 0.9
 
 
-if CAMPAIGN or SEED:
+@pytest.mark.timeout(0 if CAMPAIGN or SEED else 900)
+def test_the_same_every_time(driving: type[Exchanging], record_property: Callable[[str, object], None]) -> None:
+    fixed = settings(SETTINGS, derandomize=True, max_examples=FIXED_EXAMPLES, phases=[Phase.generate])
+    run_state_machine_as_test(driving, settings=fixed)
+    report(driving, "fixed", record_property)
 
-    @pytest.mark.campaign
-    @pytest.mark.timeout(0)
-    def test_the_same_every_time(driving: type[Exchanging], record_property: Callable[[str, object], None]) -> None:
-        run_state_machine_as_test(driving, settings=settings(SETTINGS, derandomize=True, max_examples=FIXED_EXAMPLES))
-        report(driving, "fixed", record_property)
 
-    @pytest.mark.campaign
-    @pytest.mark.timeout(0)
-    def test_never_the_same(driving: type[Exchanging], record_property: Callable[[str, object], None]) -> None:
-        number = SEED or random.SystemRandom().randrange(1, 1 << 32)
-        end = time.monotonic() + FRESH_SECONDS
-        while time.monotonic() < end:
-            print(f"\nKITTYWATCH_SEED={number}", flush=True)
-            run_seed(driving, number, examples=EXAMPLES_OF_A_SEED)
-            number += 1
-        report(driving, "fresh", record_property)
+@pytest.mark.timeout(0 if CAMPAIGN or SEED else 900)
+def test_never_the_same(driving: type[Exchanging], record_property: Callable[[str, object], None]) -> None:
+    number = SEED or random.SystemRandom().randrange(1, 1 << 32)
+    end = time.monotonic() + FRESH_SECONDS
+    while time.monotonic() < end:
+        print(f"\nKITTYWATCH_SEED={number}", flush=True)
+        run_seed(driving, number, examples=EXAMPLES_OF_A_SEED, shrinks=bool(CAMPAIGN or SEED))
+        number += 1
+    report(driving, "fresh", record_property)
+
+
+def test_deliberate_faults_are_in_the_code_as_it_is() -> None:
+    """`python -m tests.stateful.faults` measures how soon the machine finds them."""
+    for fault in FAULTS:
+        text = (PROJECT / "kittywatch" / fault.file).read_text("utf-8")
+        assert text.count(fault.right) == 1, f"{fault.words}: the text in {fault.file} is another one by now"
