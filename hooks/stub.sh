@@ -35,7 +35,9 @@ kittywatch_hook() { # A function: it returns early, and costs no process of its 
   fi 2>/dev/null
 
   # No commit since the last look touches kitty-specs/: leave without Python, and look from here the next time.
-  if IFS= read -r kw_last <"$kw_observed" && kittywatch_untouched; then
+  # Who leaves another commit than that one with a checkout leaves something that nobody has looked at.
+  if IFS= read -r kw_last <"$kw_observed" && { [ "$kw_hook" != post-checkout ] || [ "$1" = "$kw_last" ]; } &&
+    kittywatch_untouched; then
     IFS= read -r kw_head <"$kw_git/HEAD"
     [ ! -f "$kw_git/commondir" ] || { IFS= read -r kw_common <"$kw_git/commondir" && kw_common=/$kw_common; }
     IFS= read -r kw_tip <"$kw_git$kw_common/${kw_head#ref: }" && printf '%s\n' "$kw_tip" >"$kw_observed"

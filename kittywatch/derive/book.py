@@ -150,7 +150,9 @@ def _package(
     _stand(book, key, settled, snapshot.commit if snapshot.origin != "elsewhere" else None)
     known = book.known.get(key)
     base = log.base(known.cursor) if known else None
-    if key in snapshot.brought and snapshot.commit and base and base.told:
+    # What a commit took over silently, from a side or from an edit, a history will find with it.
+    silent = key in snapshot.brought or (edit is not None and key not in book.edits and not settled.told)
+    if silent and snapshot.commit and base and not base.begins:
         book.landings.append((snapshot.commit, key, base))
     return tellings
 

@@ -8,8 +8,8 @@ operation has come to its end. What each hook may take for an end is written dow
   itself alone left in the list.
 - post-merge runs before MERGE_HEAD is removed.
 
-One hook runs before there is any state file: post-checkout of `rebase --apply`, of which only HEAD's log says that a
-rebase begins.
+With `rebase --apply`, post-checkout runs before there is any state file, and only HEAD's log says that a rebase begins;
+and post-rewrite runs before HEAD is back on its branch, of which the state directory has the name.
 """
 
 from __future__ import annotations
@@ -48,6 +48,16 @@ def busy(directory: Path, hook: str | None = None) -> str | None:
                 return head.removesuffix("_HEAD").lower().replace("_", "-")
         if (directory / "index.lock").exists():
             return "index.lock"
+    return None
+
+
+def returns_to(directory: Path, hook: str | None) -> str | None:
+    """The full name of the branch that HEAD is about to return to, when a rebase has come to its end."""
+    if hook != "post-rewrite":
+        return None
+    with contextlib.suppress(OSError):
+        name = (directory / "rebase-apply" / "head-name").read_text("utf-8", "surrogateescape").strip()
+        return name if name.startswith("refs/heads/") else None
     return None
 
 

@@ -78,6 +78,11 @@ class _Changes(Struct):
     elsewhere: list[Snapshot] = field(default_factory=list)
     horizon: list[str] = field(default_factory=list)
 
+    def brought(self, key: Key) -> list[Snapshot]:
+        """What others' last commit with a work package showed of it."""
+        shown = [part for one in self.elsewhere if (part := one.within({key})) is not None]
+        return [replace(one, only_known=False, origin="elsewhere") for one in shown[-1:]]
+
     def last(self, key: Key, *, moves: bool) -> tuple[Commit, Origin] | None:
         return (self.moved if moves else self.changed).get(key)
 
@@ -305,13 +310,15 @@ class Planner:
         plan.horizons += came.horizon
         plan.back = frozenset(went.moved.keys() - came.moved.keys() - (net.moved if net else frozenset()))
         if net is not None:
-            self._plan_difference(plan, net, came, went)
+            self._plan_difference(plan, self._walk(old), net, (came, went))
         if net is not None and net.broken:
             plan.snapshots.append(replace(net, packages=()))
         plan.landed = self._landed((_keys(plan.undone) if plan.undone else set()) | plan.back, new)
         return plan
 
-    def _plan_difference(self, plan: ViewPlan, net: Snapshot, came: _Changes, went: _Changes) -> None:
+    def _plan_difference(self, plan: ViewPlan, old: Walk, net: Snapshot, sides: tuple[_Changes, _Changes]) -> None:
+        """A difference by whoever made it; what others created since `old`, and what was made of that then."""
+        came, went = sides
         pulled = self._pulled(plan.tip)
         plan.snapshots += came.elsewhere
         undone: list[WorkPackage] = []
@@ -320,6 +327,8 @@ class Planner:
             moves = key in net.moved
             if (by := came.last(key, moves=moves)) is not None:
                 commit, origin = by
+                if origin == "here" and old.package(key) is None:
+                    plan.snapshots += came.brought(key)
                 part = replace(
                     net, packages=(package,), broken=(), commit=commit.id, moment=commit.moment, origin=origin
                 )

@@ -52,6 +52,22 @@ def test_12_rebase_with_apply_backend(world: World) -> None:
     world.replay_adds_nothing()
 
 
+def test_12_conflict_in_a_rebase_with_apply_backend(make_world: Callable[[str], World]) -> None:
+    """O6, O7: its first hook runs before git has said that it rebases, its last one before HEAD is back."""
+    world = make_world("H")
+    _branch(world, "doing")
+    world.write("for_review")
+    world.git("commit", "-q", "-a", "-m", "nobody looks", KITTYWATCH="0")
+    world.git("checkout", "-q", "topic", KITTYWATCH="0")
+    world.git("rebase", "-q", "--apply", "main", check=False)
+    world.expect(P_D)
+    world.write("done")
+    world.git("add", "-A")
+    world.git("rebase", "--continue", GIT_EDITOR="true")
+    world.expect(P_D, P_R, "doing>done")
+    assert world.git("symbolic-ref", "HEAD").strip() == "refs/heads/topic"
+
+
 def test_13_squash_in_a_rebase(world: World) -> None:
     _branch(world, "doing", "for_review", "done")
     world.git("checkout", "-q", "topic")

@@ -253,3 +253,36 @@ def test_copies_of_what_others_told(make_world: Callable[[str], World], how: str
     world.run("emit", "scan")
     world.expect("done>for_review")
     world.replay_adds_nothing()
+
+
+def test_dropped_and_pulled_again_after_both_were_told(make_world: Callable[[str], World]) -> None:
+    """O3: what was made here, told, taken back, and comes again with a pull, was not made again."""
+    world = make_world("")
+    world.clone("other")
+    world.move("doing")
+    world.git("push", "-q", "origin", "main")
+    world.run("emit", "scan")
+    world.git("reset", "-q", "--hard", "HEAD~1")
+    world.run("emit", "scan")
+    world.expect(P_D, "doing>planned")
+    world.git("pull", "-q", "--ff-only", "origin", "main")
+    world.run("emit", "scan")
+    world.expect(P_D, "doing>planned")
+    world.replay_adds_nothing()
+
+
+def test_created_elsewhere_and_moved_in_a_rebase(make_world: Callable[[str], World]) -> None:
+    """D2, O3: others created it; the step that my rebased commit makes of that is mine."""
+    world = make_world("")
+    mate = _mate(world)
+    mate.move("doing", wp_id="WP02")
+    mate.git("push", "-q")
+    (world.root / "README").write_text("mine")
+    world.commit("my own")
+    world.run("emit", "scan")
+    world.git("fetch", "-q")
+    world.git("rebase", "-q", "origin/main")
+    world.move("for_review", wp_id="WP02")
+    world.run("emit", "scan")
+    assert [one["payload"]["wp_id"] for one in world.events("WPCreated")] == []
+    world.expect(D_R, wp_id="WP02")

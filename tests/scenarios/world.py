@@ -176,7 +176,8 @@ class World(Clone):
         want = list(steps)
         if self.watched:
             until(lambda: self.steps(wp_id) == want, what=lambda: f"{self.mode}: {want}, told: {self.steps(wp_id)}")
-        assert self.steps(wp_id) == want, self.mode
+        told = self.steps(wp_id)
+        assert told == want, f"{self.mode}: {told}"
 
     def settle(self) -> None:
         """Wait until the watcher has seen everything that is there: a work package made for this is told of."""
