@@ -1,10 +1,10 @@
 """Mutation testing: one small change of a module at a time, and whether its tests notice.
 
 `python -m tests.benchmarks.mutants kittywatch/derive/steps.py tests/derive` prints the share that is killed and each
-survivor as function, line and change. A change is made to the module's syntax tree and given to a fresh process in
-place of the file, which is never touched; so it can run beside everything else. Tests stop at the first failure; a
-mutant that takes ten times as long as the tests without one counts as killed, because it never ends. Processes that
-tests start themselves, as hooks are, run the file as it is: only what runs in the tests' own process can kill.
+survivor as function, line and change. A change is made to the module's syntax tree and given to a process of its own
+(mutated.py) in place of the file, which is never touched; so it can run beside everything else. Tests stop at the first
+failure; a mutant that takes ten times as long as the tests without one counts as killed, because it never ends.
+Processes that tests start themselves, as hooks are, run the file as it is: only the tests' own process can kill.
 
 `--then TESTS` is a second, slower round for those that survived the first. With `--results FILE` each result is kept;
 mutants that the file says were killed are not run again as long as their function is the same. `--lines 10-20` takes
@@ -18,15 +18,16 @@ from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import copy
 import hashlib
 import json
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -55,92 +56,58 @@ _CALCULATED: dict[type[ast.operator], type[ast.operator]] = {
     ast.BitAnd: ast.BitOr,
     ast.BitOr: ast.BitAnd,
 }
-# One process imports what does not change, and runs the tests for each mutant in a fork of itself: whoever imports the
-# module there gets the mutant. It reads {source, arguments, seconds} line by line, and answers whether the tests pass.
-_RUNNER = """
-import importlib, importlib.abc, importlib.util, json, os, signal, sys, time
-where, name = sys.argv[1:]
-import hypothesis.strategies, pytest
-importlib.import_module(name)
-for loaded in [one for one in sys.modules if one.partition(".")[0] in ("kittywatch", "tests")]:
-    del sys.modules[loaded]
-class Mutant(importlib.abc.Loader):
-    def exec_module(self, module):
-        exec(compile(source, where, "exec"), module.__dict__)
-class Finder(importlib.abc.MetaPathFinder):
-    def find_spec(self, fullname, path, target=None):
-        return importlib.util.spec_from_loader(name, Mutant(), origin=where) if fullname == name else None
-sys.meta_path.insert(0, Finder())
-for line in sys.stdin:
-    source, arguments, seconds = json.loads(line)
-    child = os.fork()
-    if not child:
-        os.setsid()
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for number in range(3):
-            os.dup2(nothing, number)
-        try:
-            code = int(pytest.main(arguments))
-        except BaseException:
-            code = 1
-        os._exit(code)
-    deadline = time.monotonic() + seconds
-    ended, status = os.waitpid(child, os.WNOHANG)
-    while not ended and time.monotonic() < deadline:
-        time.sleep(0.02)
-        ended, status = os.waitpid(child, os.WNOHANG)
-    if not ended:
-        os.killpg(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-    print(json.dumps(bool(ended) and status == 0), flush=True)
-"""
 SURVIVORS = Path(__file__).with_name("survivors.toml")
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One changed module: where, what, and its source. `identity` is the same while the function around it is."""
+    """One changed module: where, what, and its source.
+
+    `identity` is the same for as long as the function around it is. `whole` says that it is not in a function.
+    """
 
     line: int
     where: str
     change: str
     source: str
     identity: str
+    whole: bool
 
 
-def mutants(source: str) -> Iterator[Mutant]:
+def mutants(source: str) -> list[Mutant]:
     """Every mutant of a module, in the order of its lines."""
     tree, lines = ast.parse(source), source.splitlines()
-    original, inside = ast.unparse(tree), _functions(tree)
+    texts, holders = [ast.unparse(statement) for statement in tree.body], _holders(tree)
     found: list[Mutant] = []
-    for index, node in enumerate(ast.walk(tree)):
-        for number, (what, _) in enumerate(_changes(node)):
-            changed = copy.deepcopy(tree)
+    for at, statement in enumerate(tree.body):
+        for node, change, text in _variants(statement):
+            if text != texts[at]:
+                line = getattr(node, "lineno", statement.lineno)
+                holder = holders.get(line)
+                where = f"{holder.name if holder else 'module'}: {lines[line - 1].strip()}"
+                identity = hashlib.sha256("\0".join((where, change, text)).encode()).hexdigest()[:16]
+                whole = "\n\n".join([*texts[:at], text, *texts[at + 1 :]])
+                found.append(Mutant(line, where, change, whole, identity, not isinstance(holder, ast.FunctionDef)))
+    return sorted(found, key=lambda mutant: mutant.line)
+
+
+def _variants(statement: ast.stmt) -> Iterator[tuple[ast.AST, str, str]]:
+    """What can be changed in a statement of a module: the node, the change, and the statement's text then."""
+    for index, node in enumerate(ast.walk(statement)):
+        for number, (change, _) in enumerate(_changes(node)):
+            changed = copy.deepcopy(statement)
             target = next(one for at, one in enumerate(ast.walk(changed)) if at == index)
             list(_changes(target))[number][1]()
-            try:
+            with contextlib.suppress(ValueError, SyntaxError):
                 text = ast.unparse(ast.fix_missing_locations(changed))
                 compile(text, "mutant", "exec")
-            except (ValueError, SyntaxError):
-                continue
-            if text != original:
-                line = getattr(node, "lineno", 0)
-                where = f"{inside.get(line, 'module')}: {lines[line - 1].strip()}"
-                found.append(Mutant(line, where, what, text, _identity(tree, changed, where, what)))
-    return iter(sorted(found, key=lambda mutant: mutant.line))
+                yield node, change, text
 
 
-def _functions(tree: ast.Module) -> dict[int, str]:
-    """The name of the innermost function or class that each line is in."""
+def _holders(tree: ast.Module) -> dict[int, ast.FunctionDef | ast.ClassDef]:
+    """The innermost function or class that each line is in."""
     named = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
-    return {line: node.name for node in named for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)}
-
-
-def _identity(tree: ast.Module, changed: ast.Module, where: str, what: str) -> str:
-    """A fingerprint of the statement of the module that is changed, as it is then."""
-    pairs = ((ast.unparse(one), ast.unparse(other)) for one, other in zip(tree.body, changed.body, strict=True))
-    different = next(other for one, other in pairs if one != other)
-    return hashlib.sha256("\0".join((where, what, different)).encode()).hexdigest()[:16]
+    return {line: node for node in named for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)}
 
 
 def _changes(node: ast.AST) -> Iterator[Change]:
@@ -242,25 +209,36 @@ def _is_annotation(node: ast.BinOp) -> bool:
 
 
 class Runner:
-    """Runs tests with a source in a module's place."""
+    """Runs some tests with a mutant in a module's place."""
 
-    def __init__(self, module: Path) -> None:
+    def __init__(self, module: Path, tests: list[str]) -> None:
         name = ".".join(module.relative_to(ROOT).with_suffix("").parts)
-        command = [sys.executable, "-c", _RUNNER, str(module), name]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._place = tempfile.TemporaryDirectory(prefix="kittywatch-mutants-")
+        plain = ["-q", "-x", "--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist"]
+        self._command = [sys.executable, "-m", "tests.benchmarks.mutated"]
+        self._arguments = [name, str(module), *plain, f"--basetemp={self._place.name}/tests", *tests]
+        command = [*self._command, "many", *self._arguments]
+        self._many = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def passes(self, source: str, tests: list[str], *, seconds: float) -> bool:
-        """Whether the tests pass; False also where they don't end in time."""
-        options = ["-W", "ignore:Module already imported", "-p", "no:cacheprovider", "-p", "no:xdist"]
-        arguments = ["-q", "-x", "--tb=no", *options, *tests]
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps([source, arguments, seconds]) + "\n")
-        self._process.stdin.flush()
-        return bool(json.loads(self._process.stdout.readline()))
+    def passes(self, source: str, *, seconds: float, whole: bool = False) -> bool:
+        """Whether the tests pass; False also where they don't end in time. `whole`: not only functions differ."""
+        if whole:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                command = [*self._command, "one", *self._arguments]
+                done = subprocess.run(
+                    command, cwd=ROOT, input=source, capture_output=True, text=True, timeout=seconds, check=False
+                )
+                return done.returncode == 0
+            return False
+        assert self._many.stdin is not None
+        assert self._many.stdout is not None
+        self._many.stdin.write(json.dumps([source, seconds]) + "\n")
+        self._many.stdin.flush()
+        return bool(json.loads(self._many.stdout.readline() or "false"))
 
     def close(self) -> None:
-        self._process.communicate()
+        self._many.communicate()
+        self._place.cleanup()
 
 
 class Results:
@@ -280,15 +258,16 @@ def survivors(module: Path, chosen: list[Mutant], rounds: list[list[str]], resul
     """Those that pass every round of tests."""
     left = [mutant for mutant in chosen if not results.killed.get(mutant.identity)]
     source = ast.unparse(ast.parse(module.read_text("utf-8")))
-    with closing(Runner(module)) as runner:
-        for tests in rounds:
+    for tests in rounds:
+        with contextlib.closing(Runner(module, tests)) as runner:
             start = time.monotonic()
-            if not runner.passes(source, tests, seconds=3600):
+            if not runner.passes(source, seconds=3600, whole=True) or not runner.passes(source, seconds=3600):
                 sys.exit("the tests fail without a mutant")
             limit = max(10 * (time.monotonic() - start), 10)
             for mutant in left:
-                results.note(mutant, killed=not runner.passes(mutant.source, tests, seconds=limit))
-            left = [mutant for mutant in left if not results.killed[mutant.identity]]
+                passed = runner.passes(mutant.source, seconds=limit, whole=mutant.whole)
+                results.note(mutant, killed=not passed)
+        left = [mutant for mutant in left if not results.killed[mutant.identity]]
     return left
 
 
