@@ -136,3 +136,12 @@ def test_a_file_that_is_gone_stays_as_it_was() -> None:
     desk.show(DOING)
     assert desk.show(None) == []
     assert desk.show(DOING) == []
+
+
+def test_an_edit_that_went_there_and_back_before_it_was_discarded() -> None:
+    """O5: the lane is the commit's again, the record is not; discarded, the next time is a third transition."""
+    desk = Desk()
+    assert desk.show(DOING) == ["WP01 planned→doing"]
+    assert desk.show(package("planned", [moved(3, "planned")])) == ["WP01 doing→planned"]
+    assert desk.show(None, PLANNED) == []
+    assert desk.show(DOING) == ["WP01 planned→doing"]
