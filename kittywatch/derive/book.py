@@ -147,8 +147,7 @@ def _package(
         settled = settle(log, before, sighting, rules, claimed)
     tellings = _with_beside(book, key, sighting, settled, rules)
     _stand(book, key, settled, snapshot.commit)
-    known = book.known.get(key)
-    base = log.base(known.cursor) if known else None
+    base = log.base(book.known[key].cursor)
     if key in snapshot.brought and snapshot.commit and base and base.told:
         book.landings.append((snapshot.commit, key, base))
     return tellings
@@ -206,7 +205,7 @@ def undo(book: Book, snapshot: Snapshot, landed: Set[str], rules: Rules) -> list
         known, now = book.known.get(key), shown(package)
         shows = book.worktree.shows(key) if book.worktree is not None else None
         edit = book.edits.get(key, known)
-        if known is None or edit is None or now is None or shows is None or shows not in (known.shown, edit.shown):
+        if known is None or edit is None or now is None or shows not in (known.shown, edit.shown):
             back.append(package)
             continue
         book.edits.setdefault(key, known)
@@ -310,7 +309,7 @@ def _feature(book: Book, snapshot: Snapshot, feature: str, rules: Rules) -> list
         return []
     if kind is None:
         _know(book.features, book.new_features, feature, "elsewhere" if silent else "told")
-    elif kind == "baseline" and rules.mode == "history" and not silent:
+    elif kind == "baseline" and rules.mode == "history":
         book.features[feature] = book.new_features[feature] = "told"
     else:
         _count_told(book, feature, kind)
