@@ -148,6 +148,7 @@ def test_a_commit_that_comes_in_leaves_the_edit_alone() -> None:
     book = observed(PLANNED)
     edited(book, REVIEW)
     edit = book.edits[KEY]
+    book.worktree = look(clean=DOING)
     assert tell(book, snapshot(DOING, commit="theirs", origin="elsewhere"), LIVE) == []
     assert book.edits == {KEY: edit}
     assert book.known[KEY].shown.lane == "doing"
@@ -198,7 +199,7 @@ def test_an_edit_that_was_committed_on_another_branch() -> None:
     book = observed(PLANNED)
     edited(book, DOING)
     before, there = dict(book.known), stands(book, "doing", 1)
-    assert edited(book, None, PLANNED, there) == []
+    assert edited(book, None, PLANNED, dict(before), there) == []
     assert (book.known, book.edits) == (before, {})
     assert there == stands(book, "doing", 1)
 
@@ -238,3 +239,14 @@ def test_an_edit_that_no_view_knows_is_forgotten() -> None:
     edited(book, DOING)
     assert edited(book, None, DOING, {}) == []
     assert (book.edits, book.known) == ({}, {})
+
+
+def test_an_agent_who_was_discarded() -> None:
+    """Rule 5 of what stands beside: no lane moved, and who had it has it still; committed, it is no news."""
+    ada, bob = package("doing", agent="ada"), package("doing", agent="bob")
+    book = observed(ada)
+    assert edited(book, bob) == ["WP01 implementation by bob, 1 before"]
+    assert edited(book, None, ada) == []
+    assert book.edits == {}
+    assert tell(book, snapshot(package("doing", agent="ada", body="More."), commit="second"), LIVE) == []
+    assert tell(book, snapshot(bob, commit="third"), LIVE) == []
