@@ -290,7 +290,8 @@ def main() -> None:
     options = parser.parse_args()
     start, module = time.monotonic(), options.module.resolve()
     first, last = options.lines
-    chosen = [one for one in mutants(module.read_text("utf-8")) if first <= one.line <= last][:: options.every]
+    every = mutants(module.read_text("utf-8"))
+    chosen = [one for one in every if first <= one.line <= last][:: options.every]
     rounds = [options.tests, options.then] if options.then else [options.tests]
     left = survivors(module, chosen, rounds, Results(options.results))
     known = explained(module.relative_to(ROOT).as_posix())
@@ -298,6 +299,9 @@ def main() -> None:
     for mutant in left:
         if mutant not in same:
             print(f"{options.module}:{mutant.line}: {mutant.where}\n    {mutant.change}")
+    gone = known.keys() - {(mutant.where, mutant.change) for mutant in left} if len(chosen) == len(every) else ()
+    for where, change in sorted(gone):
+        print(f"explained, but not among the survivors: {where}\n    {change}")
     killed = len(chosen) - len(left)
     print(
         f"{killed} of {len(chosen)} mutants killed, {killed / max(len(chosen), 1):.0%};"

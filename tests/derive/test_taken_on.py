@@ -73,6 +73,9 @@ def test_when_somebody_took_it_on() -> None:
     assert walk.moments[-1] == at(22)
     assert walk(package("doing", later, agent="carl")) == ["implementation by carl, 2 before"]
     assert walk.moments == [at(4)]
+    moved_by_another = Walk()
+    assert moved_by_another(package("doing", [moved(20, "doing")], agent="ada")) == ["implementation by ada, 0 before"]
+    assert moved_by_another.moments == [at(20)]
 
 
 def test_who_comes_with_the_move_to_review_began_with_the_work() -> None:

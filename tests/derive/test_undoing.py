@@ -250,3 +250,16 @@ def test_an_agent_who_was_discarded() -> None:
     assert book.edits == {}
     assert tell(book, snapshot(package("doing", agent="ada", body="More."), commit="second"), LIVE) == []
     assert tell(book, snapshot(bob, commit="third"), LIVE) == []
+
+
+def test_an_agent_who_was_discarded_after_the_lane_went_there_and_back() -> None:
+    """The lane counts as gone through, the agent doesn't."""
+    ada = package("doing", agent="ada")
+    book = observed(ada)
+    edited(book, package("for_review", agent="ada"))
+    assert edited(book, package("doing", [moved(5, "doing", "ada")], agent="bob")) == [
+        "WP01 for_review→doing",
+        "WP01 implementation by bob, 1 before",
+    ]
+    assert edited(book, None, ada) == []
+    assert tell(book, snapshot(package("doing", agent="ada", body="More."), commit="second"), LIVE) == []
