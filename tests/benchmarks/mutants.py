@@ -1,10 +1,12 @@
 """Mutation testing: one small change of a module at a time, and whether its tests notice.
 
 `python -m tests.benchmarks.mutants kittywatch/derive/steps.py tests/derive` prints the share that is killed and each
-survivor as function, line and change. A change is made to the module's syntax tree and given to a process of its own
-(mutated.py) in place of the file, which is never touched; so it can run beside everything else. Tests stop at the first
-failure; a mutant that takes ten times as long as the tests without one counts as killed, because it never ends.
-Processes that tests start themselves, as hooks are, run the file as it is: only the tests' own process can kill.
+survivor as function, line and change; without arguments it does so for all of `derive/` and the ledger.
+
+A change is made to the module's syntax tree and given to a process of its own (mutated.py) in place of the file, which
+is never touched; so it can run beside everything else. Tests stop at the first failure; a mutant that takes ten times
+as long as the tests without one counts as killed, because it never ends. Processes that tests start themselves, as
+hooks are, run the file as it is: only the tests' own process can kill.
 
 `--then TESTS` is a second, slower round for those that survived the first. With `--results FILE` each result is kept;
 mutants that the file says were killed are not run again as long as their function is the same. `--lines 10-20` takes
@@ -56,6 +58,7 @@ _CALCULATED: dict[type[ast.operator], type[ast.operator]] = {
     ast.BitAnd: ast.BitOr,
     ast.BitOr: ast.BitAnd,
 }
+_ALL = (0, sys.maxsize)  # lines
 SURVIVORS = Path(__file__).with_name("survivors.toml")
 
 
@@ -281,31 +284,50 @@ def explained(module: str) -> dict[tuple[str, str], str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("module", type=Path)
-    parser.add_argument("tests", nargs="+")
+    parser.add_argument("module", type=Path, nargs="?")
+    parser.add_argument("tests", nargs="*", default=["tests"])
     parser.add_argument("--then", nargs="+", help="the tests of a second round, for those that survive the first")
     parser.add_argument("--results", type=Path, help="a JSON file to keep the results in, and to go on from")
-    parser.add_argument("--lines", type=_lines, default=(0, sys.maxsize), help="only these, as 10-20")
+    parser.add_argument("--lines", type=_lines, default=_ALL, help="only these, as 10-20")
     parser.add_argument("--every", type=int, default=1, help="only each so many-th mutant")
     options = parser.parse_args()
-    start, module = time.monotonic(), options.module.resolve()
-    first, last = options.lines
-    every = mutants(module.read_text("utf-8"))
-    chosen = [one for one in every if first <= one.line <= last][:: options.every]
-    rounds = [options.tests, options.then] if options.then else [options.tests]
-    left = survivors(module, chosen, rounds, Results(options.results))
-    known = explained(module.relative_to(ROOT).as_posix())
-    same = [mutant for mutant in left if (mutant.where, mutant.change) in known]
-    for mutant in left:
-        if mutant not in same:
-            print(f"{options.module}:{mutant.line}: {mutant.where}\n    {mutant.change}")
-    gone = known.keys() - {(mutant.where, mutant.change) for mutant in left} if len(chosen) == len(every) else ()
-    for where, change in sorted(gone):
-        print(f"explained, but not among the survivors: {where}\n    {change}")
-    killed = len(chosen) - len(left)
-    print(
+    results = Results(options.results)
+    if options.module is not None:
+        rounds = [options.tests, options.then] if options.then else [options.tests]
+        print(measured(options.module, rounds, results, lines=options.lines, every=options.every))
+        return
+    for module, rounds in _usual():
+        print(f"{module}: {measured(ROOT / module, rounds, results)}", flush=True)
+
+
+def _usual() -> Iterator[tuple[str, list[list[str]]]]:
+    """What exactly once is decided by: the modules of `derive/` and the ledger, each with its own tests first."""
+    folder = ROOT / "tests" / "derive"
+    slow = folder / "test_properties.py"
+    quick = [str(path) for path in sorted(folder.glob("test_*.py")) if path != slow]
+    for path in sorted((ROOT / "kittywatch" / "derive").glob("[!_]*.py")):
+        yield path.relative_to(ROOT).as_posix(), [[str(folder / f"test_{path.name}"), *quick], [str(slow)]]
+    yield "kittywatch/store/ledger.py", [["tests/store/test_ledger.py", "tests/store/test_views.py"]]
+
+
+def measured(
+    module: Path, rounds: list[list[str]], results: Results, *, lines: tuple[int, int] = _ALL, every: int = 1
+) -> str:
+    """The share that is killed, in words; prints the survivors that nothing explains."""
+    start, module = time.monotonic(), module.resolve()
+    found = mutants(module.read_text("utf-8"))
+    chosen = [one for one in found if lines[0] <= one.line <= lines[1]][::every]
+    left = survivors(module, chosen, rounds, results)
+    name = module.relative_to(ROOT).as_posix()
+    known, survived = explained(name), {(mutant.where, mutant.change): mutant for mutant in left}
+    for key in survived.keys() - known.keys():
+        print(f"{name}:{survived[key].line}: {survived[key].where}\n    {survived[key].change}")
+    for where, change in sorted(known.keys() - survived.keys()) if len(chosen) == len(found) else ():
+        print(f"{name}: explained, but not among the survivors: {where}\n    {change}")
+    killed, same = len(chosen) - len(left), sum((one.where, one.change) in known for one in left)
+    return (
         f"{killed} of {len(chosen)} mutants killed, {killed / max(len(chosen), 1):.0%};"
-        f" {len(same)} equivalent, {len(left) - len(same)} left; in {(time.monotonic() - start) / 60:.1f} min"
+        f" {same} equivalent, {len(left) - same} left; in {(time.monotonic() - start) / 60:.1f} min"
     )
 
 
