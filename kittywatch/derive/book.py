@@ -139,14 +139,15 @@ def _package(
     if before is not None and before.shown.lane == "done" and sighting.package.lane != "done":
         reopened(book, key[0], rules)
     if edit is not None and snapshot.commit and snapshot.origin == "here":
-        there = book.worktree is not None and book.worktree.shows(key) == edit.shown
-        settled, left = settle_commit(log, before, edit, sighting, rules, claimed, still_there=there)
+        there = book.worktree.shows(key) if book.worktree is not None else None
+        settled, left = settle_commit(log, before, edit, sighting, rules, claimed, worktree=there)
         if left is None:
             del book.edits[key]
     else:
         settled = settle(log, before, sighting, rules, claimed)
     tellings = _with_beside(book, key, sighting, settled, rules)
-    _stand(book, key, settled, snapshot.commit)
+    # Others' commit may have been found by its lane alone: too little to say what it brought.
+    _stand(book, key, settled, snapshot.commit if snapshot.origin != "elsewhere" else None)
     base = log.base(book.known[key].cursor)
     if key in snapshot.brought and snapshot.commit and base and base.told:
         book.landings.append((snapshot.commit, key, base))
@@ -214,11 +215,22 @@ def undo(book: Book, snapshot: Snapshot, landed: Set[str], rules: Rules) -> list
     return tellings
 
 
+def stand_back(book: Book, keys: Set[Key], landed: Set[str]) -> None:
+    """Let work packages stand where their commit does after a branch went back over others, at the lane that it had.
+
+    Nothing was told of that, so a fast-forward over the same commits is no news either (rule O2).
+    """
+    for key in keys & book.known.keys():
+        known, entry, log = book.known[key], standing(book, key, landed), book.log(key)
+        if entry is not None and entry.lane == known.shown.lane and log.later(known.cursor, entry) is known.cursor:
+            _stand(book, key, Settled(Known(known.shown, entry)), None)
+
+
 def standing(book: Book, key: Key, landed: Set[str]) -> Entry | None:
     """How far in a work package's log a commit stands that reaches the commits `landed`."""
     reached = {entry for commit in landed for owner, entry in book.landed.get(commit, ()) if owner == key}
     for entry in reversed(book.log(key).entries):
-        if entry in reached or not entry.told:
+        if entry in reached or entry.begins:
             return entry
     return None
 

@@ -49,17 +49,23 @@ def settle_commit(
     rules: Rules,
     claimed: Set[Entry],
     *,
-    still_there: bool,
+    worktree: Shown | None,
 ) -> tuple[Settled, Known | None]:
-    """Settle a commit of a work package that has an edit; returns the edit that is left."""
+    """Settle a commit of a work package that has an edit; returns the edit that is left.
+
+    `worktree` is what its file shows now: where that is the commit's content, the commit has replaced the edit.
+    """
     now = shown(sighting.package)
     ahead = known is None or log.reach(edit.cursor) >= log.reach(known.cursor)
     if now == edit.shown and ahead:
         return Settled(edit, already_told=1, basis=edit), None
     if not ahead:
         return settle(log, known, sighting, rules, claimed), edit
-    behind = settle(log, known, replace(sighting, origin="elsewhere"), rules, claimed)
-    if not behind.withheld or still_there:
+    if now == worktree:
+        return settle(log, edit, sighting, rules, claimed), None
+    # What isn't told is found out by asking as if it were others', whose it isn't: so without the commit.
+    behind = settle(log, known, replace(sighting, origin="elsewhere", commit=None), rules, claimed)
+    if not behind.withheld or worktree == edit.shown:
         return Settled(behind.known, already_told=behind.already_told + behind.withheld, basis=behind.basis), edit
     return settle(log, edit, sighting, rules, claimed), None
 

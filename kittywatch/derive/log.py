@@ -4,7 +4,10 @@ Every view holds a cursor into the log: the entry that the lane it shows now cam
 for ahead of its cursor; what is found was told already, by whichever view or process, and only the cursor moves.
 
 Entries that were not told stand for what kittywatch may not tell by itself: `baseline`, what was there before it came
-(rule B1), and `elsewhere`, what others' kittywatch told (rule O3).
+(rule B1), `elsewhere`, what others had told when it was first seen here (rule O3), and `theirs`, one step that others
+told since. That one has the id that they tell it with, so a copy of their commit finds it; its lane alone finds
+nothing, for who moves a work package to the same lane here has made a transition. Where another clone on this machine
+turns out to have made it, it becomes what it is.
 
 Who took a work package on stands in the same list: an entry `assigned` belongs to the stay in a lane that began with
 the entry before it that is none. One without an event id was only noted.
@@ -19,8 +22,10 @@ from msgspec import Struct
 
 from kittywatch.workpackages.lanes import Lane
 
-EntryKind: TypeAlias = Literal["created", "step", "baseline", "elsewhere", "assigned"]
+EntryKind: TypeAlias = Literal["created", "step", "baseline", "elsewhere", "theirs", "assigned"]
 Phase: TypeAlias = Literal["implementation", "review"]
+
+_TIME = 10  # characters of a ULID that say when
 
 
 class Entry(Struct, eq=False):
@@ -41,6 +46,11 @@ class Entry(Struct, eq=False):
     def told(self) -> bool:
         return self.kind in ("created", "step", "assigned")
 
+    @property
+    def begins(self) -> bool:
+        """Whether the entry stands for all that came before it, which nobody tells here."""
+        return self.kind in ("baseline", "elsewhere")
+
 
 class Log:
     """The ordered entries of one work package. A cursor is an entry, or None before all of them."""
@@ -59,6 +69,11 @@ class Log:
         self.entries.insert(index, entry)
         self.added.append(entry)
         return entry
+
+    def claim(self, entry: Entry, event_id: str) -> None:
+        """What others were thought to tell is told here after all."""
+        entry.kind, entry.event_id = "step", event_id
+        self.added.append(entry)
 
     def before(self, entry: Entry) -> Entry | None:
         """The entry before one of them, None before the first."""
@@ -98,16 +113,24 @@ class Log:
         """The entry that told an event, None where nothing did."""
         return next((entry for entry in self.entries if entry.event_id == event_id), None)
 
+    def told_step(self, event_id: str, lane: Lane) -> Entry | None:
+        """The entry that told a step, maybe from another lane; None where nothing did."""
+        steps = (entry for entry in self.entries if entry.kind == "step" and entry.event_id)
+        made = making(event_id, lane)
+        rewritten = (entry for entry in steps if making(entry.event_id or "", entry.lane) == made)
+        return self.told_id(event_id) or next(rewritten, None)
+
 
 def match(
     window: Sequence[Entry], ids: Sequence[str], lanes: Sequence[Lane], claimed: frozenset[int]
 ) -> tuple[int, int]:
     """Find steps among the entries of a log: (how many steps are told, how many entries they reach over).
 
-    A step is found by its event id, else by its lane. Entries found by id are anchors that lanes can't cross. An entry
-    whose index is in `claimed` belongs to a later sighting, so lanes stop before it.
+    A step is found by its event id, else by its moment and lane, else by its lane alone. Entries found by what
+    identifies them are anchors that lanes can't cross. An entry whose index is in `claimed` belongs to a later
+    sighting, so lanes stop before it.
     """
-    anchors = _anchors(window, ids)
+    anchors = _anchors(window, ids, lanes)
     told = reached = 0
     for index, lane in enumerate(lanes):
         if index in anchors:
@@ -121,12 +144,21 @@ def match(
     return told, reached
 
 
-def _anchors(window: Sequence[Entry], ids: Sequence[str]) -> dict[int, int]:
-    places = {entry.event_id: at for at, entry in reversed(list(enumerate(window))) if entry.event_id}
+def making(event_id: str, lane: Lane) -> tuple[str, Lane]:
+    """What a step keeps when its commit is put on other ground, where it comes from another lane: its time, which an
+    event id begins with, and the lane that it ends in.
+    """
+    return event_id[:_TIME], lane
+
+
+def _anchors(window: Sequence[Entry], ids: Sequence[str], lanes: Sequence[Lane]) -> dict[int, int]:
+    entries = [(at, entry) for at, entry in enumerate(window) if entry.event_id]
+    places = {entry.event_id: at for at, entry in reversed(entries)}
+    makings = {making(entry.event_id or "", entry.lane): at for at, entry in reversed(entries)}
     anchors: dict[int, int] = {}
     reached = -1
     for index, event_id in enumerate(ids):
-        at = places.get(event_id)
+        at = places.get(event_id, makings.get(making(event_id, lanes[index])))
         if at is not None and at > reached:
             anchors[index] = reached = at
     return anchors

@@ -3,7 +3,8 @@
 This is where exactly once is decided (rules O1, O3, O4, O10). In this order:
 
 1. No lane differs from what the view showed: nothing (D1).
-2. The commit is known to have brought an entry ahead of the cursor: the cursor moves there.
+2. The commit is known to have brought an entry ahead of the cursor: the cursor moves there. To a history any entry
+   will do, for commits may have been put into another order than that in which they were told.
 3. The steps are looked for ahead of the cursor, by event id and then by lane: what is found was told.
 4. What is left is told, if it was made here.
 """
@@ -121,6 +122,8 @@ def _first_sight(log: Log, sighting: Sighting, now: Shown, rules: Rules, settled
     if first is not None and first.kind == "created":
         settled.already_told += 1
         return Known(unseen, first)
+    if rules.mode == "live" and first is not None and _ours_after_all(first, sighting):
+        return Known(unseen, _tell(log, None, sighting, None, rules, settled.told))
     if rules.mode == "live" and first is not None and not first.told:
         settled.taken_in = True
         return Known(replace(now, lane=first.lane), first)
@@ -131,6 +134,12 @@ def _first_sight(log: Log, sighting: Sighting, now: Shown, rules: Rules, settled
         settled.withheld += 1
         return Known(unseen, None)
     return Known(unseen, _tell(log, None, sighting, None, rules, settled.told))
+
+
+def _ours_after_all(entry: Entry, sighting: Sighting) -> bool:
+    """Whether a commit was made here that another clone on this machine had come upon before, as somebody else's."""
+    elsewhere = entry.kind in ("elsewhere", "theirs")
+    return elsewhere and sighting.origin == "here" and sighting.commit is not None and entry.commit == sighting.commit
 
 
 def taken_in(
@@ -161,16 +170,19 @@ def _advance(
 ) -> Entry | None:
     start = log.position(cursor)
     ahead = [entry for entry in log.entries[start:] if entry in sighting.landed]
-    if ahead:
+    if ahead or (sighting.landed and rules.mode == "history"):
         settled.already_told += len(steps)
-        return ahead[0]
+        return ahead[0] if ahead else cursor
     ids = [rules.identify(sighting.package, step, step.moment or sighting.moment) for step in steps]
     if sighting.origin == "side":
-        anywhere = sighting.landed[-1] if sighting.landed else log.told_id(ids[-1])
+        anywhere = sighting.landed[-1] if sighting.landed else log.told_step(ids[-1], steps[-1].new)
         if anywhere is not None:
             settled.already_told += len(steps)
             return log.later(cursor, anywhere)
     window = log.entries[start : _wall(log, start, sighting)]
+    claim = [entry for entry in window if _ours_after_all(entry, sighting)]
+    if claim:
+        return _claim(log, cursor, steps, sighting, rules, claim, settled)
     taken = frozenset(at for at, entry in enumerate(window) if entry in claimed)
     known_steps, reached = match(window, ids, [step.new for step in steps], taken)
     if reached:
@@ -178,9 +190,46 @@ def _advance(
     settled.already_told += known_steps
     if sighting.origin == "elsewhere":
         settled.withheld += len(steps) - known_steps
-        return cursor
+        return _noted(log, cursor, steps, ids, sighting) if rules.mode == "live" else cursor
     for step in steps[known_steps:]:
         cursor = _tell(log, cursor, sighting, step, rules, settled.told)
+    return cursor
+
+
+def _noted(log: Log, cursor: Entry | None, steps: tuple[Step, ...], ids: list[str], sighting: Sighting) -> Entry | None:
+    """Note by their ids the steps that others tell, so that whoever comes upon them again finds them where they are."""
+    if sighting.commit is None or cursor is None:
+        return cursor
+    for event_id, step in zip(ids, steps, strict=True):
+        known = log.told_id(event_id)
+        if known is None:
+            cursor = log.add(Entry("theirs", step.new, event_id, sighting.commit), after=cursor)
+        else:
+            cursor = log.later(cursor, known)
+    return cursor
+
+
+def _claim(
+    log: Log,
+    cursor: Entry | None,
+    steps: tuple[Step, ...],
+    sighting: Sighting,
+    rules: Rules,
+    theirs: list[Entry],
+    settled: Settled,
+) -> Entry | None:
+    """Tell steps that were taken for others', each in its place among what has been told of them since."""
+    unknown = max(len(steps) - len(theirs), 0)
+    places: list[Entry | None] = [*([None] * unknown), *theirs[-len(steps) :]]
+    for step, entry in zip(steps, places, strict=True):
+        moment = _moment(sighting, step)
+        event_id = rules.identify(sighting.package, step, moment)
+        if entry is None:
+            entry = log.add(Entry("step", step.new, event_id, sighting.commit), after=cursor)
+        else:
+            log.claim(entry, event_id)
+        settled.told.append(Told(sighting.package, step, moment, entry))
+        cursor = entry
     return cursor
 
 

@@ -305,11 +305,12 @@ class Git:
         out = self.run("for-each-ref", "--format=%(refname)", "refs/heads")
         return set(out.decode("utf-8", "surrogateescape").splitlines())
 
-    def not_on_remotes(self, commits: Iterable[str], once: Iterable[str] = ()) -> set[str]:
-        """Those of some commits that no remote-tracking branch reaches, nor any commit that one was `once` at."""
+    def not_reached(self, commits: Iterable[str], tips: Iterable[str], *, nor_remotes: bool = False) -> set[str]:
+        """Those of some commits that none of `tips` reaches, nor any remote-tracking branch."""
         wanted = set(commits)
-        listed = "".join([*(f"{commit}\n" for commit in wanted), *(f"^{commit}\n" for commit in once)])
-        out = self.run("rev-list", "--ignore-missing", "--stdin", "--not", "--remotes", data=listed.encode())
+        listed = "".join([*(f"{commit}\n" for commit in wanted), *(f"^{commit}\n" for commit in tips)])
+        remotes = ("--not", "--remotes") if nor_remotes else ()
+        out = self.run("rev-list", "--ignore-missing", "--stdin", *remotes, data=listed.encode())
         return wanted & set(out.decode().split())
 
     def reached(self, commits: Iterable[str], tip: str) -> set[str]:

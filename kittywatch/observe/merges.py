@@ -1,11 +1,11 @@
-"""Which side of a merge a lane came in with."""
+"""Which side of a merge a lane came in with, and who moved it there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from datetime import datetime
 
-from kittywatch.derive.snapshot import Key
+from kittywatch.derive.snapshot import Key, Origin
 from kittywatch.observe.git import Commit, Git
 from kittywatch.observe.history import Reader, Walk
 
@@ -26,3 +26,27 @@ def sides(
         brought = frozenset(left - snapshot.moved) if snapshot else frozenset(left)
         left -= brought
         yield side, brought
+
+
+def movers(
+    git: Git,
+    reader: Reader,
+    side: str,
+    since: str,
+    keys: Set[Key],
+    origins: Callable[[Iterable[str]], Mapping[str, Origin]],
+    now: datetime,
+) -> dict[Key, tuple[Commit, Origin]]:
+    """The last commit on a side that moved each of some work packages, through merges made here, and whose it was."""
+    commits = list(git.history(side, since=since))
+    whose = origins(commit.id for commit in commits)
+    walk = Walk(reader, next(iter(commits[0].parents), None) if commits else None)
+    found: dict[Key, tuple[Commit, Origin]] = {}
+    for commit in commits:
+        snapshot = walk.step(commit)
+        moved = snapshot.moved & keys if snapshot is not None else frozenset()
+        found |= dict.fromkeys(moved, (commit, whose[commit.id]))
+        if len(commit.parents) > 1 and moved and whose[commit.id] == "here":
+            for inner, brought in sides(git, reader, commit, moved, now):
+                found |= movers(git, reader, inner, commit.parents[0], brought, origins, now)
+    return found

@@ -16,7 +16,7 @@ from pathlib import Path
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from kittywatch.derive.book import Book, adopt, standing, tell, tell_worktree, undo
+from kittywatch.derive.book import Book, adopt, stand_back, standing, tell, tell_worktree, undo
 from kittywatch.derive.edits import WorktreeLook
 from kittywatch.derive.settle import Known, Rules
 from kittywatch.derive.snapshot import Key, Snapshot
@@ -240,7 +240,7 @@ class _Attempt:
         if ref == DETACHED and arrival is not None and tip is not None and self.git.exists(arrival):
             return planner.arrived(ref, arrival, tip, observed)
         if ref in tips:
-            return planner.continued(ref, tips[ref], tip)
+            return planner.continued(ref, tips[ref], tip, observed)
         return planner.first_look(ref, tip, observed)
 
     def _baseline(self, head: Head, entries: Sequence[reflog.Entry], planner: Planner) -> list[ViewPlan]:
@@ -287,10 +287,11 @@ class _Attempt:
         self._begin(unit, rows, book, view, plan)
         for commit in plan.horizons:
             unit.ledger.add_horizon(commit, "elsewhere")
+        stand_back(book, plan.back, plan.landed)
         for snapshot in plan.snapshots:
             self._tell(unit, tell(book, snapshot, self.rules))
         if plan.undone is not None:
-            self._tell(unit, undo(book, plan.undone, plan.undone_landed, self.rules))
+            self._tell(unit, undo(book, plan.undone, plan.landed, self.rules))
         unit.ledger.save(book, view=view)
         book.saved()
         return view
@@ -373,7 +374,7 @@ def _moved(view: View, moving: View | None, tip: str) -> View:
 
 def _packages(plan: ViewPlan) -> set[Key]:
     snapshots = [*plan.snapshots, *([plan.undone] if plan.undone else [])]
-    keys = {(one.feature, one.wp_id) for snapshot in snapshots for one in snapshot.packages}
+    keys = {(one.feature, one.wp_id) for snapshot in snapshots for one in snapshot.packages} | plan.back
     if isinstance(plan.start, CopiedStart):
         keys |= {(one.feature, one.wp_id) for one in plan.start.packages}
     if isinstance(plan.start, AdoptedStart) and plan.start.snapshot is not None:

@@ -88,6 +88,12 @@ def made_here(common: Path) -> set[str]:
     return {entry.new for log in logs for entry in read(log) if entry.made}
 
 
+def begun_anew(common: Path, ref: str, tip: str) -> bool:
+    """Whether a branch that once was at `tip` was deleted, and another one got its name: with a log of its own."""
+    entries = read(common / "logs" / ref)
+    return bool(entries) and not entries[0].old.strip("0") and all(entry.new != tip for entry in entries)
+
+
 def remote_tips(common: Path) -> set[str]:
     """Every commit that a remote-tracking branch was ever at, as far as its log goes: upstream may be rewritten."""
     logs = (common / "logs" / "refs" / "remotes").rglob("*")

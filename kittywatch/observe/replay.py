@@ -8,7 +8,7 @@ in from elsewhere are known, not told.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from datetime import datetime
 
 from msgspec import Struct
@@ -16,14 +16,14 @@ from msgspec.structs import replace
 
 from kittywatch.derive.beside import Taken
 from kittywatch.derive.book import Book, tell
-from kittywatch.derive.log import Entry
+from kittywatch.derive.reserved import Reserved
 from kittywatch.derive.settle import Known, Rules
 from kittywatch.derive.snapshot import Key, Origin, Snapshot
 from kittywatch.emitter import EventEmitter, Unit
 from kittywatch.events import Event, random_id
 from kittywatch.observe.git import Commit, Git
 from kittywatch.observe.history import Reader, Walk
-from kittywatch.observe.merges import sides
+from kittywatch.observe.merges import movers, sides
 from kittywatch.workpackages.lanes import LaneNames
 
 BATCH = 2_000  # snapshots a transaction: what Ctrl-C can cost, and how long others wait
@@ -138,12 +138,28 @@ class Replay:
         """What each side brought into a merge, and then what the merge added to all of them."""
         if snapshot.moved:
             for side, brought in sides(self.git, reader, merge, snapshot.moved, snapshot.moment):
-                part = snapshot.within(brought)
-                if part is not None:
-                    foreign = not snapshot.past and any(self.git.is_ancestor(side, one) for one in self._elsewhere)
-                    yield replace(part, origin="elsewhere" if foreign else "side")
-                    snapshot = snapshot.without(brought)
+                foreign = self._foreign(reader, side, merge, brought) if not snapshot.past else frozenset()
+                for keys, origin in ((foreign, "elsewhere"), (brought - foreign, "side")):
+                    part = snapshot.within(keys)
+                    if part is not None:
+                        yield replace(part, origin=origin)
+                snapshot = snapshot.without(brought)
         yield snapshot
+
+    def _foreign(self, reader: Reader, side: str, merge: Commit, keys: Set[Key]) -> frozenset[Key]:
+        """The work packages that somebody elsewhere moved last of those that a side brought into a merge."""
+        if not self._elsewhere:
+            return frozenset()
+
+        def origins(commits: Iterable[str]) -> dict[str, Origin]:
+            found = list(commits)
+            ours = self.git.not_reached(found, self._elsewhere)
+            return {commit: "here" if commit in ours else "elsewhere" for commit in found}
+
+        if origins([side])[side] == "elsewhere":
+            return frozenset(keys)
+        moved = movers(self.git, reader, side, merge.parents[0], keys, origins, merge.moment)
+        return frozenset(key for key, (_, origin) in moved.items() if origin == "elsewhere")
 
     def _tell(self, unit: Unit, snapshots: list[Snapshot], later: list[Snapshot]) -> tuple[list[Event], Book]:
         """Tell within a transaction; changes nothing of the replay itself, because it may have to be done again."""
@@ -152,13 +168,13 @@ class Replay:
         book.known = {key: unit.ledger.rebound(known) for key, known in self._known.items()}
         book.left_out, book.met, book.complete = set(self._left_out), set(self._met), set(self._complete)
         book.taken = {key: replace(taken) for key, taken in self._taken.items()}
-        claims = _Claims(book, [*snapshots, *later])
+        reserved = Reserved(book, [*snapshots, *later], self.rules)
         for snapshot in snapshots:
-            claims.reached(snapshot)
+            reserved.reached(snapshot)
             scoped = self._scoped(snapshot)
             if scoped is None:
                 continue
-            tellings = tell(book, scoped, self.rules, claims.open)
+            tellings = tell(book, scoped, self.rules, reserved.open)
             unit.tell(tellings, "replay")
         unit.ledger.save(book)
         return unit.events, book
@@ -178,30 +194,6 @@ class Replay:
         if self.scope.since is not None and snapshot.moment < self.scope.since:
             snapshot = replace(snapshot, origin="elsewhere")
         return snapshot if self.scope.feature is None else snapshot.only(self.scope.feature)
-
-
-class _Claims:
-    """Entries that commits still to come are known to have brought: no earlier commit may take them by their lane.
-
-    One that brings a work package back at the lane that it had takes no step, and needs none.
-    """
-
-    def __init__(self, book: Book, snapshots: list[Snapshot]) -> None:
-        self._landed = book.landed
-        self.open: set[Entry] = set()
-        lanes = {key: known.shown.lane for key, known in book.known.items()}
-        for snapshot in snapshots:
-            steps: set[Key] = set()
-            for package in snapshot.packages:
-                key = (package.feature, package.wp_id)
-                if package.lane is not None and package.lane != lanes.get(key):
-                    lanes[key] = package.lane
-                    steps.add(key)
-            landed = book.landed.get(snapshot.commit or "", ())
-            self.open |= {entry for key, entry in landed if key in steps}
-
-    def reached(self, snapshot: Snapshot) -> None:
-        self.open -= {entry for _, entry in self._landed.get(snapshot.commit or "", ())}
 
 
 def _count(number: int, noun: str) -> str:

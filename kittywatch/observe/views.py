@@ -7,7 +7,7 @@ any transaction, from rows that may have changed by the time the plan is carried
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Literal
 
@@ -18,7 +18,7 @@ from kittywatch.derive.snapshot import Key, Origin, Snapshot
 from kittywatch.observe import reflog
 from kittywatch.observe.git import Commit, Git
 from kittywatch.observe.history import Reader, Walk
-from kittywatch.observe.merges import sides
+from kittywatch.observe.merges import movers, sides
 from kittywatch.store.views import DETACHED, View
 from kittywatch.workpackages.reader import WorkPackage
 
@@ -52,6 +52,8 @@ class ViewPlan(Struct):
     """What to carry out for one view: where it begins (None: where its row says), then snapshots, oldest first.
 
     `undone` are work packages that lost commits made here: told, unless the worktree still shows what was committed.
+    `back` are those that went back over commits to the lane that they had, of which nothing is told. `landed` are the
+    commits of the log that `tip` reaches, which say how far in the log these stand.
     `horizons` are commits up to which all came in from elsewhere.
     """
 
@@ -60,18 +62,20 @@ class ViewPlan(Struct):
     start: CopiedStart | AdoptedStart | None = None
     snapshots: list[Snapshot] = field(default_factory=list)
     undone: Snapshot | None = None
-    undone_landed: frozenset[str] = frozenset()
+    back: frozenset[Key] = frozenset()
+    landed: frozenset[str] = frozenset()
     horizons: list[str] = field(default_factory=list)
 
 
 class _Changes(Struct):
     """What the commits of a side did: the last one to move a work package's lane, the last one to change it at all,
-    and what those from elsewhere showed.
+    what those from elsewhere showed, and the last of these.
     """
 
     moved: dict[Key, tuple[Commit, Origin]] = field(default_factory=dict)
     changed: dict[Key, tuple[Commit, Origin]] = field(default_factory=dict)
     elsewhere: list[Snapshot] = field(default_factory=list)
+    horizon: list[str] = field(default_factory=list)
 
     def last(self, key: Key, *, moves: bool) -> tuple[Commit, Origin] | None:
         return (self.moved if moves else self.changed).get(key)
@@ -130,7 +134,7 @@ class Planner:
             unmade = [commit for commit in unmade if commit not in self._made_everywhere]
         if unmade:
             once = reflog.remote_tips(self.git.common)
-            local = set() if self._arrived else self.git.not_on_remotes(unmade, once)
+            local = set() if self._arrived else self.git.not_reached(unmade, once, nor_remotes=True)
             origins.update({commit: "elsewhere" for commit in unmade if commit not in local})
         return origins
 
@@ -163,7 +167,7 @@ class Planner:
         plan.tip = tip
         plan.snapshots += since.snapshots
         plan.horizons += since.horizons
-        plan.undone, plan.undone_landed = since.undone, since.undone_landed
+        plan.undone, plan.back, plan.landed = since.undone, since.back, since.landed
         return plan
 
     def _first_look_at_clone(self, ref: str, tip: str) -> ViewPlan:
@@ -187,19 +191,24 @@ class Planner:
         snapshot = self._walk(source.tip).change(*self.git.difference(source.tip, base), self.now)
         if snapshot is None:
             return CopiedStart(source)
-        landed = self._landed(snapshot.packages, base)
+        landed = self._landed(_keys(snapshot), base)
         return CopiedStart(source, snapshot.packages, snapshot.gone, landed)
 
     # What came since.
 
-    def continued(self, ref: str, old: str | None, new: str | None) -> ViewPlan:
-        """A view that was looked at when it showed `old`."""
+    def continued(self, ref: str, old: str | None, new: str | None, observed: Sequence[View] | None = None) -> ViewPlan:
+        """A view that was looked at when it showed `old`.
+
+        `observed` are the project's views, for a branch that has nothing but the name in common with that one.
+        """
         plan = ViewPlan(ref, new)
         if old == new or new is None:
             return plan
         commits = self.reader.commits_between(old, new) if old is not None else None
         if commits is not None or old is None or self.git.is_ancestor(old, new):
             return self._continued(plan, old, new, commits)
+        if observed is not None and reflog.begun_anew(self.git.common, ref, old):
+            return self.first_look(ref, new, observed)
         if not self.git.exists(old):
             return self._replaced(plan, new)
         return self._diverged(plan, old, new)
@@ -213,8 +222,7 @@ class Planner:
         straight = old is None or commits is not None
         commits = list(self.git.history(new, since=old)) if commits is None else commits
         origins = self.origins(commit.id for commit in commits)
-        elsewhere = [commit for commit, origin in origins.items() if origin == "elsewhere"]
-        plan.horizons += elsewhere[-1:]
+        plan.horizons += _horizon(origins)
         walk = self._walk_from(commits)
         joined = None if straight or old is None else self._joined(commits, old, new)
         for commit in commits:
@@ -263,31 +271,43 @@ class Planner:
 
     def _merged(self, plan: ViewPlan, merge: Commit, snapshot: Snapshot) -> Snapshot:
         """Put the other sides of a merge into the plan, and return what the merge adds to all of them."""
-        keys = {(one.feature, one.wp_id) for one in snapshot.packages}
         came: frozenset[Key] = frozenset()
-        for side, brought in sides(self.git, self.reader, merge, keys, self.now):
+        for side, brought in sides(self.git, self.reader, merge, _keys(snapshot), self.now):
             came |= brought
-            commits = list(self.git.history(side, since=merge.parents[0]))
-            origins = self.origins(commit.id for commit in commits)
-            plan.horizons += [commit for commit, origin in origins.items() if origin == "elsewhere"][-1:]
-            walk = self._walk_from(commits)
-            for commit in commits:
-                whose: Origin = "side" if origins[commit.id] == "here" else "elsewhere"
-                whole = walk.step(commit, origin=whose)
-                if whole is not None and whose == "elsewhere":
-                    plan.snapshots.append(replace(whole, only_known=True))
-                if whole is not None and (part := whole.within(brought)) is not None:
-                    plan.snapshots.append(replace(part, rosters=snapshot.rosters))
+            self._plan_side(plan, side, merge, replace(snapshot, brought=brought))
         return replace(snapshot, brought=came)
+
+    def _plan_side(self, plan: ViewPlan, side: str, merge: Commit, snapshot: Snapshot) -> None:
+        """Put what one side brought into the plan, which may have come there with merges in its turn."""
+        commits = list(self.git.history(side, since=merge.parents[0]))
+        origins = self.origins(commit.id for commit in commits)
+        plan.horizons += _horizon(origins)
+        walk = self._walk_from(commits)
+        for commit in commits:
+            whose: Origin = "side" if origins[commit.id] == "here" else "elsewhere"
+            whole = walk.step(commit, origin=whose)
+            if whole is not None and whose == "elsewhere":
+                plan.snapshots.append(replace(whole, only_known=True))
+            if whole is not None and (part := whole.within(snapshot.brought)) is not None:
+                part = replace(part, rosters=snapshot.rosters)
+                plan.snapshots.append(self._merged(plan, commit, part) if len(commit.parents) > 1 else part)
 
     def _diverged(self, plan: ViewPlan, old: str, new: str) -> ViewPlan:
         """The net difference alone counts (rule O4), for each work package with whoever made it."""
         net = self._walk(old).change(*self.git.difference(old, new), self.now)
-        if net is None:
-            return plan
         came = self._last_changes(new, old)
         went = self._last_changes(old, new)
-        pulled = self._pulled(new)
+        plan.horizons += came.horizon
+        plan.back = frozenset(went.moved.keys() - came.moved.keys() - (net.moved if net else frozenset()))
+        if net is not None:
+            self._plan_difference(plan, net, came, went)
+        if net is not None and net.broken:
+            plan.snapshots.append(replace(net, packages=()))
+        plan.landed = self._landed((_keys(plan.undone) if plan.undone else set()) | plan.back, new)
+        return plan
+
+    def _plan_difference(self, plan: ViewPlan, net: Snapshot, came: _Changes, went: _Changes) -> None:
+        pulled = self._pulled(plan.tip)
         plan.snapshots += came.elsewhere
         undone: list[WorkPackage] = []
         for package in net.packages:
@@ -303,18 +323,13 @@ class Planner:
                 plan.snapshots.append(replace(net, packages=(package,), broken=(), origin="elsewhere"))
             else:
                 undone.append(package)
-        if net.broken:
-            plan.snapshots.append(replace(net, packages=()))
         if undone:
             plan.undone = replace(net, packages=tuple(undone), broken=())
-            plan.undone_landed = self._landed(undone, new)
-        plan.horizons += [commit.id for commit, origin in came.moved.values() if origin == "elsewhere"]
-        return plan
 
-    def _pulled(self, tip: str) -> frozenset[Key]:
+    def _pulled(self, tip: str | None) -> frozenset[Key]:
         """What came in with a pull that brought HEAD to `tip`, after something that nobody looked at took it away."""
         last = self._last
-        if last is None or not last.arrived or last.new != tip or not self.git.exists(last.old):
+        if last is None or tip is None or not last.arrived or last.new != tip or not self.git.exists(last.old):
             return frozenset()
         moved = self._last_changes(tip, last.old).moved
         return frozenset(key for key, (_, origin) in moved.items() if origin == "elsewhere")
@@ -324,7 +339,7 @@ class Planner:
         commits = list(self.git.history(tip, since=since))
         origins = self.origins(commit.id for commit in commits)
         walk = self._walk_from(commits)
-        changes = _Changes()
+        changes = _Changes(horizon=_horizon(origins))
         for commit in commits:
             snapshot = walk.step(commit)
             if snapshot is None:
@@ -334,7 +349,16 @@ class Planner:
             changes.changed |= {(one.feature, one.wp_id): by for one in snapshot.packages}
             if by[1] == "elsewhere":
                 changes.elsewhere.append(replace(snapshot, only_known=True))
+            elif len(commit.parents) > 1:
+                changes.moved |= self._movers(commit, snapshot.moved)
         return changes
+
+    def _movers(self, merge: Commit, keys: Set[Key]) -> dict[Key, tuple[Commit, Origin]]:
+        """Who moved what a merge made here brought in from its other sides."""
+        found: dict[Key, tuple[Commit, Origin]] = {}
+        for side, brought in sides(self.git, self.reader, merge, keys, self.now):
+            found |= movers(self.git, self.reader, side, merge.parents[0], brought, self.origins, self.now)
+        return found
 
     def _replaced(self, plan: ViewPlan, new: str) -> ViewPlan:
         """What was observed is gone from the repository: all of what is there is compared with what was known."""
@@ -356,14 +380,16 @@ class Planner:
         """A walk that begins where the first of some commits does."""
         return self._walk(commits[0].parents[0] if commits and commits[0].parents else None)
 
-    def _landed(self, packages: Iterable[WorkPackage], tip: str) -> frozenset[str]:
+    def _landed(self, keys: Set[Key], tip: str) -> frozenset[str]:
         """The commits that are known to have brought entries of some work packages, and that `tip` reaches."""
-        landings = self._landings({(one.feature, one.wp_id) for one in packages})
+        if not keys:
+            return frozenset()
+        landings = self._landings(keys)
         return frozenset(self.git.reached(landings | self._planned, tip))
 
     def _adopted(self, kind: Literal["baseline", "elsewhere"], commit: str | None) -> AdoptedStart:
         snapshot = self._whole(commit)
-        landed = self._landed(snapshot.packages, commit) if snapshot and commit else frozenset()
+        landed = self._landed(_keys(snapshot), commit) if snapshot and commit else frozenset()
         return AdoptedStart(kind, snapshot, commit, landed)
 
     def _whole(self, commit: str | None) -> Snapshot | None:
@@ -374,6 +400,15 @@ class Planner:
     def _parent(self, commit: str) -> str | None:
         parents = self.git.parents(commit)
         return parents[0] if parents else None
+
+
+def _keys(snapshot: Snapshot) -> set[Key]:
+    return {(one.feature, one.wp_id) for one in snapshot.packages}
+
+
+def _horizon(origins: Mapping[str, Origin]) -> list[str]:
+    """The last commit of a chain that came in from elsewhere, if one did."""
+    return [commit for commit, origin in origins.items() if origin == "elsewhere"][-1:]
 
 
 def ref_name(ref: str | None) -> str:

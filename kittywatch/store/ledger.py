@@ -164,7 +164,12 @@ class Ledger:
         new = {id(entry) for entry in log.added}
         moved = False
         for position, entry in enumerate(log.entries):
-            if id(entry) in new:
+            if id(entry) in new and entry.key is not None:
+                self.connection.execute(
+                    "UPDATE ledger SET position = ?, kind = ?, event_id = ? WHERE id = ?",
+                    (position, entry.kind, entry.event_id, entry.key),
+                )
+            elif id(entry) in new:
                 row = self.connection.execute(
                     "INSERT INTO ledger"
                     " (project, feature, wp_id, position, kind, lane, event_id, commit_id, agent, phase)"

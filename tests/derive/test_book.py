@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from kittywatch.derive.book import Book, adopt, standing, tell, tell_worktree, undo
+from kittywatch.derive.book import Book, adopt, stand_back, standing, tell, tell_worktree, undo
 from kittywatch.derive.edits import WorktreeLook
 from kittywatch.derive.settle import Known
 from kittywatch.derive.snapshot import BrokenContent
@@ -170,3 +170,17 @@ def test_a_commit_that_becomes_an_edit() -> None:
     assert tell_worktree(book, [], LIVE) == []
     assert tell(book, snapshot(package("doing"), commit="b"), LIVE) == []
     assert book.edits == {}
+
+
+def test_back_to_the_same_lane() -> None:
+    """O2: who went back over told steps, of which nothing was told, finds them ahead again."""
+    book = observed(package("planned"))
+    for number, lane in enumerate(("doing", "planned"), start=1):
+        tell(book, snapshot(package(lane), commit=f"c{number}", minute=number), LIVE)
+        book.saved()
+    stand_back(book, {KEY}, {"first"})
+    assert book.known[KEY].cursor is book.log(KEY).entries[0]
+    again = [snapshot(package(lane), commit=f"c{at}", minute=at) for at, lane in enumerate(("doing", "planned"), 1)]
+    assert [words for one in again for words in said(tell(book, one, LIVE))] == []
+    stand_back(book, {KEY}, {"first", "c1"})
+    assert book.known[KEY].cursor is book.log(KEY).entries[2], "there it is in another lane"

@@ -160,11 +160,12 @@ def _known(one: WorkPackage, cursor: Entry) -> Known:
 
 
 def _settled(
-    log: Log, known: Known, edit: Known, one: WorkPackage, *, still_there: bool = False
+    log: Log, known: Known, edit: Known, one: WorkPackage, *, worktree: WorkPackage | None = None
 ) -> tuple[list[str], int, Known | None]:
     """What a commit tells, how much of it was told, and the edit that is left."""
     sighting = Sighting(one, NOON, "c")
-    settled, left = settle_commit(log, known, edit, sighting, LIVE, frozenset(), still_there=still_there)
+    there = shown(worktree) if worktree else None
+    settled, left = settle_commit(log, known, edit, sighting, LIVE, frozenset(), worktree=there)
     return [arrow(told.step) for told in settled.told if told.step], settled.already_told, left
 
 
@@ -189,4 +190,15 @@ def test_a_commit_of_something_older_was_told() -> None:
     edit = _known(REVIEW, log.entries[2])
     assert _settled(log, _known(PLANNED, log.entries[0]), edit, DOING) == ([], 1, edit)
     missed = Log([log.entries[0], log.entries[2]])
-    assert _settled(missed, _known(PLANNED, log.entries[0]), edit, DOING, still_there=True) == ([], 1, edit)
+    assert _settled(missed, _known(PLANNED, log.entries[0]), edit, DOING, worktree=REVIEW) == ([], 1, edit)
+
+
+def test_a_commit_takes_the_place_of_an_edit_that_is_gone() -> None:
+    """O4, O5: its step is the commit's own, which other branches will find again as what the commit brought."""
+    desk = Desk()
+    desk.show(DOING)
+    desk.show(REVIEW)
+    assert desk.commit(DOING) == ["WP01 for_review→doing"]
+    last = desk.book.log(KEY).entries[-1]
+    assert (last.lane, last.commit, desk.book.known[KEY].cursor) == ("doing", "c2", last)
+    assert desk.book.landed["c2"] == [(KEY, last)]

@@ -110,3 +110,20 @@ def test_told() -> None:
         False,
         False,
     ]
+
+
+def test_a_step_keeps_its_time_and_lane() -> None:
+    """O4: a commit on other ground comes from another lane; it is found before one that only ends in the same lane."""
+    window = [Entry("step", "doing", "0123456789-one"), Entry("step", "doing", "9876543210-two")]
+    assert found(window, ["doing"], ["9876543210-new"]) == (1, 2)
+    assert found(window, ["done"], ["9876543210-new"]) == (0, 0)
+    log = Log(window)
+    assert log.told_step("9876543210-new", "doing") is window[1]
+    assert log.told_step("9876543210-new", "done") is None
+
+
+def test_what_others_told_is_found_by_its_id_and_not_by_its_lane() -> None:
+    """O3: who moves a work package to the same lane here has made a transition."""
+    window = [Entry("theirs", "doing", "0123456789-one")]
+    assert found(window, ["doing"], ["0123456789-one"]) == (1, 1)
+    assert found(window, ["doing"], ["9876543210-one"]) == (0, 0)

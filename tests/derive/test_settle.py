@@ -93,13 +93,19 @@ def test_what_goes_beyond_is_told() -> None:
 
 
 def test_elsewhere_is_known_and_not_told() -> None:
-    """O3: told there. What is here already is found, the rest is withheld."""
+    """O3: told there. What is here already is found, the rest is withheld, and known by its id from then on."""
     log = log_of("doing")
     now = package("done", [moved(1, "doing"), moved(2, "done")])
     settled = settle(log, known(log, "planned", 0), sighting(now, origin="elsewhere"), LIVE)
     assert (settled.told, settled.already_told, settled.withheld) == ([], 1, 1)
     assert settled.known is not None
-    assert (settled.known.shown.lane, settled.known.cursor) == ("done", log.entries[1])
+    assert (settled.known.shown.lane, settled.known.cursor) == ("done", log.entries[3])
+    assert [(one.kind, one.lane, one.commit) for one in log.entries[2:]] == [
+        ("theirs", "doing", "c"),
+        ("theirs", "done", "c"),
+    ]
+    copy = settle(log, known(log, "planned", 0), sighting(now, commit="picked"), LIVE)
+    assert (copy.told, copy.already_told) == ([], 2)
     after = settle(log, settled.known, sighting(package("doing"), origin="here"), LIVE)
     assert [words for words, _ in told(after)] == ["done→doing"]
 
@@ -264,12 +270,12 @@ def test_a_creation_stands_before_steps_that_were_told_without_it() -> None:
 
 
 def test_what_others_brought_after_steps_told_without_a_creation() -> None:
-    """O3: a work package that has a log is not noted once more; what is there is found in it."""
+    """O3: a work package that has a log has no marker before it; what is there is found, and theirs stands behind it."""
     log = Log([Entry("step", "doing", "by-hand")])
     settled = settle(log, None, sighting(package("doing"), origin="elsewhere"), LIVE)
     assert (settled.told, settled.withheld, settled.already_told) == ([], 1, 1)
-    assert [one.kind for one in log.entries] == ["step"]
-    assert settled.known == Known(Shown("doing"), log.entries[0])
+    assert [one.kind for one in log.entries] == ["step", "theirs"]
+    assert settled.known == Known(Shown("doing"), log.entries[1])
 
 
 def test_what_is_taken_in_says_so() -> None:

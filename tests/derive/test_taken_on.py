@@ -129,7 +129,7 @@ def test_elsewheres_is_noted_with_the_lane_of_the_stay() -> None:
     walk = Walk()
     walk(package("planned"))
     assert walk(package("doing", agent="ada"), origin="elsewhere") == []
-    assert walk.log == ["created planned", "ada in planned"]
+    assert walk.log == ["created planned", "theirs doing", "ada in doing"]
     assert walk(package("doing", agent="ada")) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.scenarios.world import FEATURE, Clone, World
@@ -350,4 +351,56 @@ def test_30b_branch_from_an_older_commit_while_nobody_observed(world: World) -> 
         world.expect(P_D)
     world.move("for_review")
     world.expect(P_D, P_R)
+    world.replay_adds_nothing()
+
+
+def test_branch_deleted_and_made_anew(make_world: Callable[[str], World]) -> None:
+    """O2: a branch that has nothing but the name of an older one takes nothing back."""
+    world = make_world("")
+    world.move("doing")
+    world.run("emit", "scan")
+    world.expect(P_D)
+    world.git("checkout", "-q", "--detach")
+    world.git("branch", "-q", "-D", "main")
+    world.git("checkout", "-q", "-b", "main", "HEAD~1")
+    world.run("emit", "scan")
+    world.expect(P_D)
+    world.git("merge", "-q", "--ff-only", "HEAD@{1}")
+    world.run("emit", "scan")
+    world.expect(P_D)
+    world.replay_adds_nothing()
+    world.git("reset", "-q", "--hard", "HEAD~1")
+    world.run("emit", "scan")
+    world.expect(P_D, "doing>planned")
+
+
+def test_back_at_the_same_lane_and_forward_again(make_world: Callable[[str], World]) -> None:
+    """O2: a fast-forward over told commits, after a reset that left the lane as it was."""
+    world = make_world("")
+    start = world.git("rev-parse", "HEAD").strip()
+    for lane in ("doing", "planned"):
+        world.move(lane)
+        world.run("emit", "scan")
+    tip = world.git("rev-parse", "HEAD").strip()
+    world.git("reset", "-q", "--hard", start)
+    world.run("emit", "scan")
+    world.git("merge", "-q", "--ff-only", tip)
+    world.run("emit", "scan")
+    world.expect(P_D, "doing>planned")
+    world.replay_adds_nothing()
+
+
+def test_rebased_onto_another_lane(make_world: Callable[[str], World]) -> None:
+    """B2: a commit that was told, and now follows on another lane than it did, is still the same."""
+    world = make_world("")
+    world.git("checkout", "-q", "-b", "topic")
+    world.move("for_review")
+    world.run("emit", "scan")
+    world.git("checkout", "-q", "main")
+    world.move("doing")
+    world.run("emit", "scan")
+    world.git("checkout", "-q", "topic")
+    world.git("rebase", "-q", "-X", "theirs", "main")
+    world.run("emit", "scan")
+    world.expect(P_R, P_D)
     world.replay_adds_nothing()

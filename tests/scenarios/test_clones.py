@@ -149,7 +149,6 @@ def test_upstream_taken_over_by_reset(world: World) -> None:
     world.expect(P_D, "doing>planned")
 
 
-@pytest.mark.xfail(reason="the other clone takes it in as elsewhere's, and then nobody tells it")
 def test_25_created_unobserved_and_pulled_first(make_world: Callable[[str], World]) -> None:
     """O7: two clones with one ledger; what one made is its news, though the other saw it first."""
     world = make_world("")
@@ -161,3 +160,96 @@ def test_25_created_unobserved_and_pulled_first(make_world: Callable[[str], Worl
     other.run("emit", "scan")
     world.run("emit", "scan")
     assert [one["payload"]["wp_id"] for one in world.events("WPCreated")] == ["WP02"]
+
+
+def test_moved_unobserved_and_pulled_first(make_world: Callable[[str], World]) -> None:
+    """O7: the same of steps, in their order, though the other clone has gone on with it since."""
+    world = make_world("")
+    other = world.clone("other", home=world.home)
+    other.run("emit", "scan")
+    world.move("doing")
+    world.move("for_review")
+    world.git("push", "-q", "origin", "main")
+    other.git("pull", "-q", "--ff-only")
+    other.run("emit", "scan")
+    world.expect()
+    other.move("done")
+    other.run("emit", "scan")
+    world.run("emit", "scan")
+    assert sorted(world.steps()) == sorted([P_D, D_R, R_D])
+    world.replay_adds_nothing()
+    other.move("planned")
+    other.move("doing")
+    other.run("emit", "scan")
+    assert world.steps()[3:] == ["done>planned", P_D]
+
+
+def test_others_merge_within_a_merge(make_world: Callable[[str], World]) -> None:
+    """O3: what a merged branch had merged itself from elsewhere is elsewhere's news, however deep."""
+    world = make_world("")
+    mate = _mate(world)
+    world.git("checkout", "-q", "-b", "topic")
+    (world.root / "README").write_text("mine")
+    world.commit("my own")
+    mate.move("doing")
+    mate.git("push", "-q")
+    world.git("fetch", "-q")
+    world.git("merge", "-q", "--no-ff", "-m", "theirs", "origin/main")
+    world.run("emit", "scan")
+    world.git("checkout", "-q", "--detach", "main")
+    world.run("emit", "scan")
+    world.git("merge", "-q", "--no-ff", "-m", "all of it", "topic")
+    world.run("emit", "scan")
+    world.expect()
+    world.replay_adds_nothing()
+    world.git("checkout", "-q", "main")
+    world.git("reset", "-q", "--hard", "topic")
+    world.run("emit", "scan")
+    world.expect()
+
+
+def test_rebased_onto_what_is_no_more_upstream(make_world: Callable[[str], World]) -> None:
+    """O3, B2: a rebase put my commit on others'; when upstream drops these, a replay still knows whose they are."""
+    world = make_world("")
+    mate = _mate(world)
+    mate.move("doing")
+    mate.move("for_review")
+    mate.git("push", "-q")
+    world.move("doing", body="mine as well")
+    world.run("emit", "scan")
+    world.git("fetch", "-q")
+    world.git("rebase", "-q", "-X", "theirs", "origin/main")
+    world.run("emit", "scan")
+    world.expect(P_D)
+    mate.git("reset", "-q", "--hard", "HEAD~2")
+    mate.git("push", "-q", "--force")
+    world.git("fetch", "-q")
+    world.git("reflog", "expire", "--expire=now", "refs/remotes/origin/main")
+    world.replay_adds_nothing()
+
+
+@pytest.mark.parametrize("how", ["cherry-pick", "am"])
+def test_copies_of_what_others_told(make_world: Callable[[str], World], how: str) -> None:
+    """O3, O4: a copy of others' commit in another view is not told, when this machine has come upon it before."""
+    world = make_world("")
+    mate = _mate(world)
+    trail = [("2026-01-01T10:00:00Z", "doing"), ("2026-01-01T11:00:00Z", "done")]
+    mate.move("done", trail=trail)
+    mate.git("push", "-q")
+    world.git("branch", "topic")
+    world.git("pull", "-q", "--ff-only")
+    world.run("emit", "scan")
+    world.move("for_review", trail=trail)
+    world.run("emit", "scan")
+    world.git("checkout", "-q", "topic")
+    (world.root / "README").write_text("mine")
+    world.commit("my own")
+    if how == "am":
+        patch = world.git("format-patch", "-1", "--stdout", "origin/main")
+        (world.root.parent / "patch").write_text(patch)
+        world.git("am", "-q", str(world.root.parent / "patch"))
+    else:
+        world.git("cherry-pick", "origin/main")
+    world.run("emit", "scan")
+    world.expect("done>for_review")
+    world.replay_adds_nothing()

@@ -263,7 +263,11 @@ class Exchanging(Branching):
 
     @operation(lambda self: [0] if self.settled < self.bench.clock else [])
     def settle(self, _: int) -> None:
-        """Everybody looks at everything; afterwards nobody has anything to tell, nor has a replay of any branch."""
+        """Everybody looks at everything; afterwards nobody has anything to tell, nor has a replay of any branch.
+
+        But where a rebase put commits on others' edits, the net difference alone was told (O4), and a replay goes along
+        the commits (B2).
+        """
         note("# settle")
         self.dies = None
         for repository in self.bench.repositories:
@@ -274,7 +278,8 @@ class Exchanging(Branching):
                 assert not checkout.observe().events, f"{checkout.name} was looked at before"
             for name, tip in repository.branches().items():
                 if tip in self.looked[repository.name]:
-                    added = [one.payload for one in repository.main.replay(name) if isinstance(one, WPStatusChanged)]
+                    found = [one.payload for one in repository.main.replay(name) if isinstance(one, WPStatusChanged)]
+                    added = [one for one in found if (one.feature_slug, one.wp_id) not in self.netted]
                     assert not added, f"a replay of {name} in {repository.name} adds {added}"
         self.settled = self.bench.clock + 1
 

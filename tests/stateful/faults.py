@@ -71,14 +71,14 @@ FAULTS = (
     Fault(
         "O4: a rewritten branch is told commit by commit",
         "observe/views.py",
-        "if old is None or self.git.is_ancestor(old, new):",
+        "if commits is not None or old is None or self.git.is_ancestor(old, new):",
         "if True:",
     ),
     Fault(
         "O4: of an amended commit nothing is told",
         "observe/views.py",
-        "                plan.snapshots.append(part)\n            elif key in went",
-        "                pass\n            elif key in went",
+        "                plan.snapshots.append(part)\n            elif key in pulled",
+        "                pass\n            elif key in pulled",
     ),
     Fault(
         "O4: what a merge brings in counts as the merge's own",

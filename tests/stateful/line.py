@@ -7,6 +7,7 @@ conflict mixes them, or somebody takes one back, the line is no longer straight,
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tests.stateful.model import FIRST, BrokenRuleError, Content, Heard, steps
@@ -43,15 +44,22 @@ class Line:
         self.units += [Unit(step.new, owner, {home}) for step in steps(before, after)]
         self.ends[after] = len(self.units) - 1
 
+    def backwards(self, before: Iterable[Content | None], after: Content) -> bool:
+        """Whether a commit goes back along the line."""
+        end = self.ends.get(after, -1)
+        return any(end < self.ends.get(one, -1) for one in before)
+
     def copied(self, before: Content | None, after: Content | None, home: str) -> list[str]:
         """Somebody committed anew what was made elsewhere, which makes it theirs too: the lanes that are new so."""
         start, end = self.ends.get(before), self.ends.get(after)
         if start is None or end is None:
             return []
-        found = [unit for unit in self.units[start + 1 : end + 1] if home not in unit.makers]
-        for unit in found:
-            unit.makers.add(home)
-        return [unit.lane for unit in found]
+        found = [at for at in range(start + 1, end + 1) if home not in self.units[at].makers]
+        if any(at <= max(self._told.get(home, {0})) for at in found):
+            self.bend()  # what came after it is told already
+        for at in found:
+            self.units[at].makers.add(home)
+        return [self.units[at].lane for at in found]
 
     def heard(self, heard: Heard, home: str) -> None:
         """A home tells a step; BrokenRuleError where it is none along the line."""

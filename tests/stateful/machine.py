@@ -24,6 +24,7 @@ from tests.stateful.contents import references, twice
 from tests.stateful.hook_server import HookServer
 from tests.stateful.line import Line
 from tests.stateful.model import LANES, BrokenRuleError, Content, Heard, Home, Key, State, Step, along
+from tests.stateful.seen import Seen, slid_under
 
 Kind: TypeAlias = Literal["edit", "navigate", "undo", "integrate", "rewrite"]
 """What an operation does to lanes.
@@ -31,17 +32,6 @@ Kind: TypeAlias = Literal["edit", "navigate", "undo", "integrate", "rewrite"]
 An edit makes what differs in the files; one that navigates makes nothing; one that undoes makes all that differs, a
 second time; one that integrates or rewrites commits makes what no side of it had, and a rewrite may take back.
 """
-
-
-@dataclass
-class Seen:
-    """What a checkout showed when it was last looked at; `plain` says that only edits and commits came since."""
-
-    branch: str
-    tip: str
-    committed: State
-    files: State
-    plain: bool = True
 
 
 @dataclass
@@ -101,6 +91,8 @@ class Driving(RuleBasedStateMachine):
         self.touched: dict[Path, set[str]] = {}
         self.undone: set[tuple[Path, Key]] = set()
         """What was taken back once: commits that bring it again make it again."""
+        self.netted: set[Key] = set()
+        """What a rebase put on another's edits in a conflict, or undid them: only the net difference is told."""
         self.borrowed: set[tuple[str, Key, str | None]] = set()
         self.gone: dict[tuple[str, str], State] = {}
         self.dies: int | None = None
@@ -205,14 +197,21 @@ class Driving(RuleBasedStateMachine):
             for key, content in state.items():
                 contents = [side.get(key) for side in sides]
                 if content not in contents or len(sides) == 1:
-                    bend = kind in ("integrate", "rewrite") and any(key[1] in path for path in doing.conflicts)
-                    self._committed(checkout, key, contents, content, bend=bend)
+                    self._copied(checkout, key, contents, content, kind, doing)
         if kind in ("integrate", "rewrite"):
             self._moved(checkout, kind, before, after)
         for old, new in ((before.committed, after.committed), (before.files, after.files)):
             for key in new.keys() - old.keys():
                 if (checkout.home, key) in self.shown:
                     self.homes[checkout.home].came_back(key, new[key])
+
+    def _copied(
+        self, checkout: Checkout, key: Key, sides: list[Content | None], content: Content, kind: Kind, doing: Doing
+    ) -> None:
+        bend = kind in ("integrate", "rewrite") and any(key[1] in path for path in doing.conflicts)
+        self._committed(checkout, key, sides, content, bend=bend)
+        if kind == "rewrite" and (bend or self.line(key).backwards(sides, content)):
+            self.netted.add(key)
 
     def _edited(self, checkout: Checkout, before: State, after: State) -> None:
         self.homes[checkout.home].changed(before, after)
@@ -345,7 +344,8 @@ class Driving(RuleBasedStateMachine):
             kept = {key: committed[key] for key in now.files.keys() & committed.keys()}
             kept |= {key: one for key, one in before.files.items() if before.committed.get(key) != one}
         sure = files or before is None or before.files == before.committed
-        self.seen[checkout.name] = Seen(now.branch, now.tip, committed, kept, plain=sure)
+        under = frozenset(key for key, one in kept.items() if slid_under(before, key, one, committed))
+        self.seen[checkout.name] = Seen(now.branch, now.tip, committed, kept, plain=sure, under=under)
         self.looked[checkout.clone.name].add(now.tip)
         self.shown |= {(checkout.home, key) for key in (now.files if files else committed)}
         if files or now.files == committed:
@@ -372,6 +372,8 @@ class Driving(RuleBasedStateMachine):
                 continue  # its file was gone, and what the view showed before still stands (rule D6)
             if edit == start:
                 found[key] = along([start, *(state.get(key) for state in states), shown])
+            elif key in before.under:
+                continue
             elif files is not None and (not states or (len(states) == 1 and states[0].get(key) == edit)):
                 found[key] = along([edit, shown])
         return found

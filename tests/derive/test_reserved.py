@@ -1,0 +1,81 @@
+"""What commits to come in a walk have brought: by the ledger's word, or by what a step keeps when it is rewritten."""
+
+from __future__ import annotations
+
+from kittywatch.derive.book import Book, tell
+from kittywatch.derive.reserved import Reserved
+from kittywatch.derive.snapshot import Snapshot
+from tests.derive.packages import KEY, package, rules, said, snapshot
+
+LIVE, HISTORY = rules(), rules("history")
+
+
+def told(*snapshots: Snapshot) -> Book:
+    """A book in which these were told as they came, of which a history begins to go along other commits."""
+    book = Book()
+    for one in snapshots:
+        tell(book, one, LIVE)
+        book.saved()
+    book.known.clear()
+    return book
+
+
+def replayed(book: Book, *snapshots: Snapshot) -> list[str]:
+    reserved = Reserved(book, snapshots, HISTORY)
+    words: list[str] = []
+    for one in snapshots:
+        reserved.reached(one)
+        words += said(tell(book, one, HISTORY, reserved.open))
+    return words
+
+
+def test_rewritten_commits_are_found_by_time_and_lane() -> None:
+    """B2: on another lane than when they were told, and in another order; what is theirs no earlier one takes."""
+    book = told(
+        snapshot(package("planned"), commit="base"),
+        snapshot(package("done"), commit="a", minute=1),
+        snapshot(package("doing"), commit="b", minute=2),
+    )
+    words = replayed(
+        book,
+        snapshot(package("planned"), commit="base"),
+        snapshot(package("doing"), commit="b2", minute=2),
+        snapshot(package("done"), commit="a2", minute=1),
+    )
+    assert words == []
+
+
+def test_what_is_alike_is_taken_in_turn() -> None:
+    """Two steps into one lane in one second of git's clock are two, also where nothing but that is known of them."""
+    first = snapshot(package("planned"), commit="base")
+    lanes = ("doing", "planned", "doing")
+    book = told(first, *(snapshot(package(lane), commit=f"c{number}") for number, lane in enumerate(lanes)))
+    assert len(book.log(KEY).entries) == 4
+    again = [snapshot(package(lane), commit=f"n{number}") for number, lane in enumerate(lanes)]
+    more = snapshot(package("planned"), commit="n3")
+    assert replayed(book, first, *again, more) == ["WP01 doing→planned"]
+
+
+def test_a_time_alone_is_not_enough() -> None:
+    """Another lane at the same time is another step."""
+    book = told(snapshot(package("planned"), commit="base"), snapshot(package("doing"), commit="a", minute=1))
+    words = replayed(
+        book,
+        snapshot(package("planned"), commit="base"),
+        snapshot(package("doing"), commit="a", minute=1),
+        snapshot(package("done"), commit="b", minute=1),
+    )
+    assert words == ["WP01 doing→done"]
+
+
+def test_a_commit_that_only_brings_back_claims_nothing() -> None:
+    """One that shows the lane that was there takes no step."""
+    book = told(snapshot(package("planned"), commit="base"), snapshot(package("doing"), commit="a", minute=1))
+    reserved = Reserved(
+        book,
+        [snapshot(package("doing"), commit="a", minute=1), snapshot(package("doing", body="x"), commit="a", minute=1)],
+        HISTORY,
+    )
+    assert [one.lane for one in reserved.open] == ["doing"]
+    reserved.reached(snapshot(package("doing"), commit="a", minute=1))
+    assert reserved.open == set()
