@@ -270,7 +270,7 @@ def test_a_creation_stands_before_steps_that_were_told_without_it() -> None:
 
 
 def test_what_others_brought_after_steps_told_without_a_creation() -> None:
-    """O3: a work package that has a log has no marker before it; what is there is found, and theirs stands behind it."""
+    """O3: a work package that has a log gets no marker; what is there is found, and theirs stands behind it."""
     log = Log([Entry("step", "doing", "by-hand")])
     settled = settle(log, None, sighting(package("doing"), origin="elsewhere"), LIVE)
     assert (settled.told, settled.withheld, settled.already_told) == ([], 1, 1)
