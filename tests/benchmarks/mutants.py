@@ -320,7 +320,7 @@ def measured(
     left = survivors(module, chosen, rounds, results)
     name = module.relative_to(ROOT).as_posix()
     known, survived = explained(name), {(mutant.where, mutant.change): mutant for mutant in left}
-    for key in survived.keys() - known.keys():
+    for key in (key for key in survived if key not in known):
         print(f"{name}:{survived[key].line}: {survived[key].where}\n    {survived[key].change}")
     for where, change in sorted(known.keys() - survived.keys()) if len(chosen) == len(found) else ():
         print(f"{name}: explained, but not among the survivors: {where}\n    {change}")
