@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kittywatch.derive.book import Book, standing, tell, tell_worktree, undo
+from kittywatch.derive.book import Book, stand_back, standing, tell, tell_worktree, undo
 from kittywatch.derive.edits import WorktreeLook
 from kittywatch.derive.log import Entry, Log
 from kittywatch.derive.settle import Known
@@ -91,6 +91,28 @@ def test_how_far_a_commit_stands_in_a_log_that_begins_with_a_baseline() -> None:
     book = Book(logs={KEY: log}, landed={"c": [(KEY, log.entries[1])]})
     assert standing(book, KEY, set()) is log.entries[0]
     assert standing(book, KEY, {"c"}) is log.entries[1]
+
+
+def test_a_branch_that_goes_back_over_others_commits() -> None:
+    """O2: it stands where its commit does, at the lane that it had; never further on, and only where it is known."""
+    log = Log([Entry("created", "planned"), *(Entry("step", lane, lane) for lane in ("doing", "planned", "doing"))])
+    landed = {"early": [(KEY, log.entries[1])], "late": [(KEY, log.entries[3])]}
+    for at, commits, expected in ((3, {"early"}, 1), (1, {"late"}, 1), (3, set[str](), 3)):
+        book = Book(logs={KEY: log}, known={KEY: Known(Shown("doing"), log.entries[at])}, landed=landed)
+        stand_back(book, {KEY, ("002-other", "WP01")}, commits)
+        assert book.known == {KEY: Known(Shown("doing"), log.entries[expected])}
+    other = Book(logs={KEY: log}, known={KEY: Known(Shown("planned"), log.entries[2])}, landed=landed)
+    stand_back(other, {KEY}, {"early"})
+    assert other.known[KEY].cursor is log.entries[2]
+
+
+def test_others_commits_bring_nothing() -> None:
+    """O3: what they have in common with what was told here says too little."""
+    book = observed(PLANNED, DOING)
+    book.known[KEY] = known(PLANNED, book.log(KEY).entries[0])
+    assert tell(book, snapshot(DOING, commit="theirs", minute=1, origin="elsewhere"), LIVE) == []
+    assert book.known[KEY].cursor is book.log(KEY).entries[1]
+    assert book.landings == []
 
 
 # What a worktree shows while its commit moves on.
