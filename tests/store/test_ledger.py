@@ -92,6 +92,23 @@ def test_what_was_met_comes_back(database: Database) -> None:
     assert _ledger(database).read().marks == {**pages, ONE: {"r1": "elsewhere"}}
 
 
+def test_what_is_claimed_keeps_its_row(database: Database) -> None:
+    """It becomes the step that it stood for, where it stood; then nothing is left to be saved."""
+    book = Book()
+    for entry in (Entry("created", "planned", "a"), Entry("theirs", "doing", "b", "c1"), Entry("step", "done", "c")):
+        book.log(ONE).add(entry)
+    _ledger(database).save(book)
+    ledger = _ledger(database)
+    log = ledger.read([ONE]).log(ONE)
+    row = log.entries[1].key
+    log.claim(log.entries[1], "mine")
+    ledger.save(Book(logs={ONE: log}))
+    assert log.added == []
+    entries = _ledger(database).read([ONE]).log(ONE).entries
+    assert [(one.kind, one.event_id) for one in entries] == [("created", "a"), ("step", "mine"), ("step", "c")]
+    assert entries[1].key == row
+
+
 def test_without_a_view_nothing_stands_anywhere(database: Database) -> None:
     book = Book(known={ONE: Known(Shown("doing"), None)}, changed={ONE})
     _ledger(database).save(book)
