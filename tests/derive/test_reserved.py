@@ -107,7 +107,9 @@ def test_what_claims_nothing() -> None:
     """No lane, the lane that was there, no commit, others' commits, and what nobody has told of."""
     same = snapshot(package("doing"), commit="n", minute=1)
     assert claimed(two(), same) == ["doing"]
-    assert claimed(two(), replace(same, packages=(package("foo"),))) == []
+    broken = replace(same, packages=(package("foo"),), commit="f")
+    assert claimed(two(), broken) == []
+    assert claimed(two(), same, broken) == ["doing"]
     assert claimed(two(), replace(same, commit=None)) == []
     assert claimed(two(), replace(same, origin="elsewhere")) == []
     assert claimed(Book(), same) == []
