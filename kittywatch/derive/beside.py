@@ -235,8 +235,8 @@ def _when(
     Who comes with the move to for_review was at work before it; else it was after all that the sighting tells.
     """
     package = sighting.package
-    steps = [one for one in settled.told if one.step and one.step.new in ("doing", package.lane)]
-    if package.lane == "for_review" and steps and log.base(cursor) is steps[-1].entry:
+    steps = [one for one in settled.told if one.step]
+    if package.lane == "for_review" and steps:
         behind = log.before(steps[-1].entry)
         place = place_of(package, steps[-1].moment, "for_review", rules.names) - 0.25
         began = [one for one in steps if one.step and one.step.new == "doing"]
@@ -262,7 +262,7 @@ def _assign(
 ) -> Beside:
     agent, phase, before = who
     if before < 0:
-        before = sum(1 for entry in log.entries[: log.position(behind)] if entry.agent and entry.phase == phase)
+        before = sum(1 for entry in log.entries[: log.position(behind)] if entry.phase == phase)
     lane: Lane = behind.lane if behind else "doing" if phase == "implementation" else "for_review"
     what = Assigned(agent, phase, before)
     event_id = rules.identify(sighting.package, what, moment)

@@ -148,8 +148,7 @@ def _package(
     tellings = _with_beside(book, key, sighting, settled, rules)
     # Others' commit may have been found by its lane alone: too little to say what it brought.
     _stand(book, key, settled, snapshot.commit if snapshot.origin != "elsewhere" else None)
-    known = book.known.get(key)
-    base = log.base(known.cursor) if known else None
+    base = log.base(book.known[key].cursor)
     # What a commit took over silently, from a side or from an edit, a history will find with it.
     silent = key in snapshot.brought or (edit is not None and key not in book.edits and not settled.told)
     if silent and snapshot.commit and base and not base.begins:
@@ -209,7 +208,7 @@ def undo(book: Book, snapshot: Snapshot, landed: Set[str], rules: Rules) -> list
         known, now = book.known.get(key), shown(package)
         shows = book.worktree.shows(key) if book.worktree is not None else None
         edit = book.edits.get(key, known)
-        if known is None or edit is None or now is None or shows is None or shows not in (known.shown, edit.shown):
+        if known is None or edit is None or now is None or shows not in (known.shown, edit.shown):
             back.append(package)
             continue
         book.edits.setdefault(key, known)
@@ -324,7 +323,7 @@ def _feature(book: Book, snapshot: Snapshot, feature: str, rules: Rules) -> list
         return []
     if kind is None:
         _know(book.features, book.new_features, feature, "elsewhere" if silent else "told")
-    elif kind == "baseline" and rules.mode == "history" and not silent:
+    elif kind == "baseline" and rules.mode == "history":
         book.features[feature] = book.new_features[feature] = "told"
     else:
         _count_told(book, feature, kind)

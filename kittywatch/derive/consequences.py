@@ -121,8 +121,9 @@ def _resolved(book: Book, cause: Cause, come: Come, rules: Rules) -> list[Tellin
 
 def _completed(book: Book, cause: Cause, come: Come, rules: Rules) -> list[Telling]:
     feature, roster = cause.feature, come.rosters.get(cause.feature)
-    count = _work_packages(book, feature, roster, rules) if roster else 0
-    if roster is None or not count or _is_complete(book, feature, rules):
+    if roster is None or not (count := _work_packages(book, feature, roster, rules)):
+        return []
+    if _is_complete(book, feature, rules):
         return []
     _note_complete(book, feature, rules)
     return [CompletedTold(cause, count, roster.created_at)]
@@ -154,6 +155,6 @@ def _lane(book: Book, key: Key, rules: Rules) -> Lane | None:
     if rules.mode == "history" or log is None or not log.entries:
         return known.shown.lane if known else None
     last = log.base(log.entries[-1])
-    if known is not None and (last is None or log.base(known.cursor) is last):
+    if known is not None and log.base(known.cursor) is last:
         return known.shown.lane
     return last.lane if last else None

@@ -35,7 +35,11 @@ class Known(Struct, frozen=True):
 
 
 class Sighting(Struct, frozen=True):
-    """One work package in one snapshot. `landed` are the entries that this commit is known to have brought."""
+    """One work package in one snapshot.
+
+    `landed` are the entries that this commit is known to have brought. `past`, which only a history knows, says that
+    it was there before the project's baseline.
+    """
 
     package: WorkPackage
     moment: datetime
@@ -101,7 +105,7 @@ def settle(
     if now is None:
         return settled
     if known is None:
-        known = _first_sight(log, sighting, rules, settled)
+        known = _first_sight(log, sighting, now, rules, settled)
     settled.basis = known
     cursor = _past_baseline(log, known.cursor, sighting, rules)
     steps = steps_between(known.shown, sighting.package, rules.names)
@@ -111,7 +115,7 @@ def settle(
     return settled
 
 
-def _first_sight(log: Log, sighting: Sighting, rules: Rules, settled: Settled) -> Known:
+def _first_sight(log: Log, sighting: Sighting, now: Shown, rules: Rules, settled: Settled) -> Known:
     """What a view knows of a work package that it has not shown before (rules D2, B1)."""
     first = log.entries[0] if log.entries else None
     unseen = Shown("planned")
@@ -121,13 +125,12 @@ def _first_sight(log: Log, sighting: Sighting, rules: Rules, settled: Settled) -
     if rules.mode == "live" and first is not None and _ours_after_all(first, sighting):
         return Known(unseen, _tell(log, None, sighting, None, rules, settled.told))
     if rules.mode == "live" and first is not None and not first.told:
-        seen = shown(sighting.package)
         settled.taken_in = True
-        return Known(replace(seen, lane=first.lane), first) if seen else Known(unseen, first)
+        return Known(replace(now, lane=first.lane), first)
     if sighting.origin == "elsewhere":
-        if first is None and rules.mode == "live" and sighting.package.lane:
-            marker = log.add(taken_in("elsewhere", sighting.package, sighting.package.lane, sighting.commit))
-            return Known(replace(unseen, lane=sighting.package.lane), marker)
+        if first is None and rules.mode == "live":
+            marker = log.add(taken_in("elsewhere", sighting.package, now.lane, sighting.commit))
+            return Known(replace(unseen, lane=now.lane), marker)
         settled.withheld += 1
         return Known(unseen, None)
     return Known(unseen, _tell(log, None, sighting, None, rules, settled.told))
@@ -176,7 +179,7 @@ def _advance(
         if anywhere is not None:
             settled.already_told += len(steps)
             return log.later(cursor, anywhere)
-    window = log.entries[start : _wall(log, start, sighting, rules)]
+    window = log.entries[start : _wall(log, start, sighting)]
     claim = [entry for entry in window if _ours_after_all(entry, sighting)]
     if claim:
         return _claim(log, cursor, steps, sighting, rules, claim, settled)
@@ -230,9 +233,9 @@ def _claim(
     return cursor
 
 
-def _wall(log: Log, start: int, sighting: Sighting, rules: Rules) -> int:
+def _wall(log: Log, start: int, sighting: Sighting) -> int:
     """What happened before the baseline is not among the entries after it."""
-    if rules.mode == "history" and sighting.past:
+    if sighting.past:
         for index in range(start, len(log.entries)):
             if log.entries[index].kind == "baseline":
                 return index

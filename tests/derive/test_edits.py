@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from kittywatch.derive.book import Book, tell, tell_worktree
-from kittywatch.derive.edits import WorktreeLook
+from kittywatch.derive.edits import WorktreeLook, settle_commit
+from kittywatch.derive.log import Entry, Log
+from kittywatch.derive.settle import Known, Sighting
+from kittywatch.derive.steps import shown
 from kittywatch.workpackages.reader import WorkPackage
 from tests.builders import FEATURE
-from tests.derive.packages import KEY, NOON, moved, package, rules, said, snapshot
+from tests.derive.packages import KEY, NOON, arrow, moved, package, rules, said, snapshot
 
 LIVE = rules()
 PLANNED, DOING, REVIEW, DONE = (package(lane) for lane in ("planned", "doing", "for_review", "done"))
@@ -41,9 +44,8 @@ class Desk:
 
 def test_what_a_look_shows() -> None:
     """An edit before what is clean; None where nothing is."""
-    shown = Desk.look(DOING, None).shows(KEY)
-    assert shown is not None
-    assert shown.lane == "doing"
+    assert Desk.look(DOING, None).shows(KEY) == shown(DOING)
+    assert Desk.look(None, PLANNED).shows(KEY) == shown(PLANNED)
     assert Desk.look(None, None).shows(KEY) is None
 
 
@@ -136,6 +138,59 @@ def test_a_file_that_is_gone_stays_as_it_was() -> None:
     desk.show(DOING)
     assert desk.show(None) == []
     assert desk.show(DOING) == []
+
+
+def test_an_edit_that_went_there_and_back_before_it_was_discarded() -> None:
+    """O5: the lane is the commit's again, the record is not; discarded, the next time is a third transition."""
+    desk = Desk()
+    assert desk.show(DOING) == ["WP01 planned→doing"]
+    assert desk.show(package("planned", [moved(3, "planned")])) == ["WP01 doing→planned"]
+    assert desk.show(None, PLANNED) == []
+    assert desk.show(DOING) == ["WP01 planned→doing"]
+
+
+def _log() -> Log:
+    return Log([Entry("created", "planned"), Entry("step", "doing", "a"), Entry("step", "for_review", "b")])
+
+
+def _known(one: WorkPackage, cursor: Entry) -> Known:
+    seen = shown(one)
+    assert seen is not None
+    return Known(seen, cursor)
+
+
+def _settled(
+    log: Log, known: Known, edit: Known, one: WorkPackage, *, worktree: WorkPackage | None = None
+) -> tuple[list[str], int, Known | None]:
+    """What a commit tells, how much of it was told, and the edit that is left."""
+    sighting = Sighting(one, NOON, "c")
+    there = shown(worktree) if worktree else None
+    settled, left = settle_commit(log, known, edit, sighting, LIVE, frozenset(), worktree=there)
+    return [arrow(told.step) for told in settled.told if told.step], settled.already_told, left
+
+
+def test_a_commit_beyond_the_edit_goes_by_the_commits() -> None:
+    """The branch has moved on past an edit that was left behind: a commit of it takes the branch back."""
+    for one, step in ((DOING, "for_review→doing"), (DONE, "for_review→done")):
+        log = _log()
+        edit = _known(DOING, log.entries[1])
+        assert _settled(log, _known(REVIEW, log.entries[2]), edit, one) == ([step], 0, edit)
+
+
+def test_a_commit_of_an_edit_that_moved_no_lane() -> None:
+    """The edit is gone with it, and what it brings was told."""
+    log = _log()
+    noted = package("for_review", [moved(1, "for_review")])
+    assert _settled(log, _known(REVIEW, log.entries[2]), _known(noted, log.entries[2]), noted) == ([], 1, None)
+
+
+def test_a_commit_of_something_older_was_told() -> None:
+    """Found in the log, or contained in the edit where that is still there; the edit is left."""
+    log = _log()
+    edit = _known(REVIEW, log.entries[2])
+    assert _settled(log, _known(PLANNED, log.entries[0]), edit, DOING) == ([], 1, edit)
+    missed = Log([log.entries[0], log.entries[2]])
+    assert _settled(missed, _known(PLANNED, log.entries[0]), edit, DOING, worktree=REVIEW) == ([], 1, edit)
 
 
 def test_a_commit_takes_the_place_of_an_edit_that_is_gone() -> None:

@@ -34,6 +34,12 @@ def test_positions_and_insertion() -> None:
     assert log.later(None, None) is None
 
 
+def test_the_entry_before() -> None:
+    """None before the first."""
+    log = Log(entries("doing", "for_review", "done"))
+    assert [log.before(one) for one in log.entries] == [None, *log.entries[:2]]
+
+
 def test_told_id() -> None:
     log = Log(entries("doing", "done"))
     assert log.told_id("id-1") is log.entries[1]
@@ -76,6 +82,11 @@ def test_anchors_keep_their_order() -> None:
     """An id behind the anchor before it is none."""
     window = entries("done", "doing")
     assert found(window, ["doing", "done"], ["id-1", "id-0"]) == (1, 2)
+
+
+def test_an_entry_is_found_once() -> None:
+    """Two steps of one second have one id; one entry is one of them."""
+    assert found(entries("doing"), ["doing", "planned", "doing"], ["id-0", "-", "id-0"]) == (1, 1)
 
 
 def test_lanes_stop_before_what_is_claimed() -> None:

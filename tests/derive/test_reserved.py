@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from kittywatch.derive.book import Book, tell
 from kittywatch.derive.reserved import Reserved
 from kittywatch.derive.snapshot import Snapshot
-from tests.derive.packages import KEY, package, rules, said, snapshot
+from tests.derive.packages import KEY, moved, package, rules, said, snapshot
 
 LIVE, HISTORY = rules(), rules("history")
 
@@ -79,3 +81,45 @@ def test_a_commit_that_only_brings_back_claims_nothing() -> None:
     assert [one.lane for one in reserved.open] == ["doing"]
     reserved.reached(snapshot(package("doing"), commit="a", minute=1))
     assert reserved.open == set()
+
+
+def claimed(book: Book, *snapshots: Snapshot) -> list[str]:
+    """The lanes of what is claimed before the first commit."""
+    open_ones = Reserved(book, snapshots, HISTORY).open
+    return [entry.lane for log in book.logs.values() for entry in log.entries if entry in open_ones]
+
+
+def two() -> Book:
+    """Planned, then doing a minute later, by commits `base` and `a`."""
+    return told(snapshot(package("planned"), commit="base"), snapshot(package("doing"), commit="a", minute=1))
+
+
+def test_what_the_ledger_says_a_commit_brought() -> None:
+    """Whatever its time is; and nothing is found out of it besides."""
+    book = two()
+    assert claimed(book, snapshot(package("doing"), commit="a", minute=7)) == ["doing"]
+    assert book.landed["a"] == [(KEY, book.log(KEY).entries[1])]
+    book.landed["b"] = [(("002-other", "WP01"), book.log(KEY).entries[0])]
+    assert claimed(book, snapshot(package("doing"), commit="b", minute=7)) == []
+
+
+def test_what_claims_nothing() -> None:
+    """No lane, the lane that was there, no commit, others' commits, and what nobody has told of."""
+    same = snapshot(package("doing"), commit="n", minute=1)
+    assert claimed(two(), same) == ["doing"]
+    broken = replace(same, packages=(package("foo"),), commit="f")
+    assert claimed(two(), broken) == []
+    assert claimed(two(), same, broken) == ["doing"]
+    assert claimed(two(), replace(same, commit=None)) == []
+    assert claimed(two(), replace(same, origin="elsewhere")) == []
+    assert claimed(Book(), same) == []
+    before = two()
+    before.landed["m"] = [(KEY, before.log(KEY).entries[1])]
+    elsewhere = replace(same, origin="elsewhere")
+    assert claimed(before, elsewhere, snapshot(package("doing"), commit="m", minute=3)) == []
+
+
+def test_a_record_keeps_its_time_wherever_its_commit_is_put() -> None:
+    shown = package("doing", [moved(3, "doing")])
+    book = told(snapshot(package("planned"), commit="base"), snapshot(shown, commit="a", minute=5))
+    assert claimed(book, snapshot(shown, commit="n", minute=9)) == ["doing"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from kittywatch.derive.log import Entry, Log
-from kittywatch.derive.settle import Known, Settled, Sighting, settle
+from kittywatch.derive.settle import Known, Settled, Sighting, settle, taken_in
 from kittywatch.derive.snapshot import Origin
 from kittywatch.derive.steps import Shown
 from kittywatch.workpackages.lanes import Lane
@@ -225,3 +225,99 @@ def test_claimed_entries_are_not_taken() -> None:
     log = log_of("doing")
     settled = settle(log, known(log, "planned", 0), sighting(package("doing")), HISTORY, frozenset({log.entries[1]}))
     assert [words for words, _ in told(settled)] == ["planned→doing"]
+
+
+def test_no_difference_moves_no_cursor() -> None:
+    """D1: not even where the commit is known to have brought something, and on neither side of a merge."""
+    log = log_of("doing", "planned")
+    before = known(log, "planned", 0)
+    landed = Sighting(package("planned"), NOON, "c", landed=(log.entries[2],))
+    assert settle(log, before, landed, LIVE).known == Known(Shown("planned"), log.entries[0])
+    side = settle(log, before, sighting(package("planned"), origin="side"), LIVE)
+    assert (side.told, side.known) == ([], Known(Shown("planned"), log.entries[0]))
+
+
+def test_what_was_told_is_counted() -> None:
+    """The creation that is found, and each step of a commit that is known, whichever way it came in."""
+    log = log_of("doing", "done")
+    trail = [moved(1, "doing"), moved(2, "done")]
+    assert settle(log, None, sighting(package("planned")), LIVE).already_told == 1
+    for origin in ("here", "side"):
+        landed = Sighting(package("done", trail), NOON, "c", origin, landed=(log.entries[2],))
+        assert settle(log, known(log, "planned", 0), landed, LIVE).already_told == 2
+    found = settle(log, known(log, "planned"), Sighting(package("done", trail), NOON, "c", "side"), LIVE)
+    assert len(found.told) == 2
+    again = settle(log, known(log, "planned"), Sighting(package("done", trail), NOON, "c", "side"), LIVE)
+    assert (again.told, again.already_told) == ([], 2)
+
+
+def test_the_other_side_of_a_merge_by_its_commit() -> None:
+    """O4: what its commit is known to have brought was told, also behind the cursor, which stays further on."""
+    log = log_of("doing", "for_review")
+    side = Sighting(package("doing"), NOON, "c", "side", landed=(log.entries[1],))
+    settled = settle(log, known(log, "planned"), side, LIVE)
+    assert settled.told == []
+    assert settled.known == Known(Shown("doing"), log.entries[2])
+
+
+def test_a_creation_stands_before_steps_that_were_told_without_it() -> None:
+    """D2, O10: steps told by hand of a work package that nobody had seen; the first to see it tells the creation."""
+    log = Log([Entry("step", "doing", "by-hand")])
+    settled = settle(log, None, sighting(package("doing")), LIVE)
+    assert [words for words, _ in told(settled)] == ["created"]
+    assert [one.kind for one in log.entries] == ["created", "step"]
+    assert not settled.taken_in
+
+
+def test_what_others_brought_after_steps_told_without_a_creation() -> None:
+    """O3: a work package that has a log gets no marker; what is there is found, and theirs stands behind it."""
+    log = Log([Entry("step", "doing", "by-hand")])
+    settled = settle(log, None, sighting(package("doing"), origin="elsewhere"), LIVE)
+    assert (settled.told, settled.withheld, settled.already_told) == ([], 1, 1)
+    assert [one.kind for one in log.entries] == ["step", "theirs"]
+    assert settled.known == Known(Shown("doing"), log.entries[1])
+
+
+def test_what_is_taken_in_says_so() -> None:
+    """B1, O3: all of it was there before, as far as a view comes by it first; and the trail with it."""
+    trail = [moved(1, "doing")]
+    for kind in ("baseline", "elsewhere"):
+        settled = settle(Log([taken_in(kind, package("doing"), "doing")]), None, sighting(package("doing")), LIVE)
+        assert settled.taken_in
+    log = Log([Entry("baseline", "doing")])
+    settled = settle(log, None, sighting(package("doing", trail)), LIVE)
+    assert settled.basis is not None
+    assert settled.basis.shown.records == 1
+
+
+def test_who_had_it_when_it_was_taken_in() -> None:
+    """Nobody has what is planned; else whoever is named did the work."""
+    found = [taken_in("baseline", package(lane, agent="ada"), lane) for lane in ("planned", "doing", "done")]
+    assert [(one.agent, one.phase) for one in found] == [(None, None), *[("ada", "implementation")] * 2]
+    nobody = taken_in("elsewhere", package("doing"), "doing", "c")
+    assert (nobody.agent, nobody.phase, nobody.commit) == (None, None, "c")
+
+
+def test_a_history_that_has_passed_the_baseline_stands_behind_it() -> None:
+    """B2: what it tells then comes after the baseline, though its cursor was before."""
+    log = Log([Entry("created", "planned"), Entry("step", "doing", "past"), Entry("baseline", "doing")])
+    settled = settle(log, known(log, "doing", 1), sighting(package("for_review")), HISTORY)
+    assert [words for words, _ in told(settled)] == ["doing→for_review"]
+    assert [one.kind for one in log.entries] == ["created", "step", "baseline", "step"]
+
+
+def test_a_view_from_before_the_baseline_finds_what_a_history_told() -> None:
+    """O1, B2: a clone at an older commit, and one that has seen nothing yet: on either side of the baseline."""
+    entries = [Entry("created", "planned"), Entry("step", "doing", "past"), Entry("baseline", "doing")]
+    log = Log([*entries, Entry("step", "for_review", "live")])
+    old = settle(log, None, sighting(package("doing")), LIVE)
+    assert (old.told, old.known) == ([], Known(Shown("doing"), log.entries[1]))
+    new = settle(log, None, sighting(package("for_review")), LIVE)
+    assert (new.told, new.known) == ([], Known(Shown("for_review"), log.entries[3]))
+
+
+def test_what_is_told_live_comes_last() -> None:
+    """O10: the log is in the order of telling, wherever the view stood."""
+    log = log_of("doing", "for_review")
+    settle(log, known(log, "planned", 0), sighting(package("done")), LIVE)
+    assert [one.lane for one in log.entries] == ["planned", "doing", "for_review", "done"]

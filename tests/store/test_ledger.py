@@ -69,6 +69,60 @@ def test_an_entry_that_comes_between_moves_those_behind_it(database: Database) -
     assert [row[0] for row in positions] == [0, 1, 2, 3]
 
 
+def test_who_had_it_comes_back(database: Database) -> None:
+    book = Book()
+    book.log(ONE).add(Entry("assigned", "doing", "01ARZ3NDEKTSV4RRFFQ69G5FA4", agent="ada", phase="implementation"))
+    _ledger(database).save(book)
+    (entry,) = _ledger(database).read().log(ONE).entries
+    assert (entry.agent, entry.phase) == ("ada", "implementation")
+
+
+def test_what_was_met_comes_back(database: Database) -> None:
+    """The marks of what is asked for, with those of its feature; changed ones replace what was there."""
+    pages = {ONE: {"r1": "told"}, OTHER: {"r2": "told"}, (ONE[0], ""): {"complete": "told"}, ("002-x", ""): {"a": "b"}}
+    book = Book()
+    for key, marks in pages.items():
+        book.marked(key).update(marks)
+    _ledger(database).save(book)
+    book.saved()
+    book.marks[OTHER]["r3"] = "told"  # of no concern: it is not noted as changed
+    book.marked(ONE)["r1"] = "elsewhere"
+    _ledger(database).save(book)
+    assert _ledger(database).read([ONE]).marks == {ONE: {"r1": "elsewhere"}, (ONE[0], ""): {"complete": "told"}}
+    assert _ledger(database).read().marks == {**pages, ONE: {"r1": "elsewhere"}}
+
+
+def test_what_is_claimed_keeps_its_row(database: Database) -> None:
+    """It becomes the step that it stood for, where it stood; then nothing is left to be saved."""
+    book = Book()
+    for entry in (Entry("created", "planned", "a"), Entry("theirs", "doing", "b", "c1"), Entry("step", "done", "c")):
+        book.log(ONE).add(entry)
+    _ledger(database).save(book)
+    ledger = _ledger(database)
+    log = ledger.read([ONE]).log(ONE)
+    row = log.entries[1].key
+    log.claim(log.entries[1], "mine")
+    ledger.save(Book(logs={ONE: log}))
+    assert log.added == []
+    entries = _ledger(database).read([ONE]).log(ONE).entries
+    assert [(one.kind, one.event_id) for one in entries] == [("created", "a"), ("step", "mine"), ("step", "c")]
+    assert entries[1].key == row
+
+
+def test_without_a_view_nothing_stands_anywhere(database: Database) -> None:
+    book = Book(known={ONE: Known(Shown("doing"), None)}, changed={ONE})
+    _ledger(database).save(book)
+    assert database.connection.execute("SELECT count(*) FROM lanes").fetchone() == (0,)
+
+
+def test_a_view_may_stand_at_what_was_just_saved(database: Database) -> None:
+    ledger = _ledger(database)
+    book = ledger.read()
+    entry = book.log(ONE).add(Entry("created", "planned", "01ARZ3NDEKTSV4RRFFQ69G5FA5"))
+    ledger.save(book)
+    assert ledger.rebound(Known(Shown("planned"), entry)).cursor is entry
+
+
 def test_saving_twice_adds_nothing(database: Database) -> None:
     book = _filled(database)
     _ledger(database).save(book)
@@ -107,6 +161,7 @@ def test_where_a_view_stands(database: Database) -> None:
     assert known[OTHER] == Known(Shown("done"), None)
     assert _ledger(database).read(view=8).known == {}
 
+    assert set(again.known(7, [ONE])) == {ONE}
     again.forget(7, [ONE])
     assert set(again.known(7, [ONE, OTHER])) == {OTHER}
 
@@ -142,6 +197,9 @@ def test_which_commit_brought_what(database: Database) -> None:
         assert [(key, entry.lane) for key, entry in again.landed["c2"]] == [(ONE, "doing")]
     assert _ledger(database).read([OTHER]).landed == {}
     assert _ledger(database).landing_commits([ONE, OTHER]) == {"c2"}
+    assert _ledger(database).read(landings=False).landed == {}
+    database.connection.execute("DELETE FROM ledger WHERE lane = 'doing'")
+    assert _ledger(database).read().landed == {}
 
 
 def test_features_contents_and_horizons(database: Database) -> None:
