@@ -47,7 +47,8 @@ class Part:
 
 def run(arguments: list[str], data: Path) -> int:
     """Run pytest and all that it starts under coverage, which writes beside `data`; returns pytest's exit code."""
-    command = [sys.executable, "-m", "coverage", "run", f"--data-file={data}", "-m", "pytest", *arguments]
+    measured = [sys.executable, "-m", "coverage", "run", f"--data-file={data}"]
+    command = [*measured, "-m", "pytest", "-p", "tests.benchmarks.tracing", *arguments]
     return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 
