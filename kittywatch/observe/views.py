@@ -26,7 +26,7 @@ from kittywatch.workpackages.reader import WorkPackage
 class CopiedStart(Struct, frozen=True):
     """A view begins where another one stands, but for what differed at the commit that it left from.
 
-    `packages` are those, as they were there; `gone` were not there. `landed` are the commits of the log that this
+    `packages` are those, as they were there; `gone` were not there, or not seen. `landed` are the commits of the log that this
     commit reaches: they say how far in the log the view stands.
     """
 
@@ -188,7 +188,9 @@ class Planner:
         if snapshot is None:
             return CopiedStart(source)
         landed = self._landed(snapshot.packages, base)
-        return CopiedStart(source, snapshot.packages, snapshot.gone, landed)
+        # One that states no lane there is not seen yet (rule D2), wherever the other view has it by now.
+        unseen = {(one.feature, one.wp_id) for one in snapshot.packages if one.lane is None and one.problem is None}
+        return CopiedStart(source, snapshot.packages, snapshot.gone | unseen, landed)
 
     # What came since.
 
