@@ -19,6 +19,7 @@ from tests.hub.hubs import PASSWORD, Hub, Machine
 from tests.store import stores
 from tests.sync import delivering
 from tests.sync.fault_proxy import Cut, Fault, FaultProxy, Pass, Say, answer_json
+from tests.waiting import until
 
 _REFRESHER = """
 import sys
@@ -108,6 +109,8 @@ def test_one_refresh_at_a_time(home: Path, hub: Hub) -> None:
     """Of many processes one asks; a second use of a refresh token would end the login."""
     auth = delivering.log_in(home, hub)
     stale = auth.access_token()
+    second = int(time.time())
+    until(lambda: int(time.time()) > second)  # the hub's access tokens of one second are the same
     children = [
         subprocess.Popen(
             [sys.executable, "-c", _REFRESHER, str(home), stale],
