@@ -26,8 +26,8 @@ from kittywatch.workpackages.reader import WorkPackage
 class CopiedStart(Struct, frozen=True):
     """A view begins where another one stands, but for what differed at the commit that it left from.
 
-    `packages` are those, as they were there; `gone` were not there, or not seen. `landed` are the commits of the log that this
-    commit reaches: they say how far in the log the view stands.
+    `packages` are those, as they were there; `gone` were not there, or not seen. `landed` are the commits of the log
+    that this commit reaches: they say how far in the log the view stands.
     """
 
     source: View

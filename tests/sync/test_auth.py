@@ -130,6 +130,16 @@ def test_one_refresh_at_a_time(home: Path, hub: Hub) -> None:
     assert good(hub, auth.access_token())
 
 
+@pytest.mark.parametrize("fields", [{}, {"ws_token": ""}, {"ws_token": "a b"}, {"ws_token": 7}])
+def test_an_answer_without_a_websocket_token(home: Path, hub: Hub, fields: dict[str, Any]) -> None:
+    """What can't stand in a header is none; the login itself stays."""
+    with FaultProxy(hub.port, plan=lambda path, number: answer_json(200, fields)) as proxy:
+        auth = delivering.log_in(home, hub, url=proxy.url)
+        with pytest.raises(ServerError, match="sent no WebSocket token"):
+            auth.ws_token()
+        assert auth.status() is not None
+
+
 def test_a_refused_refresh_ends_the_login(home: Path, hub: Hub) -> None:
     auth = delivering.log_in(home, hub)
     login = auth.status()
