@@ -67,7 +67,7 @@ def settle_commit(
 def settle_discard(log: Log, edit: Known, home: Known, package: WorkPackage, moment: datetime, rules: Rules) -> Settled:
     """Settle an edit that is gone without a commit: the work package is back at what its view, `home`, shows."""
     if edit.shown.lane == home.shown.lane:
-        return Settled(home)
+        return Settled(Known(home.shown, log.later(home.cursor, log.base(edit.cursor))))  # there and back was told
     back = replace(package, lane=home.shown.lane, trail=())
     settled = settle(log, edit, Sighting(back, moment), rules)
     cursor = settled.known.cursor if settled.known else home.cursor

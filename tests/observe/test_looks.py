@@ -15,6 +15,7 @@ from kittywatch.observe.observation import Observed, observe
 from kittywatch.observe.once import observe_all
 from kittywatch.observe.reconcile import reconcile_view
 from kittywatch.project import Project
+from tests.builders import record
 from tests.history.replaying import lanes, opened, replay
 from tests.history.script import SPECS, Repository, text, wp
 
@@ -171,6 +172,25 @@ def test_forward_to_a_merge_that_made_something_new(desk: Desk, tmp_path: Path) 
     assert desk.look() == ["WP02 created", "WP01 doing→done"]
     assert desk.look() == []
     assert desk.replayed() == []
+
+
+# Edits.
+
+
+def test_an_edit_that_went_there_and_back_and_was_taken_back(desk: Desk) -> None:
+    """O5, D1: the next edit to the same lane is news again, although the log has the first one."""
+    lanes_of = {"doing": "2026-02-03T09:00:00Z", "planned": "2026-02-04T09:00:00Z"}
+    trail = [record(when, lane) for lane, when in lanes_of.items()]
+    desk.repository.write(_ONE, text("WP01", "Work WP01", "doing", *trail[:1]))
+    assert desk.look() == ["WP01 planned→doing"]
+    desk.repository.write(_ONE, text("WP01", "Work WP01", "planned", *trail))
+    assert desk.look() == ["WP01 doing→planned"]
+    desk.git("checkout", "-q", "--", SPECS)
+    assert desk.look() == []
+    desk.write(WP01="doing")
+    assert desk.look() == ["WP01 planned→doing"]
+    desk.commit()
+    assert desk.look() == []
 
 
 # What can't be read, or says nothing.
