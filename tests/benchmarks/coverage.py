@@ -1,8 +1,8 @@
 """Coverage of the parts that decide what is told, once: branches taken in every process that the tests start.
 
-`python -m tests.benchmarks.coverage` runs all tests, with hooks, watchers, flushers and hubs measured as well as the
-tests themselves, and prints what is missed and a line for each part. It fails where a test fails, or where a part has
-less than 95 % of its lines or of its branches. What stands behind the command goes to pytest, as in
+`python -m tests.benchmarks.coverage` runs all tests, with the hooks, watchers and flushers that they start measured as
+well as the tests themselves, and prints what is missed and a line for each part. It fails where a test fails, or where
+a part has less than 95 % of its lines or of its branches. What stands behind the command goes to pytest, as in
 `python -m tests.benchmarks.coverage -n 2`.
 
 Processes that end by SIGKILL tell nothing of what they ran. Measuring costs a process 0.1 s and changes nothing in it:
