@@ -162,8 +162,8 @@ class Git:
         return Head(None if ref == line else ref, tip) if _ID.match(tip) else self._head()
 
     def _head(self) -> Head:
-        done = self._try("rev-parse", "--verify", "-q", "HEAD", "--symbolic-full-name", "HEAD")
-        lines = done.stdout.decode().split()
+        done = self._try("rev-parse", "HEAD", "--symbolic-full-name", "HEAD")
+        lines = done.stdout.decode("utf-8", "surrogateescape").splitlines()
         if done.returncode == 0 and len(lines) == 2:
             return Head(lines[1] if lines[1].startswith("refs/") else None, lines[0])
         ref = self._try("symbolic-ref", "-q", "HEAD").stdout.decode("utf-8", "surrogateescape").strip()

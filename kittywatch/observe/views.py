@@ -26,8 +26,8 @@ from kittywatch.workpackages.reader import WorkPackage
 class CopiedStart(Struct, frozen=True):
     """A view begins where another one stands, but for what differed at the commit that it left from.
 
-    `packages` are those, as they were there; `gone` were not there; `back` went on and came back to the same lane.
-    `landed` are the commits of the log that this commit reaches: they say how far in the log the view stands.
+    `packages` are those, as they were there; `gone` were not there, or not seen; `back` went on and came back to the
+    same lane. `landed` are the commits of the log that this commit reaches: they say how far in the log the view stands.
     """
 
     source: View
@@ -200,6 +200,8 @@ class Planner:
         assert source.tip is not None
         snapshot = self._walk(source.tip).change(*self.git.difference(source.tip, base), self.now)
         packages, gone = (snapshot.packages, snapshot.gone) if snapshot else ((), frozenset())
+        # One that states no lane there is not seen yet (rule D2), wherever the other view has it by now.
+        gone |= {(one.feature, one.wp_id) for one in packages if one.lane is None and one.problem is None}
         differ = _keys(snapshot) if snapshot else set()
         back = frozenset(self._last_changes(source.tip, base).moved.keys() - differ - gone)
         return CopiedStart(source, packages, gone, back, self._landed(differ | back, base))

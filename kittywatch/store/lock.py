@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-if os.name == "nt":
+if os.name == "nt":  # pragma: no cover - only Windows has it
     import msvcrt
 
     def _acquire(descriptor: int, *, wait: bool) -> bool:

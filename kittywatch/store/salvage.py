@@ -46,7 +46,7 @@ def salvage(path: Path, least_tick: int) -> str:
             finally:
                 fresh.close()
             _set_aside(path, aside)
-            if os.name == "nt":  # an open file can't be replaced there
+            if os.name == "nt":  # pragma: no cover - an open file can't be replaced on Windows
                 source.close()
             rebuilt.replace(path)
         _journal(rebuilt).unlink(missing_ok=True)

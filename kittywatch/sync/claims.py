@@ -144,5 +144,5 @@ def _after_fork() -> None:
         claims.forget()
 
 
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows can't fork
     os.register_at_fork(after_in_child=_after_fork)

@@ -205,7 +205,7 @@ def _seconds(value: object) -> float:
 
 def _tighten(path: Path) -> None:
     """Take away everybody else's right to read a file."""
-    if os.name != "nt":
+    if os.name != "nt":  # pragma: no branch - Windows has no such modes
         with contextlib.suppress(OSError):
             mode = path.stat().st_mode & 0o777
             if mode & 0o077:

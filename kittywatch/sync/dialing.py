@@ -104,7 +104,7 @@ def websocket_url(base: str) -> str:
 
 def limit_sending(sock: socket.socket, seconds: float) -> None:
     """Let the kernel give up on a send that makes no progress."""
-    if os.name == "nt":
+    if os.name == "nt":  # pragma: no cover - only Windows has it so
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, int(seconds * 1000))
     else:
         sock.setsockopt(

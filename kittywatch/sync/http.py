@@ -112,11 +112,10 @@ class Http:
             raise self._ours(error) from None
 
     def close(self) -> None:
-        if self._runner is not None:
-            try:
-                self._runner.run(self._client.aclose())
-            finally:
-                self._runner.close()
+        try:
+            self._runner.run(self._client.aclose())
+        finally:
+            self._runner.close()
 
     async def _ask(self, path: str, body: bytes, headers: Mapping[str, str], seconds: float) -> Answer:
         async with asyncio.timeout(seconds):
@@ -131,7 +130,7 @@ class Http:
                 return Answer(response.status_code, dict(response.headers), bytes(received))
 
     def _ours(self, error: Exception) -> SyncError:
-        for kind, ours, what in _MAPPED:
+        for kind, ours, what in _MAPPED:  # pragma: no branch - it ends with all that is caught
             if isinstance(error, kind):
                 why = _certificate_problem(error)
                 if why is not None:
@@ -140,7 +139,7 @@ class Http:
                         remedy="trust its authority with SSL_CERT_FILE, or `ca_file` in config.toml",
                     )
                 return ours(f"{self.url} {what}")
-        raise error
+        raise error  # pragma: no cover
 
 
 def _certificate_problem(error: BaseException) -> str | None:

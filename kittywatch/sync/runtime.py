@@ -207,6 +207,6 @@ def _after_fork() -> None:
     _runtime = None
 
 
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows can't fork
     os.register_at_fork(after_in_child=_after_fork)
 atexit.register(close_runtime)

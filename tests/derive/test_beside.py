@@ -204,6 +204,26 @@ def test_the_reviewers_record_comes_before_its_step() -> None:
     ]
 
 
+def test_a_reviewer_who_was_told_of_is_no_news_by_the_record() -> None:
+    """Rule 4 after rule 3: the frontmatter named her first, the record of her decision says the same."""
+    book = Book()
+    trail = [CREATED, moved(1, "doing", "ada"), moved(2, "for_review", "ada")]
+    view(book, package("for_review", trail, agent="ada"))
+    assert view(book, package("for_review", trail, agent="rita"), minute=3) == ["WP01 review by rita, 0 before"]
+    decided = package("done", [*trail, moved(4, "done", "rita")], agent="rita")
+    assert said(tell(book, snapshot(decided, minute=4, commit="d"), LIVE)) == ["WP01 for_review→done"]
+
+
+def test_a_history_leaves_an_assignment_of_elsewhere_to_the_next_one() -> None:
+    """B2: what it left out is claimed by nobody."""
+    book = Book()
+    shown = package("doing", [CREATED, moved(1, "doing")], agent="ada")
+    assert said(tell(book, snapshot(shown, commit="t", origin="elsewhere"), HISTORY)) == []
+    assert book.log(KEY).entries == []
+    book = Book()
+    assert said(tell(book, snapshot(shown, commit="t"), HISTORY))[-1] == "WP01 implementation by ada, 0 before"
+
+
 def test_a_tool_without_a_name_reviews_nothing() -> None:
     trail = [CREATED, moved(1, "doing", "ada"), moved(2, "for_review", "ada"), moved(3, "done", "system")]
     assert view(Book(), package("done", trail)) == []

@@ -125,6 +125,42 @@ def test_an_edit_that_shows_the_commits_lane_again() -> None:
     assert desk.show(None, PLANNED) == []
 
 
+def test_an_edit_that_went_there_and_back_in_its_trail() -> None:
+    """D1: both ways are told; taking the records back after that is none."""
+    desk = Desk()
+    assert desk.show(package("doing", [moved(1, "doing")])) == ["WP01 planned→doing"]
+    back = package("planned", [moved(1, "doing"), moved(2, "planned")])
+    assert desk.show(back) == ["WP01 doing→planned"]
+    assert desk.show(None, PLANNED) == []
+    assert desk.book.edits == {}
+    assert desk.show(DOING) == ["WP01 planned→doing"]
+
+
+def test_an_edit_that_is_discarded_on_the_way_to_another_branch() -> None:
+    """O5: it is taken back where it was made; the branch that is checked out by then stands where it stood."""
+    desk = Desk()
+    desk.show(DOING)
+    left = dict(desk.book.known)
+    stood = desk.book.known[KEY]
+    desk.book.worktree = desk.look(None, PLANNED)
+    assert said(tell_worktree(desk.book, [left], LIVE)) == ["WP01 doing→planned"]
+    assert left[KEY].cursor is desk.book.log(KEY).entries[-1]
+    assert left[KEY].shown == stood.shown
+    assert desk.book.known[KEY] == stood
+    assert desk.book.edits == {}
+
+
+def test_a_new_file_that_states_no_lane() -> None:
+    """D2: it is not seen yet; then it is, with all that it says."""
+    book = Book()
+    book.worktree = WorktreeLook(NOON, {KEY: package(None)}, features=snapshot(DOING).features)
+    tell_worktree(book, [], LIVE)
+    assert book.edits == {}
+    assert book.log(KEY).entries == []
+    book.worktree = WorktreeLook(NOON, {KEY: DOING}, features=snapshot(DOING).features)
+    assert said(tell_worktree(book, [], LIVE))[-2:] == ["WP01 created", "WP01 planned→doing"]
+
+
 def test_without_a_look_nothing_is_told() -> None:
     """None where nobody looked."""
     desk = Desk()

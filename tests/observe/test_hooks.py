@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -318,6 +319,63 @@ def test_an_installation_that_was_killed_is_completed(repository: Repository, re
     post_commit.unlink()
     repository.uninstall()
     assert without_times(tree(repository.hooks)) == before, "somebody removed ours by hand"
+
+
+def test_a_link_of_a_killed_installation_is_known_again(repository: Repository) -> None:
+    """What is aside is the hook's own link, told by where both lead; another link is another tool's."""
+    post_commit = repository.hooks / "post-commit"
+    aside = repository.hooks / hooks.ASIDE / "post-commit"
+    post_commit.symlink_to("../dispatch")
+    before = without_times(tree(repository.hooks))
+    aside.parent.mkdir()
+    aside.symlink_to("../../dispatch")
+    repository.install()
+    repository.uninstall()
+    assert without_times(tree(repository.hooks)) == before
+    aside.parent.mkdir()
+    for other in ("../../another", None):
+        aside.unlink(missing_ok=True)
+        if other is None:
+            aside.write_text("no link")
+        else:
+            aside.symlink_to(other)
+        with pytest.raises(ProjectError, match="is there already"):
+            repository.install()
+        assert os.readlink(post_commit) == "../dispatch"
+
+
+def test_where_there_are_no_hard_links_a_hook_moves_aside(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on FAT, which can't be mounted in a test."""
+
+    def no_link(source: Path, target: Path) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    post_commit = repository.hooks / "post-commit"
+    _put(post_commit, _SCRIPTS["python"])
+    before = without_times(tree(repository.hooks))
+    monkeypatch.setattr(os, "link", no_link)
+    repository.install()
+    assert (repository.hooks / hooks.ASIDE / "post-commit").read_text() == _SCRIPTS["python"]
+    repository.uninstall()
+    assert without_times(tree(repository.hooks)) == before
+
+
+@pytest.mark.parametrize(
+    ("variables", "hook"),
+    [
+        ({}, ("post-commit", ())),
+        ({"PRE_COMMIT_REWRITE_COMMAND": "rebase"}, ("post-rewrite", ("rebase",))),
+        ({"PRE_COMMIT_IS_SQUASH_MERGE": "1"}, ("post-merge", ("1",))),
+        (
+            {"PRE_COMMIT_FROM_REF": "a", "PRE_COMMIT_TO_REF": "b", "PRE_COMMIT_CHECKOUT_TYPE": "1"},
+            ("post-checkout", ("a", "b", "1")),
+        ),
+    ],
+)
+def test_which_hook_the_framework_runs(variables: dict[str, str], hook: tuple[str, tuple[str, ...]]) -> None:
+    assert hooks.framework_hook(variables) == hook
 
 
 def test_a_framework_that_moves_hooks_takes_the_chain_along(repository: Repository, tmp_path: Path) -> None:

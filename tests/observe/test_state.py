@@ -82,3 +82,9 @@ def test_what_a_hook_takes_for_an_end(directory: Path, git: Run) -> None:
     (directory / "sequencer" / "todo").write_text("# the last one\npick 2 b\n")
     assert busy(directory, "post-commit") is None
     assert busy(directory) == "sequence of picks"
+
+
+def test_a_list_of_picks_that_is_gone_has_none_left(directory: Path, git: Run) -> None:
+    (directory / "sequencer").mkdir()
+    assert busy(directory, "post-commit") is None
+    assert busy(directory) == "sequence of picks"

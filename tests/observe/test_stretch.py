@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from kittywatch.observe import history
 from kittywatch.observe.git import Commit, Git
+from kittywatch.observe.history import Reader
 from kittywatch.observe.objects import Objects
 from kittywatch.observe.stretch import LONGEST, commits_between, files_of
+from kittywatch.workpackages.lanes import LaneNames
 from kittywatch.workpackages.layout import feature_of, place
+from kittywatch.workpackages.reader import WorkPackage
+from tests.builders import work_package_text
 from tests.history.script import Repository, moment
 
 _ODD = Path("kitty-specs/001-a/tasks/WP01-\udcff.md")
@@ -104,6 +109,32 @@ def test_what_is_out_of_the_ordinary_is_left_to_git(repository: Repository, obje
     assert commits_between(objects, merge, last) is None
 
 
+def test_a_name_that_is_no_text_is_left_to_git(repository: Repository, objects: Objects) -> None:
+    """What a log says of it isn't what the tree says."""
+    first = repository.commit("01-01", files={"kitty-specs/001-a/tasks/WP01-a.md": "a"})
+    assert files_of(objects, first, ["001-a", "00\N{REPLACEMENT CHARACTER}-b"]) is None
+
+
+def test_a_tree_that_is_too_large_or_none_is_left_to_git(repository: Repository, objects: Objects) -> None:
+    first = repository.commit("01-01", files={"kitty-specs/001-a/tasks/WP01-a.md": "a"})
+    blob = repository.git("rev-parse", "HEAD:kitty-specs/001-a/tasks/WP01-a.md")
+    many = "".join(f"100644 blob {blob}\t{number:06}-a-name-of-some-length.md\n" for number in range(30_000))
+
+    def made(*command: str, text: str) -> str:
+        done = subprocess.run(
+            ["git", *command], cwd=repository.root, input=text.encode(), check=True, capture_output=True
+        )
+        return done.stdout.decode().strip()
+
+    for specs, kind in ((made("mktree", text=many), "tree"), (blob, "blob")):
+        mode = "040000" if kind == "tree" else "100644"
+        tree = made("mktree", text=f"{mode} {kind} {specs}\tkitty-specs\n")
+        commit = made("commit-tree", "-p", first, "-m", "odd", tree, text="")
+        assert files_of(objects, commit, ["001-a"]) is None
+        assert (commits_between(objects, first, commit) is None) == (kind == "tree")
+    assert objects.tree(blob) is None
+
+
 @pytest.mark.parametrize("author", ["A <a@b> 17e5 +0000", "A <a@b>", "A <a@b> 99999999999999999999 +0000"])
 def test_a_commit_with_an_odd_time_is_left_to_git(repository: Repository, objects: Objects, author: str) -> None:
     first = repository.commit("01-01")
@@ -145,3 +176,35 @@ def test_a_hook_believes_what_git_exports(
     assert Git.of_hook(other.root).directory == repository.root / ".git"
     monkeypatch.delenv("GIT_WORK_TREE")
     assert Git.of_hook(other.root).directory == repository.root / ".git"
+
+
+@pytest.mark.parametrize("count", [5, 120])
+def test_files_of_few_features_and_of_many(repository: Repository, count: int) -> None:
+    """Few are read one by one, many with everything there is: the same comes out."""
+    names = [f"{number:03}-f" for number in range(count)]
+    tip = repository.commit("01-01", files={f"kitty-specs/{name}/tasks/WP01-a.md": name for name in names})
+    git = Git.find(repository.root)
+    with Reader(git, LaneNames()) as reader:
+        found = reader.files(tip, {*names, "999-none"})
+        assert found == reader.files(tip, {*names, "999-none"})
+    assert {name: [file.path for file in files] for name, files in found.items()} == {
+        "999-none": [],
+        **{name: [f"kitty-specs/{name}/tasks/WP01-a.md"] for name in names},
+    }
+
+
+def test_a_reader_starts_over_when_it_has_read_much(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A watcher runs for weeks: what it remembers ends somewhere, and is read again then."""
+    monkeypatch.setattr(history, "_REMEMBERED", 1)
+    paths = [f"kitty-specs/001-a/tasks/WP0{number}-a.md" for number in range(1, 4)]
+    tip = repository.commit("01-01", files={path: work_package_text(wp_id=path[24:28]) for path in paths})
+    git = Git.find(repository.root)
+    reader = Reader(git, LaneNames())
+    for _ in range(3):
+        with reader:
+            reader.prefetch(git.files(tip))
+            assert len(reader._packages) == 3
+            read = [reader.package(file)[0] for file in git.files(tip)]
+            assert [one.wp_id for one in read if isinstance(one, WorkPackage)] == ["WP01", "WP02", "WP03"]
+    with reader:
+        assert not reader._packages

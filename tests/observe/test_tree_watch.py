@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from kittywatch.observe import tree_watch
 from kittywatch.observe.tree_watch import TreeWatch, silent_file_system
 from tests.waiting import until
 
@@ -68,7 +70,13 @@ def test_reading_is_not_heard(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "name"), [(1, "max_inotify_watches"), (3, "max_inotify_watches"), (0, "max_inotify_instances")]
+    ("limit", "name"),
+    [
+        (0, "max_inotify_watches"),
+        (1, "max_inotify_watches"),
+        (3, "max_inotify_watches"),
+        (0, "max_inotify_instances"),
+    ],
 )
 def test_used_up_watches_are_made_up_for_by_polling(tmp_path: Path, limit: int, name: str) -> None:
     """A user namespace of its own has limits of its own; watchdog says nothing of most watches it doesn't get."""
@@ -128,3 +136,43 @@ def test_forgotten_directories_are_watched_anew(tmp_path: Path) -> None:
         until(lambda: ("a", True) in heard, what="the file")
     finally:
         watch.close()
+
+
+def test_a_directory_that_sends_no_events_is_polled_with_all_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that has gone meanwhile is passed over. The kind is made up: no network can be mounted in a test."""
+    local, gone, remote = (tmp_path / name for name in ("local", "gone", "remote"))
+    for directory in (local, gone, remote):
+        directory.mkdir()
+    monkeypatch.setattr(tree_watch, "silent_file_system", lambda directory: "nfs4" if directory == remote else None)
+    monkeypatch.setattr(tree_watch, "POLL_SECONDS", 0.05)
+    watch, heard, said = _heard(local)
+    try:
+        watch.watch(gone, below=True)
+        gone.rmdir()
+        watch.watch(remote, below=True)
+        assert watch.polling
+        assert said == [f"{remote} is on nfs4, which sends no events; polling every 0.05 s instead"]
+        (local / "a").write_text("x")
+        (remote / "b").write_text("x")
+        until(lambda: {"a", "b"} <= {name for name, _ in heard}, what="both files")
+    finally:
+        watch.close()
+
+
+def test_only_an_overflow_of_the_queue_is_a_loss(tmp_path: Path) -> None:
+    """watchdog says it in its log, where other things stand too."""
+    watch, _, said = _heard(tmp_path)
+    try:
+        logging.getLogger("watchdog.observers").warning("something else")
+        assert said == []
+        logging.getLogger("watchdog.observers").warning("inotify event queue overflow")
+        assert said == ["lost"]
+    finally:
+        watch.close()
+
+
+def test_without_a_table_of_mounts_nothing_is_known_to_be_silent(tmp_path: Path) -> None:
+    """As on a system that has no /proc."""
+    assert silent_file_system(tmp_path, tmp_path / "none") is None

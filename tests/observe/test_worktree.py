@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kittywatch.observe import worktree
 from kittywatch.observe.worktree import read_file
 from kittywatch.workpackages.reader import MAX_BYTES
 
@@ -83,3 +84,21 @@ def test_a_directory_and_nothing(root: Path) -> None:
 def test_a_loop_of_links(root: Path) -> None:
     (root / PATH).symlink_to(root / PATH)
     assert _data(root) is None
+
+
+@pytest.mark.parametrize(
+    ("reads", "believed"),
+    [
+        ([b"---\nlane: do", b"", b"whole", b"whole"], b"whole"),
+        ([b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9"], b"6"),
+    ],
+)
+def test_two_equal_reads_are_believed(
+    root: Path, monkeypatch: pytest.MonkeyPatch, reads: list[bytes], believed: bytes
+) -> None:
+    """R5. Who writes all the time is read as he writes in the end. The moments of a write can't be chosen, so they
+    are played."""
+    (root / PATH).write_bytes(b"whole")
+    left = iter(reads)
+    monkeypatch.setattr(worktree, "_read", lambda target: (next(left), 0.0))
+    assert _data(root) == believed

@@ -90,6 +90,8 @@ def test_soundness(home: Path) -> None:
         file.write(b"\xff" * 4096)
     with closing(_database(home)) as database:
         assert not database.is_sound()
+        (home / NAME).write_bytes(b"garbage" * 1000)
+        assert not database.is_sound(), "what can't be read at all"
 
 
 def test_another_file_at_the_path_is_noticed(home: Path) -> None:

@@ -176,6 +176,18 @@ def test_rows_of_another_program(target: EventEmitter, home: Path) -> None:
     assert look(target, to).without_identity == 2
 
 
+def test_a_row_of_another_program_whose_event_is_in_the_log(target: EventEmitter, home: Path) -> None:
+    """The log says whose it is, whatever its JSON says; so it goes out under its project's opt-out."""
+    to = login(target)
+    (event_id,) = told(target, "ours")
+    data = json.dumps({"event_id": event_id, "project_uuid": OTHER})
+    stores.execute(home, f"UPDATE queue SET project = NULL, data = '{data}'")
+    target.store.transact(delivery.adopt)
+    (row,) = target.store.transact(lambda connection: delivery.claim(connection, "me", to, limit=9))
+    assert (row.event_id, row.project_uuid) == (event_id, stores.UUID)
+    assert stores.rows(home, "SELECT key FROM projects") == [(stores.UUID,)]
+
+
 def test_notes(target: EventEmitter) -> None:
     target.store.transact(lambda connection: delivery.remember(connection, one={"a": [1.5, None]}, two=True))
     target.store.transact(lambda connection: delivery.remember(connection, two=None, three="x"))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +17,8 @@ from kittywatch.emitter import EventEmitter
 from kittywatch.observe.git import Git
 from kittywatch.store import salvage as salvaging
 from kittywatch.store.database import NAME
-from kittywatch.store.salvage import salvage
+from kittywatch.store.lock import locked
+from kittywatch.store.salvage import finish_salvage, salvage
 from tests.store import stores
 
 PAGE = 4096
@@ -228,6 +233,90 @@ def test_nobody_writes_into_the_damaged_file_while_it_is_mended(
     assert stores.check_whole(home) == 4
 
 
+def test_the_journal_of_a_writer_in_between_goes_with_the_damaged_file(
+    home: Path, emitter_at: Callable[..., EventEmitter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Left where it is, it would be played back into the new database by whoever opens that first."""
+    monkeypatch.setattr(salvaging, "WAIT_SECONDS", 0.05)
+    first = emitter_at(home)
+    told = stores.steps(first, 3)
+    first.store.close()
+    stores.break_an_index(home)
+    with closing(sqlite3.connect(home / NAME, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("UPDATE events SET sent_at = 1")
+        journal = (home / f"{NAME}-journal").read_bytes()
+        assert journal
+
+        salvage(home / NAME, 0)
+
+        (aside,) = _asides(home)
+        assert aside.with_name(f"{aside.name}-journal").read_bytes() == journal
+        assert not (home / f"{NAME}-journal").exists()
+        assert stores.check_whole(home, told) == 3
+
+
+def test_where_there_are_no_hard_links_the_damaged_file_keeps_its_bytes_too(
+    home: Path, emitter_at: Callable[..., EventEmitter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on FAT; no such file system can be mounted in a test."""
+
+    def no_link(source: Path, target: Path) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    first = emitter_at(home)
+    told = stores.steps(first, 3)
+    first.store.close()
+    stores.break_an_index(home)
+    damaged = (home / NAME).read_bytes()
+    monkeypatch.setattr(os, "link", no_link)
+
+    salvage(home / NAME, 0)
+
+    assert [aside.read_bytes() for aside in _asides(home)] == [damaged]
+    assert stores.check_whole(home, told) == 3
+
+
+def test_what_another_program_queued_is_kept_and_is_not_ours_to_log(
+    home: Path, emitter_at: Callable[..., EventEmitter]
+) -> None:
+    first = emitter_at(home)
+    told = stores.steps(first, 2)
+    first.store.close()
+    columns = "event_id, event_type, data, timestamp"
+    stores.execute(home, f"""INSERT INTO queue ({columns}) VALUES ('01B', 'Other', '{{"event_id": "01B"}}', 1)""")
+    stores.break_an_index(home)
+
+    salvage(home / NAME, 0)
+
+    assert [row[0] for row in stores.rows(home, "SELECT event_id FROM queue ORDER BY id")] == [*told, "01B"]
+    assert [row[0] for row in stores.rows(home, "SELECT event_id FROM events ORDER BY seq")] == told
+
+
+def test_a_rebuilt_database_is_put_in_its_place_once(home: Path, emitter_at: Callable[..., EventEmitter]) -> None:
+    """Its maker was killed; of two that find it, the second finds what the first has put there by then."""
+    target = emitter_at(home)
+    told = stores.steps(target, 2)
+    target.store.close()
+    path, rebuilt = home / NAME, home / f"{NAME}.rebuilt"
+    path.rename(rebuilt)
+    second = threading.Thread(target=finish_salvage, args=(path,))
+    with locked(home / "salvage.lock"):
+        second.start()
+        while second.is_alive() and not _waits_for_a_lock():
+            second.join(0.001)
+        rebuilt.rename(path)
+        rebuilt.write_bytes(b"of the next salvage, half done")
+    second.join()
+
+    assert stores.check_whole(home, told) == 2
+    assert rebuilt.read_bytes() == b"of the next salvage, half done"
+    path.unlink()
+    rebuilt.unlink()
+    finish_salvage(path)
+    assert not path.exists()
+
+
 def test_a_sound_database_is_left_alone(home: Path, emitter_at: Callable[..., EventEmitter]) -> None:
     stores.steps(emitter_at(home), 2)
     before = (home / NAME).stat().st_ino
@@ -240,6 +329,12 @@ def test_a_sound_database_is_left_alone(home: Path, emitter_at: Callable[..., Ev
 
 def test_killed_at_any_step_of_mending_there_is_the_old_database_or_the_new_one(quick_home: Path) -> None:
     assert int(stores.run_child("tests.store.killing", "mending", quick_home)) > 100
+
+
+def _waits_for_a_lock() -> bool:
+    """Whether a thread of this process waits for a lock of a file."""
+    held = Path("/proc/locks").read_text("ascii")
+    return any(line.split()[1:3] == ["->", "FLOCK"] and f" {os.getpid()} " in line for line in held.splitlines())
 
 
 def _chains(home: Path) -> dict[object, list[int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -236,6 +237,16 @@ def test_a_failing_observation_leaves_nothing(home: Path, emitter_at: Callable[.
         target.store.transact(fails)
     assert stores.note(target, "two") is not None
     assert stores.check_whole(home) == 2
+
+
+def test_a_database_that_is_replaced_again_and_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At each look another file is at the path, as no file system here makes it: it ends, and says so."""
+    files = itertools.count()
+    monkeypatch.setattr("kittywatch.store.database._file_at", lambda path: (0, next(files)))
+    store = Store(home, node_id=stores.NODE, warn=stores.unexpected)
+    with pytest.raises(StoreError, match="replaced again and again"):
+        store.read(clock.value)
+    store.close()
 
 
 def test_a_clock_copy_that_cannot_be_written_is_a_warning(home: Path) -> None:

@@ -19,6 +19,7 @@ from tests.hub.hubs import PASSWORD, Hub, Machine
 from tests.store import stores
 from tests.sync import delivering
 from tests.sync.fault_proxy import Cut, Fault, FaultProxy, Pass, Say, answer_json
+from tests.waiting import until
 
 _REFRESHER = """
 import sys
@@ -108,6 +109,8 @@ def test_one_refresh_at_a_time(home: Path, hub: Hub) -> None:
     """Of many processes one asks; a second use of a refresh token would end the login."""
     auth = delivering.log_in(home, hub)
     stale = auth.access_token()
+    second = int(time.time())
+    until(lambda: int(time.time()) > second)  # the hub's access tokens of one second are the same
     children = [
         subprocess.Popen(
             [sys.executable, "-c", _REFRESHER, str(home), stale],
@@ -125,6 +128,16 @@ def test_one_refresh_at_a_time(home: Path, hub: Hub) -> None:
     assert len(tokens) == 1
     assert auth.access_token() == tokens.pop().strip()
     assert good(hub, auth.access_token())
+
+
+@pytest.mark.parametrize("fields", [{}, {"ws_token": ""}, {"ws_token": "a b"}, {"ws_token": 7}])
+def test_an_answer_without_a_websocket_token(home: Path, hub: Hub, fields: dict[str, Any]) -> None:
+    """What can't stand in a header is none; the login itself stays."""
+    with FaultProxy(hub.port, plan=lambda path, number: answer_json(200, fields)) as proxy:
+        auth = delivering.log_in(home, hub, url=proxy.url)
+        with pytest.raises(ServerError, match="sent no WebSocket token"):
+            auth.ws_token()
+        assert auth.status() is not None
 
 
 def test_a_refused_refresh_ends_the_login(home: Path, hub: Hub) -> None:

@@ -18,6 +18,7 @@ from kittywatch.store import delivery, projects, recipients
 from kittywatch.sync import envelopes
 from kittywatch.sync.batch import batch_sync
 from kittywatch.sync.clock import Clock
+from kittywatch.sync.pace import reserve
 from kittywatch.sync.summary import Summary
 from tests.hub.hubs import Hub
 from tests.store import stores
@@ -376,3 +377,82 @@ def test_the_hub_refuses_what_breaks_the_contract(target: EventEmitter, home: Pa
     assert summary.delivered == 1
     ((_, reason),) = summary.refused.items()
     assert "author" in reason
+
+
+# Ends before the queue does.
+
+
+def test_a_slot_that_is_taken_for_longer_than_one_waits(bench: Bench) -> None:
+    """Another process has sent a batch just now, to a server that wants an hour between two."""
+    delivering.queue(bench.target, 1)
+    assert bench.run(results).delivered == 1
+    (told,) = delivering.queue(bench.target, 1)
+    store = bench.target.store
+
+    def taken(connection: Any) -> float:
+        to = recipients.present(connection)
+        assert to is not None
+        recipients.set_batch_interval(connection, to.key, 3600.0)
+        return reserve(connection, to, bench.clock.monotonic(), anew=True)
+
+    store.transact(taken)
+    summary = bench.run(results, patience=10.0)
+    assert (summary.stopped, summary.batches, summary.left) == ("deadline", 0, 1)
+    assert delivering.waiting(bench.home) == [told]
+
+
+def test_time_that_runs_out_between_batches(bench: Bench) -> None:
+    """What was delivered by then is, and the rest waits."""
+    told = delivering.queue(bench.target, 3)
+
+    def server(events: list[dict[str, Any]]) -> Fault:
+        bench.clock.wait(6.0)
+        return results(events)
+
+    summary = bench.run(server, batch_size=1, deadline=10.0)
+    assert (summary.stopped, summary.delivered, summary.left) == ("deadline", 2, 1)
+    assert delivering.waiting(bench.home) == told[2:]
+    assert delivering.claimed(bench.home) == 0
+
+
+def test_a_stop_between_batches(bench: Bench) -> None:
+    told = delivering.queue(bench.target, 3)
+
+    def server(events: list[dict[str, Any]]) -> Fault:
+        bench.clock.stop()
+        return results(events)
+
+    summary = bench.run(server, batch_size=1)
+    assert (summary.stopped, summary.delivered, summary.left) == ("stopped", 1, 2)
+    assert delivering.waiting(bench.home) == told[1:]
+    assert delivering.claimed(bench.home) == 0
+
+
+def test_a_pause_that_would_be_longer_than_what_is_left(bench: Bench) -> None:
+    """The server's own pace counts: there is no point in waiting for a slot that comes too late."""
+    delivering.queue(bench.target, 2)
+
+    def server(events: list[dict[str, Any]]) -> Fault:
+        return answer_json(
+            200,
+            {"results": [{"event_id": event["event_id"], "status": "success"} for event in events]},
+            X_RateLimit_Batch_Interval="8",
+        )
+
+    before = bench.clock.monotonic()
+    summary = bench.run(server, batch_size=1, deadline=3.0)
+    assert (summary.stopped, summary.delivered, summary.left) == ("deadline", 1, 1)
+    assert bench.clock.monotonic() - before < 8
+
+
+def test_a_home_that_is_removed_while_a_server_is_busy(bench: Bench) -> None:
+    """`uninstall`: it ends, asks nobody again, and makes nothing anew."""
+    delivering.queue(bench.target, 1)
+
+    def server(events: list[dict[str, Any]]) -> Fault:
+        (bench.home / "queue.db").unlink()
+        return Say(503)
+
+    summary = bench.run(server, attempts=5)
+    assert (summary.stopped, summary.batches) == ("stopped", 1)
+    assert not (bench.home / "queue.db").exists()

@@ -6,7 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from kittywatch.emitter import EventEmitter
+from kittywatch.errors import StoreError
 from kittywatch.store import delivery, recipients
 from kittywatch.sync.claims import DIRECTORY, Claims
 from tests.store import stores
@@ -110,3 +113,23 @@ def test_settling(target: EventEmitter, home: Path) -> None:
         (1_767_225_600.0, 1)
     ]
     assert target.store.read(lambda connection: delivery.waiting(connection, to)).sendable == 3
+
+
+def test_a_place_for_claims_that_can_not_be_made(target: EventEmitter, home: Path) -> None:
+    home.mkdir()
+    (home / DIRECTORY).write_text("somebody's own")
+    with pytest.raises(StoreError, match=str(home / DIRECTORY)) as caught:
+        Claims(target.store)
+    assert "SPEC_KITTY_HOME" in caught.value.remedy
+
+
+def test_a_claimant_that_can_not_be_looked_at_counts_as_alive(target: EventEmitter, home: Path) -> None:
+    """Sending twice is the worse of the two."""
+    delivering.queue(target, 2)
+    to = recipient(target)
+    stores.execute(home, "UPDATE queue SET claim = 'odd'")
+    (home / DIRECTORY / "odd.lock").mkdir(parents=True)
+    with Claims(target.store) as claims:
+        claims.free_the_dead()
+        assert claims.take(to, limit=2) == []
+    assert delivering.claimed(home) == 2

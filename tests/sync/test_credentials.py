@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import tomli_w
 
-from kittywatch.errors import AuthenticationError, UnreachableError
+from kittywatch.errors import AuthenticationError, SyncError, UnreachableError
 from kittywatch.sync.credentials import Credentials, CredentialsFile, is_token
 
 LOGIN = Credentials("ACCESS", "REFRESH", 1_767_225_600.0, 1_767_830_400.0, "mira", "cats", "https://hub.example.org")
@@ -139,6 +139,14 @@ def test_one_changes_it_at_a_time_and_nobody_waits_for_ever(file: CredentialsFil
     with file.changing(seconds=20):
         pass
     thread.join()
+
+
+def test_a_lock_that_can_not_be_had_says_which_file(file: CredentialsFile) -> None:
+    lock = file.path.with_name("credentials.lock")
+    lock.mkdir(parents=True)
+    with pytest.raises(SyncError, match=str(lock)) as caught, file.changing(seconds=1):
+        raise AssertionError("without a lock")
+    assert "writable" in caught.value.remedy
 
 
 @pytest.mark.parametrize("value", ["", "a b", "a\nb", "a\r\nX: y", "ü", "a" * 20_000, None, 3, b"a"])

@@ -372,3 +372,19 @@ def test_stopping_does_not_wait_for_a_silent_server(home: Path, hub: Hub, target
         assert not live.stop(within=0.2)
         assert all(thread.daemon for thread in threading.enumerate() if thread.name.startswith("kittywatch"))
         proxy.cut()
+
+
+def test_a_login_that_comes_later_connects(home: Path, hub: Hub) -> None:
+    """Without one, or with a file that can't be read, it is offline and says nothing; then it is told to look."""
+    home.mkdir(mode=0o700)
+    (home / "credentials").write_text("[tokens")
+    with living(home) as (live, said):
+        live.look_at_login()
+        assert live.status == "Offline"
+        delivering.log_in(home, hub)
+        live.look_at_login()
+        connected(live)
+        (home / "credentials").write_text("[tokens")
+        live.look_at_login()
+        until(lambda: live.status == "Offline")
+    assert said.warnings == []
