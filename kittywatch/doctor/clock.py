@@ -38,7 +38,7 @@ def check(examination: Examination) -> Iterator[Finding]:
     behind = (found.last_told or 0) - time.time()
     if behind > SLACK_SECONDS:
         yield Finding(
-            f"this machine's clock is {timedelta(seconds=round(behind))} behind the last event that was told here",
+            f"this machine's clock is {timedelta(minutes=round(behind / 60))} behind the last event that was told here",
             "set the clock, for instance with `timedatectl set-ntp true`",
         )
 

@@ -157,7 +157,7 @@ class _Attempt:
             self.emitter.stamp.target_branch()  # asks git, which a transaction must not wait for
         self.emitter.transact(lambda unit: self._carry_out(unit, before, plan))
         if not at_rest:
-            note_observed(self.git.directory, head.tip)
+            note_observed(self.git.directory, head.tip, self.git.root)
         return self.observed
 
     # Look.
@@ -356,13 +356,14 @@ def index_age(directory: Path) -> float:
     return age if age >= 0 else math.inf
 
 
-def note_observed(directory: Path, tip: str | None) -> None:
+def note_observed(directory: Path, tip: str | None, root: Path) -> None:
     """Leave the commit that was looked at for the hooks' stub, which then needs no Python to see that nothing moved.
 
-    Without the file, or with an older commit in it, the stub looks in vain at worst.
+    Without the file, or with an older commit in it, the stub looks in vain at worst. A worktree that is being removed
+    gets none: git takes its files away first, and then expects nothing new in its git directory.
     """
     with contextlib.suppress(OSError):
-        if tip is not None:
+        if tip is not None and (root / ".git").exists():
             replace_file(directory / "kittywatch-observed", tip.encode() + b"\n", durable=False)
 
 

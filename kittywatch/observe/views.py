@@ -27,7 +27,7 @@ class CopiedStart(Struct, frozen=True):
     """A view begins where another one stands, but for what differed at the commit that it left from.
 
     `packages` are those, as they were there; `gone` were not there, or not seen; `back` went on and came back to the
-    same lane. `landed` are the commits of the log that this commit reaches: they say how far in the log the view stands.
+    same lane. `landed` are the commits of the log that this commit reaches: they say how far in the log it stands.
     """
 
     source: View
