@@ -1,4 +1,4 @@
-"""Everything that knows git's commands and output formats; everything NUL-separated.
+"""Everything that knows git's commands; what they list is read by `listings`.
 
 git is only asked, never told: no command here writes to the repository, refreshes its index, opens a pager, runs a
 diff driver or a text conversion, or shows signatures. Once a repository is found, GIT_DIR and GIT_WORK_TREE name it:
@@ -11,12 +11,13 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from msgspec import Struct
 
 from kittywatch.errors import GitError, NotAProjectError, ProjectError
+from kittywatch.observe.listings import COMMITS, Commit, File, changes, commits, first_moment, listed
 from kittywatch.observe.objects import Objects
 from kittywatch.patterns import pattern
 from kittywatch.workpackages.layout import SPECS
@@ -52,11 +53,9 @@ LOCAL_VARIABLES = frozenset(
 )
 _QUIET = {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "LANGUAGE": "C", "GIT_TERMINAL_PROMPT": "0"}
 _CONFIG = ("-c", "log.showSignature=false", "-c", "log.showRoot=true", "-c", "core.fsmonitor=false")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RAW = ("-z", "--raw", "--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all")
 _ID = pattern(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _WILDCARD = pattern(r"([*?\[\]\\])")
-_FORMAT = "--format=tformat:%x01%H %P%x01%at %ct"
 
 
 class Head(Struct, frozen=True):
@@ -64,28 +63,6 @@ class Head(Struct, frozen=True):
 
     ref: str | None
     tip: str | None
-
-
-class File(Struct, frozen=True):
-    """A file in a tree or of a change: its path from the project's root, git's mode and blob."""
-
-    path: str
-    mode: str
-    blob: str
-
-    @property
-    def is_regular(self) -> bool:
-        return self.mode.startswith("100")
-
-
-class Commit(Struct, frozen=True):
-    """A commit with what it changed under kitty-specs/ against its first parent; `removed` are paths."""
-
-    id: str
-    parents: tuple[str, ...]
-    moment: datetime
-    changed: tuple[File, ...] = ()
-    removed: tuple[str, ...] = ()
 
 
 class Git:
@@ -219,12 +196,12 @@ class Git:
             "--diff-merges=first-parent",
             "--reverse",
             *_RAW,
-            _FORMAT,
+            COMMITS,
             *revisions,
             "--",
             SPECS,
         ]
-        return _commits(self.run(*command))
+        return commits(self.run(*command))
 
     def began(self, tip: str, feature: str) -> datetime | None:
         """The author time of the first commit, on the first-parent chain of `tip`, with a work package of a feature."""
@@ -232,12 +209,12 @@ class Git:
         paths = f":(glob){SPECS}/{name}/tasks/**/WP[0-9][0-9]*.md"
         out = self.run("log", "--first-parent", "--diff-merges=first-parent", "--format=%at %ct", tip, "--", paths)
         lines = out.decode().splitlines()
-        return _moment(lines[-1].split()) if lines else None
+        return first_moment(lines[-1].split()) if lines else None
 
     def difference(self, old: str, new: str) -> tuple[tuple[File, ...], tuple[str, ...]]:
         """What differs under kitty-specs/ between two commits: files as in `new`, and paths that it lacks."""
         out = self.run("diff-tree", "-r", *_RAW, old, new, "--", SPECS)
-        return _changes(iter(out.split(b"\0")))
+        return changes(iter(out.split(b"\0")))
 
     def dirty(self) -> list[str]:
         """The files under kitty-specs/ of which the worktree shows something else than HEAD, ignored ones too."""
@@ -325,7 +302,7 @@ class Git:
     def files(self, commit: str) -> list[File]:
         """The files under kitty-specs/ in a commit."""
         out = self.run("ls-tree", "-r", "-z", "--full-tree", commit, "--", SPECS)
-        return [_listed(line) for line in out.split(b"\0") if line]
+        return [listed(line) for line in out.split(b"\0") if line]
 
     def run(self, *command: str, data: bytes | None = None) -> bytes:
         """What a git command prints; raises GitError."""
@@ -378,53 +355,3 @@ def _run(
 def _last_line(said: bytes) -> str:
     lines = said.decode("utf-8", "replace").strip().splitlines()
     return lines[-1].removeprefix("fatal: ").removeprefix("error: ").strip() if lines else "failed without a word"
-
-
-def _commits(out: bytes) -> Iterator[Commit]:
-    parts = iter(out.split(b"\0"))
-    header: bytes | None = next(parts, None)
-    while header:
-        ids, moment = header.decode().strip().removeprefix("\x01").split("\x01")
-        changes: list[bytes] = []
-        header = None
-        for part in parts:
-            if part.startswith(b"\x01"):
-                header = part
-                break
-            changes.append(part)
-        changed, removed = _changes(iter(changes))
-        commit, *parents = ids.split()
-        yield Commit(commit, tuple(parents), _moment(moment.split(" ")), changed, removed)
-
-
-def _moment(stated: Iterable[str]) -> datetime:
-    """The first of some times that is one: what old tools wrote into commits may be out of every range, or nothing."""
-    for seconds in stated:
-        try:
-            moment = datetime.fromtimestamp(int(seconds), UTC)
-        except (ValueError, OverflowError, OSError):
-            continue
-        if moment >= _EPOCH:
-            return moment
-    return _EPOCH
-
-
-def _changes(parts: Iterator[bytes]) -> tuple[tuple[File, ...], tuple[str, ...]]:
-    changed, removed = [], []
-    for part in parts:
-        meta = part.strip()
-        if not meta:
-            continue
-        _, mode, _, blob, status = meta.removeprefix(b":").decode().split()
-        path = next(parts).decode("utf-8", "surrogateescape")
-        if status.startswith("D"):
-            removed.append(path)
-        else:
-            changed.append(File(path, mode, blob))
-    return tuple(changed), tuple(removed)
-
-
-def _listed(line: bytes) -> File:
-    meta, path = line.split(b"\t", 1)
-    mode, _, blob = meta.decode().split()
-    return File(path.decode("utf-8", "surrogateescape"), mode, blob)

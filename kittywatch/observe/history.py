@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from kittywatch.derive.snapshot import BrokenContent, FeatureFacts, Key, Origin, Roster, Snapshot
 from kittywatch.digests import sha256
-from kittywatch.observe.git import Commit, File, Git
+from kittywatch.observe.git import Git
+from kittywatch.observe.listings import Commit, File
 from kittywatch.observe.stretch import commits_between, files_of
 from kittywatch.workpackages.features import Meta, dependencies_of, first_of_each, read_dependencies, read_meta
 from kittywatch.workpackages.lanes import Lane, LaneNames

@@ -28,8 +28,9 @@ from kittywatch.events import Event
 from kittywatch.observe import reflog
 from kittywatch.observe.git import Git, Head
 from kittywatch.observe.history import Reader
+from kittywatch.observe.plans import AdoptedStart, CopiedStart, ViewPlan
 from kittywatch.observe.state import busy, returns_to
-from kittywatch.observe.views import AdoptedStart, CopiedStart, Planner, ViewPlan, ref_name
+from kittywatch.observe.views import Planner, ref_name
 from kittywatch.observe.worktree import Worktree
 from kittywatch.project import Project
 from kittywatch.store.files import replace_file
@@ -318,7 +319,7 @@ class _Attempt:
             if start.source.key != view:
                 rows.copy(start.source.key, view)
             unit.ledger.forget(view, start.gone)
-        book.known = unit.ledger.known(view, book.logs.keys() | _packages(plan))
+        book.known = unit.ledger.known(view, book.logs.keys() | plan.keys)
         if isinstance(start, CopiedStart):
             stand_back(book, start.back, start.landed)
             for package in start.packages:
@@ -381,22 +382,12 @@ def _moved(view: View, moving: View | None, tip: str) -> View:
     return View(view.key, tip) if moving is not None and view.key == moving.key else view
 
 
-def _packages(plan: ViewPlan) -> set[Key]:
-    snapshots = [*plan.snapshots, *([plan.undone] if plan.undone else [])]
-    keys = {(one.feature, one.wp_id) for snapshot in snapshots for one in snapshot.packages} | plan.back
-    if isinstance(plan.start, CopiedStart):
-        keys |= {(one.feature, one.wp_id) for one in plan.start.packages} | plan.start.back
-    if isinstance(plan.start, AdoptedStart) and plan.start.snapshot is not None:
-        keys |= {(one.feature, one.wp_id) for one in plan.start.snapshot.packages}
-    return keys
-
-
 def _keys(plan: _Plan, before: _Before) -> set[Key]:
     """The work packages that a plan is about."""
     keys = set(before.edits)
     rosters = [snapshot.rosters for view in plan.views for snapshot in view.snapshots]
     for view in plan.views:
-        keys |= _packages(view)
+        keys |= view.keys
     if plan.worktree is not None:
         rosters.append(plan.worktree.rosters)
     for snapshot in (snapshot for view in plan.views for snapshot in view.snapshots):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from kittywatch.observe.git import Commit, File
+from kittywatch.observe.listings import Commit, File
 from kittywatch.observe.objects import Entry, Objects, Stated, Tree
 from kittywatch.workpackages.layout import SPECS
 

@@ -7,7 +7,7 @@ any transaction, from rows that may have changed by the time the plan is carried
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from datetime import datetime
 from typing import Literal
 
@@ -16,56 +16,14 @@ from msgspec.structs import replace
 
 from kittywatch.derive.snapshot import Key, Origin, Snapshot
 from kittywatch.observe import reflog
-from kittywatch.observe.git import Commit, Git
+from kittywatch.observe.git import Git
 from kittywatch.observe.history import Reader, Walk
+from kittywatch.observe.listings import Commit
 from kittywatch.observe.merges import movers, sides
+from kittywatch.observe.origins import Origins, horizon
+from kittywatch.observe.plans import AdoptedStart, CopiedStart, ViewPlan, keys_of
 from kittywatch.store.views import DETACHED, View
 from kittywatch.workpackages.reader import WorkPackage
-
-
-class CopiedStart(Struct, frozen=True):
-    """A view begins where another one stands, but for what differed at the commit that it left from.
-
-    `packages` are those, as they were there; `gone` were not there, or not seen; `back` went on and came back to the
-    same lane. `landed` are the commits of the log that this commit reaches: they say how far in the log it stands.
-    """
-
-    source: View
-    packages: tuple[WorkPackage, ...] = ()
-    gone: frozenset[Key] = frozenset()
-    back: frozenset[Key] = frozenset()
-    landed: frozenset[str] = frozenset()
-
-
-class AdoptedStart(Struct, frozen=True):
-    """A view begins with what is there, without telling it: from before kittywatch, or from elsewhere.
-
-    `landed` are the commits of the log that it reaches: a replay may have told them before anything was observed.
-    """
-
-    kind: Literal["baseline", "elsewhere"]
-    snapshot: Snapshot | None
-    commit: str | None
-    landed: frozenset[str] = frozenset()
-
-
-class ViewPlan(Struct):
-    """What to carry out for one view: where it begins (None: where its row says), then snapshots, oldest first.
-
-    `undone` are work packages that lost commits made here: told, unless the worktree still shows what was committed.
-    `back` are those that went back over commits to the lane that they had, of which nothing is told. `landed` are the
-    commits of the log that `tip` reaches, which say how far in the log these stand.
-    `horizons` are commits up to which all came in from elsewhere.
-    """
-
-    ref: str
-    tip: str | None
-    start: CopiedStart | AdoptedStart | None = None
-    snapshots: list[Snapshot] = field(default_factory=list)
-    undone: Snapshot | None = None
-    back: frozenset[Key] = frozenset()
-    landed: frozenset[str] = frozenset()
-    horizons: list[str] = field(default_factory=list)
 
 
 class _Changes(Struct):
@@ -119,34 +77,10 @@ class Planner:
         self.git = git
         self.reader = reader
         self.now = now
+        self.origins = Origins(git, entries, told)
         self._landings = landings
-        self._told = told
         self._planned: set[str] = set()
-        self._made = {entry.new for entry in entries if entry.made}
-        self._arrived = any(entry.arrived for entry in entries)
         self._last = entries[-1] if entries else None
-        self._made_everywhere: set[str] | None = None
-
-    # Whose news a commit is (rule O3).
-
-    def origins(self, commits: Iterable[str]) -> dict[str, Origin]:
-        """Made here is what a reflog records as made; without a record, what neither a remote-tracking branch reaches
-        nor came in with a pull. What was made and told before, taken back, and is pulled again, is not made again.
-        """
-        wanted = list(commits)
-        origins: dict[str, Origin] = dict.fromkeys(wanted, "here")
-        unmade = [commit for commit in wanted if commit not in self._made]
-        if unmade:
-            if self._made_everywhere is None:
-                self._made_everywhere = reflog.made_here(self.git.common)
-            before = {commit for commit in unmade if commit in self._made_everywhere} if self._arrived else set()
-            origins.update(dict.fromkeys(self._told(before) if before else (), "elsewhere"))
-            unmade = [commit for commit in unmade if commit not in self._made_everywhere]
-        if unmade:
-            once = reflog.remote_tips(self.git.common)
-            local = set() if self._arrived else self.git.not_reached(unmade, once, nor_remotes=True)
-            origins.update({commit: "elsewhere" for commit in unmade if commit not in local})
-        return origins
 
     # Where a view begins.
 
@@ -183,7 +117,7 @@ class Planner:
     def _first_look_at_clone(self, ref: str, tip: str) -> ViewPlan:
         """Another clone of an observed project: what others made is known there; only what was made here counts."""
         chain = self.git.first_parents(tip)
-        origins = self.origins(chain)
+        origins = self.origins.of(chain)
         last = next((at for at in range(len(chain), 0, -1) if origins[chain[at - 1]] == "elsewhere"), 0)
         base = chain[last - 1] if last else None
         plan = self._continued(ViewPlan(ref, tip), base, tip)
@@ -202,7 +136,7 @@ class Planner:
         packages, gone = (snapshot.packages, snapshot.gone) if snapshot else ((), frozenset())
         # One that states no lane there is not seen yet (rule D2), wherever the other view has it by now.
         gone |= {(one.feature, one.wp_id) for one in packages if one.lane is None and one.problem is None}
-        differ = _keys(snapshot) if snapshot else set()
+        differ = keys_of(snapshot) if snapshot else set()
         back = frozenset(self._last_changes(source.tip, base).moved.keys() - differ - gone)
         return CopiedStart(source, packages, gone, back, self._landed(differ | back, base))
 
@@ -233,8 +167,8 @@ class Planner:
         """
         straight = old is None or commits is not None
         commits = list(self.git.history(new, since=old)) if commits is None else commits
-        origins = self.origins(commit.id for commit in commits)
-        plan.horizons += _horizon(origins)
+        origins = self.origins.of(commit.id for commit in commits)
+        plan.horizons += horizon(origins)
         walk = self._walk_from(commits)
         joined = None if straight or old is None else self._joined(commits, old, new)
         for commit in commits:
@@ -284,7 +218,7 @@ class Planner:
     def _merged(self, plan: ViewPlan, merge: Commit, snapshot: Snapshot) -> Snapshot:
         """Put the other sides of a merge into the plan, and return what the merge adds to all of them."""
         came: frozenset[Key] = frozenset()
-        for side, brought in sides(self.git, self.reader, merge, _keys(snapshot), self.now):
+        for side, brought in sides(self.git, self.reader, merge, keys_of(snapshot), self.now):
             came |= brought
             self._plan_side(plan, side, merge, replace(snapshot, brought=brought))
         return replace(snapshot, brought=came)
@@ -292,8 +226,8 @@ class Planner:
     def _plan_side(self, plan: ViewPlan, side: str, merge: Commit, snapshot: Snapshot) -> None:
         """Put what one side brought into the plan, which may have come there with merges in its turn."""
         commits = list(self.git.history(side, since=merge.parents[0]))
-        origins = self.origins(commit.id for commit in commits)
-        plan.horizons += _horizon(origins)
+        origins = self.origins.of(commit.id for commit in commits)
+        plan.horizons += horizon(origins)
         walk = self._walk_from(commits)
         for commit in commits:
             whose: Origin = "side" if origins[commit.id] == "here" else "elsewhere"
@@ -315,7 +249,7 @@ class Planner:
             self._plan_difference(plan, self._walk(old), net, (came, went))
         if net is not None and net.broken:
             plan.snapshots.append(replace(net, packages=()))
-        plan.landed = self._landed((_keys(plan.undone) if plan.undone else set()) | plan.back, new)
+        plan.landed = self._landed((keys_of(plan.undone) if plan.undone else set()) | plan.back, new)
         return plan
 
     def _plan_difference(self, plan: ViewPlan, old: Walk, net: Snapshot, sides: tuple[_Changes, _Changes]) -> None:
@@ -353,9 +287,9 @@ class Planner:
     def _last_changes(self, tip: str, since: str) -> _Changes:
         """The last commit on a side that moved each work package's lane or changed it, and whose it was."""
         commits = list(self.git.history(tip, since=since))
-        origins = self.origins(commit.id for commit in commits)
+        origins = self.origins.of(commit.id for commit in commits)
         walk = self._walk_from(commits)
-        changes = _Changes(horizon=_horizon(origins))
+        changes = _Changes(horizon=horizon(origins))
         for commit in commits:
             snapshot = walk.step(commit)
             if snapshot is None:
@@ -373,14 +307,14 @@ class Planner:
         """Who moved what a merge made here brought in from its other sides."""
         found: dict[Key, tuple[Commit, Origin]] = {}
         for side, brought in sides(self.git, self.reader, merge, keys, self.now):
-            found |= movers(self.git, self.reader, side, merge.parents[0], brought, self.origins, self.now)
+            found |= movers(self.git, self.reader, side, merge.parents[0], brought, self.origins.of, self.now)
         return found
 
     def _replaced(self, plan: ViewPlan, new: str) -> ViewPlan:
         """What was observed is gone from the repository: all of what is there is compared with what was known."""
         snapshot = self._whole(new)
         if snapshot is not None:
-            plan.snapshots.append(replace(snapshot, origin=self.origins([new])[new]))
+            plan.snapshots.append(replace(snapshot, origin=self.origins.of([new])[new]))
         return plan
 
     # Helpers.
@@ -405,7 +339,7 @@ class Planner:
 
     def _adopted(self, kind: Literal["baseline", "elsewhere"], commit: str | None) -> AdoptedStart:
         snapshot = self._whole(commit)
-        landed = self._landed(_keys(snapshot), commit) if snapshot and commit else frozenset()
+        landed = self._landed(keys_of(snapshot), commit) if snapshot and commit else frozenset()
         return AdoptedStart(kind, snapshot, commit, landed)
 
     def _whole(self, commit: str | None) -> Snapshot | None:
@@ -416,15 +350,6 @@ class Planner:
     def _parent(self, commit: str) -> str | None:
         parents = self.git.parents(commit)
         return parents[0] if parents else None
-
-
-def _keys(snapshot: Snapshot) -> set[Key]:
-    return {(one.feature, one.wp_id) for one in snapshot.packages}
-
-
-def _horizon(origins: Mapping[str, Origin]) -> list[str]:
-    """The last commit of a chain that came in from elsewhere, if one did."""
-    return [commit for commit, origin in origins.items() if origin == "elsewhere"][-1:]
 
 
 def ref_name(ref: str | None) -> str:

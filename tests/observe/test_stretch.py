@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from kittywatch.observe import history
-from kittywatch.observe.git import Commit, Git
+from kittywatch.observe.git import Git
 from kittywatch.observe.history import Reader
+from kittywatch.observe.listings import Commit
 from kittywatch.observe.objects import Objects
 from kittywatch.observe.stretch import LONGEST, commits_between, files_of
 from kittywatch.workpackages.lanes import LaneNames

@@ -58,13 +58,13 @@ FAULTS = (
     ),
     Fault(
         "O3: elsewhere's commits are taken for ours",
-        "observe/views.py",
+        "observe/origins.py",
         'origins.update({commit: "elsewhere" for commit in unmade if commit not in local})',
         "origins.update({})",
     ),
     Fault(
         "O3: what was made here and pushed is taken for elsewhere's",
-        "observe/views.py",
+        "observe/origins.py",
         "unmade = [commit for commit in unmade if commit not in self._made_everywhere]",
         "unmade = wanted",
     ),
