@@ -6,7 +6,7 @@ other ground since, from the time and the lane that a step kept.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from kittywatch.derive.book import Book
 from kittywatch.derive.log import Entry, Log, making
@@ -20,15 +20,17 @@ class Reserved:
     """The entries that the rest of a walk claims. `reached` is to be called with each of `snapshots`, in their order.
 
     A commit that brings a work package back at the lane that it had takes no step, and needs no entry. What is found
-    out of commits that nobody looked at is put into the book's `landed`, for this walk.
+    out of commits that nobody looked at is put into the book's `landed`, for this walk. `chain` are all commits of the
+    walk, also those that it has passed: what these brought themselves, no rewritten commit did.
     """
 
-    def __init__(self, book: Book, snapshots: Sequence[Snapshot], rules: Rules) -> None:
+    def __init__(self, book: Book, snapshots: Sequence[Snapshot], rules: Rules, chain: Set[str]) -> None:
         self.open: set[Entry] = set()
         self._book = book
         self._rules = rules
         self._shown: dict[Key, Shown] = {key: known.shown for key, known in book.known.items()}
-        self._makings = {key: _makings(log) for key, log in book.logs.items() if log.entries}
+        own = {entry for commit in chain & book.landed.keys() for _, entry in book.landed[commit]}
+        self._makings = {key: _makings(log, chain, own) for key, log in book.logs.items() if log.entries}
         for snapshot in snapshots:
             self.open |= self._claimed(snapshot)
 
@@ -47,7 +49,8 @@ class Reserved:
             own = [entry for owner, entry in landed if owner == key]
             if not own and snapshot.commit is not None and snapshot.origin == "here":
                 own = self._rewritten(key, before, package, snapshot)
-                self._book.landed.setdefault(snapshot.commit, []).extend((key, entry) for entry in own)
+                if own:
+                    self._book.landed.setdefault(snapshot.commit, []).extend((key, entry) for entry in own)
             claimed.update(own)
             self._shown[key] = now
         return claimed
@@ -69,10 +72,13 @@ class Reserved:
         return found
 
 
-def _makings(log: Log) -> dict[tuple[str, str], list[Entry]]:
-    """The steps of a log by what they keep wherever their commit is put, in their order where several are alike."""
+def _makings(log: Log, chain: Set[str], own: Set[Entry]) -> dict[tuple[str, str], list[Entry]]:
+    """The steps of a log by what they keep wherever their commit is put, in their order where several are alike.
+
+    Without those that commits of the chain brought: the ones that they told, and the ones in `own`.
+    """
     found: dict[tuple[str, str], list[Entry]] = {}
     for entry in log.entries:
-        if entry.kind == "step" and entry.event_id:
+        if entry.kind == "step" and entry.event_id and entry.commit not in chain and entry not in own:
             found.setdefault(making(entry.event_id, entry.lane), []).append(entry)
     return found

@@ -83,6 +83,7 @@ class Replay:
         self._met: set[str] = set()
         self._complete: set[str] = set()
         self._taken: dict[Key, Taken] = {}
+        self._chain: frozenset[str] = frozenset()
         self._correlation_id = random_id()
 
     def run(self, revision: str, *, dry_run: bool = False) -> Iterator[list[Event]]:
@@ -91,6 +92,7 @@ class Replay:
         chain = self.git.first_parents(tip)
         self.summary.commits = len(chain)
         commits = list(self.git.history(tip))
+        self._chain = frozenset(commit.id for commit in commits)
         snapshots = self._snapshots(commits, self._origins(tip))
         if any(snapshot.features for snapshot in snapshots):
             self.emitter.stamp.target_branch()  # asks git, which a transaction must not wait for
@@ -169,7 +171,7 @@ class Replay:
         book.known = {key: unit.ledger.rebound(known) for key, known in self._known.items()}
         book.left_out, book.met, book.complete = set(self._left_out), set(self._met), set(self._complete)
         book.taken = {key: replace(taken) for key, taken in self._taken.items()}
-        reserved = Reserved(book, [*snapshots, *later], self.rules)
+        reserved = Reserved(book, [*snapshots, *later], self.rules, self._chain)
         for snapshot in snapshots:
             reserved.reached(snapshot)
             scoped = self._scoped(snapshot)

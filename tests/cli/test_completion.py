@@ -64,8 +64,11 @@ def fish(program: str, words: str, home: Path) -> list[str]:
     )
 
 
-def zsh(program: str, words: str, home: Path) -> list[str]:
-    """In an interactive zsh on a terminal of its own, where a person presses tab and sees the list."""
+def zsh(program: str, words: str, home: Path, *, seen: str) -> list[str]:
+    """In an interactive zsh on a terminal of its own, where a person presses tab and sees the list.
+
+    Nothing more is typed before `seen` stands there: zsh shows no list to somebody who types on.
+    """
     program_text = f"""
 zmodload zsh/zpty
 zpty shell "{needs("zsh")} -f -i"
@@ -74,9 +77,10 @@ zpty -w shell 'eval "$({program} completion zsh)"'
 zpty -w shell "zstyle ':completion:*' list-prompt ''; zstyle ':completion:*' menu no; LISTMAX=1000; print rea''dy"
 zpty -r -m shell line '*ready*'
 zpty -w -n shell "{program} {words}"$'\\t'
+zpty -r -m shell list '*{seen}*'
 zpty -w -n shell $'\\x15'"print en''d"$'\\n'
 zpty -r -m shell line '*end*'
-print -r -- $line
+print -r -- $list $line
 zpty -d shell
 """
     return run("zsh", "-f", program=program_text, home=home)
@@ -95,8 +99,8 @@ def test_commands_and_options(on_path: Path, tmp_path: Path, program: str, compl
 
 def test_zsh(on_path: Path, tmp_path: Path) -> None:
     """The one command that it can be is completed; of several there is a list with what each does."""
-    assert any("hooks uninstall" in line for line in zsh("kittywatch", "hooks un", tmp_path))
-    several = "\n".join(zsh("kittywatch", "hooks ", tmp_path))
+    assert any("hooks uninstall" in line for line in zsh("kittywatch", "hooks un", tmp_path, seen="hooks uninstall"))
+    several = "\n".join(zsh("kittywatch", "hooks ", tmp_path, seen="uninstall"))
     assert "install" in several
     assert "status" in several
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec.structs import replace
 
 from kittywatch.derive.book import Book, tell
@@ -22,8 +24,12 @@ def told(*snapshots: Snapshot) -> Book:
     return book
 
 
+def chain(snapshots: Iterable[Snapshot]) -> set[str]:
+    return {one.commit for one in snapshots if one.commit}
+
+
 def replayed(book: Book, *snapshots: Snapshot) -> list[str]:
-    reserved = Reserved(book, snapshots, HISTORY)
+    reserved = Reserved(book, snapshots, HISTORY, chain(snapshots))
     words: list[str] = []
     for one in snapshots:
         reserved.reached(one)
@@ -58,6 +64,16 @@ def test_what_is_alike_is_taken_in_turn() -> None:
     assert replayed(book, first, *again, more) == ["WP01 doing→planned"]
 
 
+def test_what_the_walk_has_passed_is_nobody_elses() -> None:
+    """Two steps into one lane at one time, told in two transactions: the second one is not the first one rewritten."""
+    first, again = snapshot(package("done"), commit="a"), snapshot(package("done"), commit="c")
+    between = snapshot(package("doing"), commit="b")
+    book = told(snapshot(package("planned"), commit="base"), first, between)
+    reserved = Reserved(book, [again], HISTORY, chain([first, between, again]))
+    assert reserved.open == set()
+    assert "c" not in book.landed
+
+
 def test_a_time_alone_is_not_enough() -> None:
     """Another lane at the same time is another step."""
     book = told(snapshot(package("planned"), commit="base"), snapshot(package("doing"), commit="a", minute=1))
@@ -73,11 +89,11 @@ def test_a_time_alone_is_not_enough() -> None:
 def test_a_commit_that_only_brings_back_claims_nothing() -> None:
     """One that shows the lane that was there takes no step."""
     book = told(snapshot(package("planned"), commit="base"), snapshot(package("doing"), commit="a", minute=1))
-    reserved = Reserved(
-        book,
-        [snapshot(package("doing"), commit="a", minute=1), snapshot(package("doing", body="x"), commit="a", minute=1)],
-        HISTORY,
-    )
+    shown = [
+        snapshot(package("doing"), commit="a", minute=1),
+        snapshot(package("doing", body="x"), commit="a", minute=1),
+    ]
+    reserved = Reserved(book, shown, HISTORY, chain(shown))
     assert [one.lane for one in reserved.open] == ["doing"]
     reserved.reached(snapshot(package("doing"), commit="a", minute=1))
     assert reserved.open == set()
@@ -85,7 +101,7 @@ def test_a_commit_that_only_brings_back_claims_nothing() -> None:
 
 def claimed(book: Book, *snapshots: Snapshot) -> list[str]:
     """The lanes of what is claimed before the first commit."""
-    open_ones = Reserved(book, snapshots, HISTORY).open
+    open_ones = Reserved(book, snapshots, HISTORY, chain(snapshots)).open
     return [entry.lane for log in book.logs.values() for entry in log.entries if entry in open_ones]
 
 
