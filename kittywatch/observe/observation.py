@@ -7,7 +7,6 @@ and made again from what is known now; so however many observe at once, each tra
 from __future__ import annotations
 
 import contextlib
-import math
 import time
 from collections.abc import Sequence, Set
 from datetime import UTC, datetime
@@ -29,7 +28,7 @@ from kittywatch.observe import reflog
 from kittywatch.observe.git import Git, Head
 from kittywatch.observe.history import Reader
 from kittywatch.observe.plans import AdoptedStart, CopiedStart, ViewPlan
-from kittywatch.observe.state import busy, returns_to
+from kittywatch.observe.state import busy, index_age, index_state, returns_to
 from kittywatch.observe.views import Planner, ref_name
 from kittywatch.observe.worktree import Worktree
 from kittywatch.project import Project
@@ -140,6 +139,7 @@ class _Attempt:
     def run(self) -> Observed:
         before = self._before()
         log_size = reflog.size(reflog.head_log(self.git.directory))
+        index = index_state(self.git.directory)
         head = self.git.head()
         if head.ref is None and (branch := returns_to(self.git.directory, self.hook)) is not None:
             head = Head(branch, head.tip)
@@ -148,8 +148,12 @@ class _Attempt:
             return self.observed
         with self.observer.reader:
             plan = self._rest(before, head, log_size) if at_rest and self.paths else self._plan(before, head, log_size)
-        if self.hook is None and (busy(self.git.directory) or self.git.head() != head):
-            raise _OutdatedError  # git began something while we looked: what we saw may be neither before nor after
+        if self.hook is None and (
+            busy(self.git.directory) or index_state(self.git.directory) != index or self.git.head() != head
+        ):
+            # Git began something while we looked: what we saw may be neither before nor after. With the index written
+            # and HEAD not yet, it is a checkout's half, which looks as if nothing were going on.
+            raise _OutdatedError
         if plan.worktree is not None:
             self.observed.unsettled = plan.worktree.unsettled
         if any(snapshot.features for view in plan.views for snapshot in view.snapshots) or (
@@ -346,15 +350,6 @@ class _Attempt:
 
     def _tell(self, unit: Unit, tellings: list[Telling]) -> None:
         self.observed.events += unit.tell(tellings, self.observer.name)
-
-
-def index_age(directory: Path) -> float:
-    """The seconds since git wrote the index of a worktree; infinite where there is none or the clock was set back."""
-    try:
-        age = time.time() - (directory / "index").stat().st_mtime
-    except OSError:
-        return math.inf
-    return age if age >= 0 else math.inf
 
 
 def note_observed(directory: Path, tip: str | None, root: Path) -> None:

@@ -15,6 +15,7 @@ and post-rewrite runs before HEAD is back on its branch, of which the state dire
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from pathlib import Path
 
@@ -76,3 +77,21 @@ def _left(todo: Path) -> int:
     except OSError:
         return 0
     return sum(1 for line in lines if line.strip() and not line.startswith(b"#"))
+
+
+def index_age(directory: Path) -> float:
+    """The seconds since git wrote the index of a worktree; infinite where there is none or the clock was set back."""
+    try:
+        age = time.time() - (directory / "index").stat().st_mtime
+    except OSError:
+        return math.inf
+    return age if age >= 0 else math.inf
+
+
+def index_state(directory: Path) -> tuple[int, int, int] | None:
+    """What changes when git writes the index of a worktree; None where there is none."""
+    try:
+        found = (directory / "index").stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino, found.st_size

@@ -5,13 +5,15 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from kittywatch.derive.edits import WorktreeLook
 from kittywatch.errors import StoreError
 from kittywatch.observe import observation
 from kittywatch.observe.git import Git, Head
-from kittywatch.observe.observation import Observed, observe
+from kittywatch.observe.observation import Observed, Observer, observe
 from kittywatch.observe.once import observe_all
 from kittywatch.observe.reconcile import reconcile_view
 from kittywatch.project import Project
@@ -341,3 +343,28 @@ def test_a_view_to_start_from_moves_on_in_the_meantime(desk: Desk, tmp_path: Pat
     topic.commit(WP01="done")
     assert topic.look() == ["WP01 doing→done"]
     assert desk.replayed() == topic.replayed() == []
+
+
+def test_a_checkout_that_is_half_done_while_somebody_looks(desk: Desk) -> None:
+    """O2, O6: files and index are the other branch's, HEAD isn't yet, and no lock says so: that is no edit."""
+    desk.commit(WP01="planned")
+    desk.look()
+    desk.git("checkout", "-q", "-b", "topic")
+    desk.commit(WP01="doing")
+    assert desk.look() == ["WP01 planned→doing"]
+    with opened(desk.root, desk.home) as project:
+        observer = Observer(project, "watcher")
+        look, looks = observer.worktree.look, []
+
+        def half_done(*arguments: Any) -> WorktreeLook:
+            looks.append(arguments)
+            if len(looks) == 1:
+                desk.git("read-tree", "-m", "-u", "HEAD", "main")
+            else:
+                desk.git("symbolic-ref", "HEAD", "refs/heads/main")
+            return look(*arguments)
+
+        observer.worktree.look = half_done  # type: ignore[method-assign,assignment]
+        assert lanes(observer.observe().events) == []
+    assert len(looks) > 1
+    assert desk.look() == []
