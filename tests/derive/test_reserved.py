@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import pytest
 from msgspec.structs import replace
 
 from kittywatch.derive.book import Book, tell
@@ -72,6 +73,25 @@ def test_what_the_walk_has_passed_is_nobody_elses() -> None:
     reserved = Reserved(book, [again], HISTORY, chain([first, between, again]))
     assert reserved.open == set()
     assert "c" not in book.landed
+
+
+def test_a_creation_is_no_step_back() -> None:
+    """A step to planned, in the second in which somebody else created the work package."""
+    book = told(snapshot(package("planned"), commit="base"))
+    shown = [snapshot(package("doing"), commit="d", minute=1), snapshot(package("planned"), commit="n")]
+    assert Reserved(book, shown, HISTORY, chain(shown)).open == set()
+
+
+@pytest.mark.parametrize("known", ["by its commit", "by what the commit landed"])
+def test_what_the_walk_has_passed_in_each_way(known: str) -> None:
+    """A step of several in a commit has landed nothing itself; one that was seen as an edit names no commit."""
+    first, again = snapshot(package("done"), commit="a"), snapshot(package("done"), commit="c")
+    book = told(snapshot(package("planned"), commit="base"), first, snapshot(package("doing"), commit="b"))
+    if known == "by its commit":
+        del book.landed["a"]
+    else:
+        book.log(KEY).entries[1].commit = None
+    assert Reserved(book, [again], HISTORY, {"a", "b", "c"}).open == set()
 
 
 def test_a_time_alone_is_not_enough() -> None:
