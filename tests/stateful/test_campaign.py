@@ -23,7 +23,7 @@ from tests.stateful.faults import FAULTS, PROJECT
 CAMPAIGN = float(os.environ.get("KITTYWATCH_CAMPAIGN", "0"))  # minutes
 SEED = int(os.environ.get("KITTYWATCH_SEED", "0"))
 FRESH_SECONDS = CAMPAIGN * 60 or 60.0
-FIXED_EXAMPLES = 90
+FIXED_EXAMPLES = 30
 EXAMPLES_OF_A_SEED = 10
 
 
