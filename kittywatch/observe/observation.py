@@ -28,7 +28,7 @@ from kittywatch.observe import reflog
 from kittywatch.observe.git import Git, Head
 from kittywatch.observe.history import Reader
 from kittywatch.observe.plans import AdoptedStart, CopiedStart, ViewPlan
-from kittywatch.observe.state import busy, index_age, index_state, returns_to
+from kittywatch.observe.state import Index, busy, index, returns_to
 from kittywatch.observe.views import Planner, ref_name
 from kittywatch.observe.worktree import Worktree
 from kittywatch.project import Project
@@ -103,11 +103,13 @@ class Observer:
             doing = busy(self.project.git.directory, hook)
             if doing is not None:
                 return Observed(busy=doing)
-            young = worktree and index_age(self.project.git.directory) < INDEX_QUIET
+            at_first = index(self.project.git.directory)
+            young = worktree and at_first is not None and at_first.age < INDEX_QUIET
             if young and patient:
                 time.sleep(INDEX_QUIET)
+            looks = worktree and (patient or not young)
             try:
-                seen = _Attempt(self, worktree=worktree and not (young and not patient), hook=hook, paths=paths).run()
+                seen = _Attempt(self, worktree=looks, hook=hook, paths=paths).run(at_first)
             except _OutdatedError:
                 continue
             return replace(seen, unsettled=("",)) if young and not patient else seen
@@ -136,10 +138,10 @@ class _Attempt:
         self.paths = paths
         self.observed = Observed()
 
-    def run(self) -> Observed:
+    def run(self, at_first: Index | None) -> Observed:
+        """Make it; `at_first` is the index as it was when that was decided."""
         before = self._before()
         log_size = reflog.size(reflog.head_log(self.git.directory))
-        index = index_state(self.git.directory)
         head = self.git.head()
         if head.ref is None and (branch := returns_to(self.git.directory, self.hook)) is not None:
             head = Head(branch, head.tip)
@@ -147,9 +149,10 @@ class _Attempt:
         if at_rest and not self.worktree and not before.edits:
             return self.observed
         with self.observer.reader:
-            plan = self._rest(before, head, log_size) if at_rest and self.paths else self._plan(before, head, log_size)
+            alone = at_rest and self.worktree and self.paths
+            plan = self._rest(before, head, log_size) if alone else self._plan(before, head, log_size)
         if self.hook is None and (
-            busy(self.git.directory) or index_state(self.git.directory) != index or self.git.head() != head
+            busy(self.git.directory) or index(self.git.directory) != at_first or self.git.head() != head
         ):
             # Git began something while we looked: what we saw may be neither before nor after. With the index written
             # and HEAD not yet, it is a checkout's half, which looks as if nothing were going on.

@@ -18,6 +18,7 @@ import contextlib
 import math
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from kittywatch.observe import reflog
 
@@ -79,19 +80,24 @@ def _left(todo: Path) -> int:
     return sum(1 for line in lines if line.strip() and not line.startswith(b"#"))
 
 
-def index_age(directory: Path) -> float:
-    """The seconds since git wrote the index of a worktree; infinite where there is none or the clock was set back."""
-    try:
-        age = time.time() - (directory / "index").stat().st_mtime
-    except OSError:
-        return math.inf
-    return age if age >= 0 else math.inf
+class Index(NamedTuple):
+    """What changes when git writes the index of a worktree: the time in nanoseconds, the inode, the size in bytes."""
+
+    written: int
+    inode: int
+    size: int
+
+    @property
+    def age(self) -> float:
+        """The seconds since git wrote it; infinite where the clock was set back."""
+        age = time.time() - self.written / 1e9
+        return age if age >= 0 else math.inf
 
 
-def index_state(directory: Path) -> tuple[int, int, int] | None:
-    """What changes when git writes the index of a worktree; None where there is none."""
+def index(directory: Path) -> Index | None:
+    """The index of a worktree as it is now; None where there is none."""
     try:
         found = (directory / "index").stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_ino, found.st_size
+    return Index(found.st_mtime_ns, found.st_ino, found.st_size)

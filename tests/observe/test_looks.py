@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kittywatch.derive.edits import WorktreeLook
+from kittywatch.emitter import Unit
 from kittywatch.errors import StoreError
 from kittywatch.observe import observation
 from kittywatch.observe.git import Git, Head
@@ -367,4 +369,39 @@ def test_a_checkout_that_is_half_done_while_somebody_looks(desk: Desk) -> None:
         observer.worktree.look = half_done  # type: ignore[method-assign,assignment]
         assert lanes(observer.observe().events) == []
     assert len(looks) > 1
+    assert desk.look() == []
+
+
+def test_a_checkout_begun_just_after_a_look_was_decided_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """O6: whether the index is young is asked before all else; what is written after that is seen as a change."""
+    desk.git("checkout", "-q", "-b", "topic")
+    desk.commit(WP01="doing")
+    assert desk.look() == ["WP01 planned→doing"]
+    os.utime(desk.root / ".git" / "index", (1, 1))
+    with opened(desk.root, desk.home) as project:
+        peek = project.emitter.peek
+
+        def begins(reading: Callable[[Unit], Any]) -> Any:
+            monkeypatch.setattr(project.emitter, "peek", peek)
+            desk.git("read-tree", "-m", "-u", "HEAD", "main")
+            return peek(reading)
+
+        monkeypatch.setattr(project.emitter, "peek", begins)
+        seen = Observer(project, "watcher").observe(patient=False)
+        assert (lanes(seen.events), seen.unsettled) == ([], ("",))
+    desk.git("symbolic-ref", "HEAD", "refs/heads/main")
+    assert desk.look() == []
+
+
+def test_one_file_of_a_checkout_that_is_half_done(desk: Desk) -> None:
+    """O6: a watcher that hears of a file alone takes it for no edit either, as long as the index is young."""
+    desk.git("checkout", "-q", "-b", "topic")
+    desk.commit(WP01="doing")
+    desk.write(WP02="doing")  # as long as an edit is known, there is always something to look at
+    assert desk.look() == ["WP01 planned→doing", "WP02 created", "WP02 planned→doing"]
+    desk.git("read-tree", "-m", "-u", "HEAD", "main")
+    with opened(desk.root, desk.home) as project:
+        seen = Observer(project, "watcher").observe(paths=frozenset({_ONE}), patient=False)
+        assert (lanes(seen.events), seen.unsettled) == ([], ("",))
+    desk.git("symbolic-ref", "HEAD", "refs/heads/main")
     assert desk.look() == []
