@@ -277,9 +277,10 @@ class Git:
             paths = paths[1:]
         return [Path(os.fsdecode(path)) for path in paths]
 
-    def branches(self) -> set[str]:
-        """The full names of all local branches."""
-        out = self.run("for-each-ref", "--format=%(refname)", "refs/heads")
+    def branches(self, *, at: str | None = None) -> set[str]:
+        """The full names of all local branches, or of those that are at a commit."""
+        points = (f"--points-at={at}",) if at is not None else ()
+        out = self.run("for-each-ref", "--format=%(refname)", *points, "refs/heads")
         return set(out.decode("utf-8", "surrogateescape").splitlines())
 
     def not_reached(self, commits: Iterable[str], tips: Iterable[str], *, nor_remotes: bool = False) -> set[str]:

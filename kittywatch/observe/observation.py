@@ -28,7 +28,7 @@ from kittywatch.observe import reflog
 from kittywatch.observe.git import Git, Head
 from kittywatch.observe.history import Reader
 from kittywatch.observe.plans import AdoptedStart, CopiedStart, ViewPlan
-from kittywatch.observe.state import Index, busy, index, returns_to
+from kittywatch.observe.state import Index, busy, ends_apply, index, rebased
 from kittywatch.observe.views import Planner, ref_name
 from kittywatch.observe.worktree import Worktree
 from kittywatch.project import Project
@@ -143,8 +143,8 @@ class _Attempt:
         before = self._before()
         log_size = reflog.size(reflog.head_log(self.git.directory))
         head = self.git.head()
-        if head.ref is None and (branch := returns_to(self.git.directory, self.hook)) is not None:
-            head = Head(branch, head.tip)
+        if head.ref is None and ends_apply(self.git.directory, self.hook):
+            head = Head(rebased(self.git, before.checkout.ref if before.checkout else None), head.tip)
         at_rest = self._at_rest(before, head, log_size)
         if at_rest and not self.worktree and not before.edits:
             return self.observed

@@ -9,7 +9,7 @@ operation has come to its end. What each hook may take for an end is written dow
 - post-merge runs before MERGE_HEAD is removed.
 
 With `rebase --apply`, post-checkout runs before there is any state file, and only HEAD's log says that a rebase begins;
-and post-rewrite runs before HEAD is back on its branch, of which the state directory has the name.
+and post-rewrite runs before HEAD is back on its branch.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from kittywatch.errors import GitError
 from kittywatch.observe import reflog
+from kittywatch.observe.git import Git
 
 _REBASE = ("rebase-merge", "rebase-apply")
 _HEADS = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")
@@ -53,13 +55,25 @@ def busy(directory: Path, hook: str | None = None) -> str | None:
     return None
 
 
-def returns_to(directory: Path, hook: str | None) -> str | None:
-    """The full name of the branch that HEAD is about to return to, when a rebase has come to its end."""
-    if hook != "post-rewrite":
-        return None
+def ends_apply(directory: Path, hook: str | None) -> bool:
+    """Whether a rebase with `--apply` has come to its end, and HEAD is about to return to its branch."""
+    return hook == "post-rewrite" and (directory / "rebase-apply").is_dir()
+
+
+def rebased(git: Git, before: str | None) -> str | None:
+    """The full name of the branch that is rebased with `--apply`, None where that can't be said.
+
+    It is written down if the rebase stopped on its way. Else git notes where the branch was; of several that are
+    there, it is `before`, the one that HEAD was last seen on.
+    """
     with contextlib.suppress(OSError):
-        name = (directory / "rebase-apply" / "head-name").read_text("utf-8", "surrogateescape").strip()
+        name = (git.directory / "rebase-apply" / "head-name").read_text("utf-8", "surrogateescape").strip()
         return name if name.startswith("refs/heads/") else None
+    with contextlib.suppress(OSError, GitError):
+        found = git.branches(at=(git.directory / "ORIG_HEAD").read_text("ascii", "replace").strip())
+        if before in found:
+            return before
+        return found.pop() if len(found) == 1 else None
     return None
 
 

@@ -234,7 +234,8 @@ class Planner:
             whole = walk.step(commit, origin=whose)
             if whole is not None and whose == "elsewhere":
                 plan.snapshots.append(replace(whole, only_known=True))
-            if whole is not None and (part := whole.within(snapshot.brought)) is not None:
+            # A commit that moves no lane shows the side's old one, which the branch that is merged into has left.
+            if whole is not None and (part := whole.within(snapshot.brought & whole.moved)) is not None:
                 part = replace(part, rosters=snapshot.rosters)
                 plan.snapshots.append(self._merged(plan, commit, part) if len(commit.parents) > 1 else part)
 

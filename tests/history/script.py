@@ -27,10 +27,11 @@ _WHO = {
 class Repository:
     """A repository that is written to; what a commit was authored is its only clock."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, fresh: bool = True) -> None:
         self.root = root
-        root.mkdir(parents=True)
-        self.git("init", "-q", "-b", "main")
+        if fresh:
+            root.mkdir(parents=True)
+            self.git("init", "-q", "-b", "main")
 
     def git(self, *command: str, moment: str = "2026-01-01T00:00:00+00:00") -> str:
         when = {"GIT_AUTHOR_DATE": moment, "GIT_COMMITTER_DATE": moment}

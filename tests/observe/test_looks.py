@@ -405,3 +405,21 @@ def test_one_file_of_a_checkout_that_is_half_done(desk: Desk) -> None:
         assert (lanes(seen.events), seen.unsettled) == ([], ("",))
     desk.git("symbolic-ref", "HEAD", "refs/heads/main")
     assert desk.look() == []
+
+
+# Merges.
+
+
+def test_a_merged_branch_that_first_kept_its_lane(desk: Desk, tmp_path: Path) -> None:
+    """D1, O4: a commit of the other side that moved no lane makes no transition of where that side was before."""
+    desk.git("worktree", "add", "-q", "-b", "topic", str(tmp_path / "topic"))
+    topic = Desk(Repository(tmp_path / "topic", fresh=False), desk.home)
+    topic.git("mv", _ONE, _ONE.replace("WP01", "WP01-renamed"))
+    topic.commit()
+    topic.git("mv", _ONE.replace("WP01", "WP01-renamed"), _ONE)
+    topic.commit(WP01="for_review")
+    desk.commit(WP01="doing")
+    assert desk.look() == ["WP01 planned→doing"]
+    desk.git("merge", "-q", "--no-ff", "-X", "theirs", "-m", "merged", "topic")
+    assert desk.look() == ["WP01 doing→for_review"]
+    assert desk.replayed() == []

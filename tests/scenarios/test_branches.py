@@ -68,6 +68,22 @@ def test_12_conflict_in_a_rebase_with_apply_backend(make_world: Callable[[str], 
     assert world.git("symbolic-ref", "HEAD").strip() == "refs/heads/topic"
 
 
+def test_12_rebase_with_apply_backend_after_a_detached_head(make_world: Callable[[str], World]) -> None:
+    """O2: its last hook runs while HEAD is detached, but looks at the branch, not at what a detached HEAD showed."""
+    world = make_world("H")
+    _branch(world, "doing")
+    world.git("checkout", "-q", "--detach", "main")
+    world.write("done")
+    world.commit()
+    world.expect(P_D, "planned>done")
+    world.git("checkout", "-q", "topic")
+    world.git("rebase", "-q", "--apply", "main")
+    world.expect(P_D, "planned>done")
+    world.git("branch", "another", "main")
+    world.git("rebase", "-q", "--apply", "topic", "another")
+    world.expect(P_D, "planned>done")
+
+
 def test_13_squash_in_a_rebase(world: World) -> None:
     _branch(world, "doing", "for_review", "done")
     world.git("checkout", "-q", "topic")

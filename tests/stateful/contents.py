@@ -133,7 +133,8 @@ class Objects:
             if made.committed > tick and name not in found:
                 found[name] = made.committed
                 left += made.parents
-        return sorted(found, key=lambda name: found[name])
+        upwards = list(found)[::-1]  # of two in a second, the parent first
+        return sorted(upwards, key=lambda name: found[name])
 
     def reaches(self, new: str, old: str) -> bool:
         """Whether `old` is `new` or one of its ancestors."""
@@ -147,6 +148,23 @@ class Objects:
                 seen.add(name)
                 left += self.commit(name).parents
         return False
+
+    def changes(self, new: str, old: str) -> dict[Key, list[Content]]:
+        """What the commits that `new` reaches and `old` doesn't made of the work packages that they changed."""
+        found: dict[Key, list[Content]] = {}
+        seen: set[str] = set()
+        left = [new]
+        while left:
+            name = left.pop()
+            if name not in seen and not self.reaches(old, name):
+                seen.add(name)
+                parents = self.commit(name).parents
+                left += parents
+                before, after = [self.state(parent) for parent in parents], self.state(name)
+                for key, content in after.items():
+                    if all(side.get(key) != content for side in before):
+                        found.setdefault(key, []).append(content)
+        return found
 
     def close(self) -> None:
         if self._process is not None:

@@ -23,7 +23,7 @@ from tests.stateful.bench import CLOCK, Bench, Checkout, Repository, Situation
 from tests.stateful.contents import references, twice
 from tests.stateful.hook_server import HookServer
 from tests.stateful.line import Line
-from tests.stateful.model import LANES, BrokenRuleError, Content, Heard, Home, Key, State, Step, along
+from tests.stateful.model import LANES, BrokenRuleError, Content, Heard, Home, Key, State, Step, View, along
 from tests.stateful.seen import Seen, slid_under
 
 Kind: TypeAlias = Literal["edit", "navigate", "undo", "integrate", "rewrite"]
@@ -92,7 +92,9 @@ class Driving(RuleBasedStateMachine):
         self.undone: set[tuple[Path, Key]] = set()
         """What was taken back once: commits that bring it again make it again."""
         self.netted: set[Key] = set()
-        """What a rebase put on another's edits in a conflict, or undid them: only the net difference is told."""
+        """What a rebase put on another's edits in a conflict, or undid them, and what was committed more than once on a
+        branch that had been taken elsewhere: only the net difference is told."""
+        self.tips: dict[View, str] = {}
         self.borrowed: set[tuple[str, Key, str | None]] = set()
         self.gone: dict[tuple[str, str], State] = {}
         self.dies: int | None = None
@@ -333,7 +335,7 @@ class Driving(RuleBasedStateMachine):
             if self.creators.get(key) == checkout.clone.name and home.of(key).created != 1:
                 raise BrokenRuleError(f"D2: {view} shows {key}, of which nobody told that it was created")
             self.line(key).looked_at(content, view, checkout.clone.name, place)
-            if new.get(key) and before is not None and before.branch == now.branch:
+            if new.get(key) and before is not None and before.branch == now.branch and (now.branch or before.plain):
                 home.stands(key, view)
         self._note_seen(checkout, now, files=files)
 
@@ -347,12 +349,26 @@ class Driving(RuleBasedStateMachine):
         under = frozenset(key for key, one in kept.items() if slid_under(before, key, one, committed))
         self.seen[checkout.name] = Seen(now.branch, now.tip, committed, kept, plain=sure, under=under)
         self.looked[checkout.clone.name].add(now.tip)
+        self._note_diverged(checkout, now)
         self.shown |= {(checkout.home, key) for key in (now.files if files else committed)}
         if files or now.files == committed:
             self.touched[checkout.home].discard(checkout.name)
             if files:
                 self.touched[checkout.home].discard(past(checkout))
             self._all_looked_at(checkout.home)
+
+    def _note_diverged(self, checkout: Checkout, now: Situation) -> None:
+        """Of branches that don't descend from where they were seen, the net difference alone counts (rule O4)."""
+        objects = checkout.clone.objects
+        for branch, tip in (checkout.clone.branches() | {now.branch: now.tip}).items():
+            old = self.tips.get((checkout.name, branch), tip)
+            self.tips[checkout.name, branch] = tip
+            if objects.reaches(tip, old):
+                continue
+            for key, contents in objects.changes(tip, old).items():
+                if len(contents) > 1:
+                    self.netted.add(key)
+                    self.homes[checkout.home].of(key).known |= {one.lane for one in contents if one.lane is not None}
 
     def _foreseen(
         self, repository: Repository, before: Seen | None, now: Situation, files: State | None
