@@ -300,9 +300,8 @@ def broken_content(problem: Problem, content: str, packages: dict[str, WorkPacka
     reason, duplicate, _ = problem.reason.partition(" is already the id of ")
     # Which file has the id doesn't matter: when that one goes and the next one takes its place, nothing is news.
     key = sha256(f"{problem.path}\0{reason}\0{'' if duplicate else content}".encode(errors="replace"))
-    return BrokenContent(
-        problem, where.feature if where else "", owner or (where.wp_id if where else None), key.hexdigest()[:32]
-    )
+    wp_id = owner or (reason if duplicate else where.wp_id if where else None)
+    return BrokenContent(problem, where.feature if where else "", wp_id, key.hexdigest()[:32])
 
 
 def _lane(package: WorkPackage | None) -> Lane | None:

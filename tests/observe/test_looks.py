@@ -13,6 +13,7 @@ import pytest
 from kittywatch.derive.edits import WorktreeLook
 from kittywatch.emitter import Unit
 from kittywatch.errors import StoreError
+from kittywatch.events import ErrorLogged
 from kittywatch.observe import observation
 from kittywatch.observe.git import Git, Head
 from kittywatch.observe.observation import Observed, Observer, observe
@@ -423,3 +424,15 @@ def test_a_merged_branch_that_first_kept_its_lane(desk: Desk, tmp_path: Path) ->
     desk.git("merge", "-q", "--no-ff", "-X", "theirs", "-m", "merged", "topic")
     assert desk.look() == ["WP01 doing→for_review"]
     assert desk.replayed() == []
+
+
+# Files.
+
+
+def test_a_second_file_of_an_id_under_another_name(desk: Desk) -> None:
+    """R2, R6: what is told of it names the id that it states, not the one of its name."""
+    desk.repository.write(wp("001-x", "WP07-other"), text("WP01", "Another", "planned"))
+    desk.commit()
+    (error,) = desk.see().events
+    assert isinstance(error, ErrorLogged)
+    assert error.payload.wp_id == "WP01"

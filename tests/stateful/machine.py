@@ -244,7 +244,7 @@ class Driving(RuleBasedStateMachine):
             return
         lanes = [lane for side in sides for lane in line.copied(side, content, checkout.home.name)]
         home.of(key).makings.update(lanes)
-        if lanes or (sides[0] is None and key not in home.packages):
+        if lanes or sides[0] is None:
             home.of(key).creatable = True
 
     def _moved(self, checkout: Checkout, kind: Kind, before: Situation, after: Situation) -> None:
