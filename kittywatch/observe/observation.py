@@ -6,11 +6,9 @@ and made again from what is known now; so however many observe at once, each tra
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Sequence, Set
 from datetime import UTC, datetime
-from pathlib import Path
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -29,10 +27,10 @@ from kittywatch.observe.git import Git, Head
 from kittywatch.observe.history import Reader
 from kittywatch.observe.plans import AdoptedStart, CopiedStart, ViewPlan
 from kittywatch.observe.state import Index, busy, ends_apply, index, rebased
+from kittywatch.observe.traces import note_observed
 from kittywatch.observe.views import Planner, ref_name
 from kittywatch.observe.worktree import Worktree
 from kittywatch.project import Project
-from kittywatch.store.files import replace_file
 from kittywatch.store.views import DETACHED, Checkout, View, Views
 
 INDEX_QUIET = 0.25  # seconds after which a written index is no half of a checkout any more
@@ -60,6 +58,13 @@ class _Before(Struct, frozen=True):
     tips: tuple[View, ...]
     edits: frozenset[Key]
     observed: bool
+
+    @property
+    def nearest(self) -> tuple[View, ...]:
+        """Where a branch may begin: at the view that HEAD was on, at another one of this checkout, or anywhere else."""
+        last = self.views.get(self.checkout.ref) if self.checkout is not None else None
+        own = set(self.views.values())
+        return tuple(sorted(self.tips, key=lambda one: (one != last, one not in own)))
 
 
 class _Plan(Struct):
@@ -228,7 +233,7 @@ class _Attempt:
             return self._baseline(head, entries, planner)
         plans: list[ViewPlan] = []
         tips = {name: view.tip for name, view in before.views.items()}
-        observed = before.tips
+        observed = before.nearest
         if before.checkout is not None and any(entry.moved for entry in entries):
             start = None if before.checkout.ref == "HEAD" else before.checkout.ref
             for stay in reflog.stays(entries, start, self.git.branches()):
@@ -353,17 +358,6 @@ class _Attempt:
 
     def _tell(self, unit: Unit, tellings: list[Telling]) -> None:
         self.observed.events += unit.tell(tellings, self.observer.name)
-
-
-def note_observed(directory: Path, tip: str | None, root: Path) -> None:
-    """Leave the commit that was looked at for the hooks' stub, which then needs no Python to see that nothing moved.
-
-    Without the file, or with an older commit in it, the stub looks in vain at worst. A worktree that is being removed
-    gets none: git takes its files away first, and then expects nothing new in its git directory.
-    """
-    with contextlib.suppress(OSError):
-        if tip is not None and (root / ".git").exists():
-            replace_file(directory / "kittywatch-observed", tip.encode() + b"\n", durable=False)
 
 
 def _stand_as(book: Book, snapshot: Snapshot, landed: Set[str]) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+
+from kittywatch.store.files import replace_file
 
 
 def git_directories(common: Path) -> Iterator[Path]:
@@ -21,3 +24,14 @@ def traces_in(common: Path) -> list[Path]:
         for path in sorted(directory.glob(pattern))
         if not path.is_dir()
     ]
+
+
+def note_observed(directory: Path, tip: str | None, root: Path) -> None:
+    """Leave the commit that was looked at for the hooks' stub, which then needs no Python to see that nothing moved.
+
+    Without the file, or with an older commit in it, the stub looks in vain at worst. A worktree that is being removed
+    gets none: git takes its files away first, and then expects nothing new in its git directory.
+    """
+    with contextlib.suppress(OSError):
+        if tip is not None and (root / ".git").exists():
+            replace_file(directory / "kittywatch-observed", tip.encode() + b"\n", durable=False)

@@ -408,6 +408,22 @@ def test_one_file_of_a_checkout_that_is_half_done(desk: Desk) -> None:
     assert desk.look() == []
 
 
+# Where a branch begins.
+
+
+def test_a_branch_begins_where_its_checkout_was(desk: Desk, tmp_path: Path) -> None:
+    """O7: of several views that show its first commit, the one that HEAD was on knows what has been told there."""
+    desk.git("worktree", "add", "-q", "-b", "one", str(tmp_path / "one"))
+    assert Desk(Repository(tmp_path / "one", fresh=False), desk.home).look() == []
+    desk.write(WP01="doing")
+    assert desk.look() == ["WP01 planned→doing"]
+    desk.git("checkout", "--", ".")
+    assert desk.look() == ["WP01 doing→planned"]
+    desk.git("checkout", "-q", "-b", "topic")
+    desk.commit(WP01="doing")
+    assert desk.look() == ["WP01 planned→doing"]
+
+
 # Merges.
 
 
