@@ -256,6 +256,11 @@ class Driving(RuleBasedStateMachine):
                     line.bend()
                 if not line.straight and (kind == "rewrite" or (checkout.home, key) in self.undone):
                     home.made(key, old[key], new[key])
+        again = checkout.clone.objects.changes(after.tip, before.tip) if kind == "integrate" else {}
+        for key, contents in again.items():
+            if (checkout.home, key) in self.undone:
+                for content in contents:
+                    home.made_again(key, content)
 
     def arrivals(self, repository: Repository) -> None:
         """What others made, as far as it is here now."""
@@ -390,6 +395,10 @@ class Driving(RuleBasedStateMachine):
                 found[key] = along([start, *(state.get(key) for state in states), shown])
             elif key in before.under:
                 continue
+            elif files is not None and not states and shown == start:
+                found[key] = along(
+                    [edit, Content(shown.lane) if shown else None]
+                )  # discarded: one step, whatever it said
             elif files is not None and (not states or (len(states) == 1 and states[0].get(key) == edit)):
                 found[key] = along([edit, shown])
         return found

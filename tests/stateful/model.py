@@ -148,6 +148,10 @@ class Home:
         told.makings.update(step.new for step in steps(before, after))
         self._shown(key, after)
 
+    def made_again(self, key: Key, content: Content) -> None:
+        """A commit comes again after a command took it back: each of its lanes may be told once more."""
+        self.of(key).makings.update(self._shown(key, content))
+
     def came_back(self, key: Key, content: Content) -> None:
         """A file that was gone, which was no event, is there again, and may differ from what was shown last."""
         if content.lane is not None:
