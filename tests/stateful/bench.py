@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from kittywatch.observe import hooks
 from kittywatch.observe.observation import Observed, Observer
 from kittywatch.observe.replay import Replay
@@ -131,13 +133,19 @@ class Checkout(Clone):
     # Observers.
 
     def observe(self) -> Observed:
-        """Look as a watcher does; an index that was just written counts as old."""
+        """Look as a watcher does; an index or a broken file that was just written counts as old."""
         with self._at_home():
             if self._observer is None:
                 self._observer = Observer(Project.find(self.root, _unexpected), "watcher")
             self._age_index()
             self.clone.bench.observed += 1
-            return self._observer.observe()
+            seen = self._observer.observe()
+            if not seen.unsettled:
+                return seen
+            for path in seen.unsettled:
+                os.utime(self.root / path, (_LONG_AGO, _LONG_AGO))
+            settled = self._observer.observe()
+            return replace(settled, events=[*seen.events, *settled.events])
 
     def observe_many(self, number: int, line: int | None = None) -> int:
         """Some observations at the same moment, each in a process of its own; `line` is where they are killed.

@@ -298,6 +298,9 @@ class Branching(Editing):
         with self.doing(checkout, f"cherry-pick -n 1 of {name}, {choice}", "integrate") as doing:
             checkout.does("cherry-pick", "-n", picks[0])
             self.resolve(checkout, doing, choice)
+        now = checkout.now()
+        # Nothing says whose these were: a replay tells them, unless somebody came upon them before the original came.
+        self.netted |= {key for key, content in now.files.items() if now.committed.get(key) != content}
 
     @operation(pickable, number=st.integers(1, 2), choice=CHOICE)
     def am(self, option: tuple[Checkout, str, list[str]], number: int, choice: str) -> None:

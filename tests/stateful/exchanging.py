@@ -290,6 +290,8 @@ class Exchanging(Branching):
         note(f"# {repository.name}: watcher {'killed' if watching else 'started'}")
         if watching is None:
             repository.watching = Watching(repository.main.root, repository.environment)
+            for checkout in repository.checkouts:
+                self.look(checkout)
         else:
             watching.process.kill()
             watching.join()

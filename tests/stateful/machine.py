@@ -210,6 +210,8 @@ class Driving(RuleBasedStateMachine):
     def _copied(
         self, checkout: Checkout, key: Key, sides: list[Content | None], content: Content, kind: Kind, doing: Doing
     ) -> None:
+        if not any(sides) and (checkout.home, key) in self.shown:
+            self.homes[checkout.home].came_back(key, content)
         bend = kind in ("integrate", "rewrite") and any(key[1] in path for path in doing.conflicts)
         self._committed(checkout, key, sides, content, bend=bend)
         if kind == "rewrite" and (bend or self.line(key).backwards(sides, content)):
@@ -244,6 +246,8 @@ class Driving(RuleBasedStateMachine):
             return
         lanes = [lane for side in sides for lane in line.copied(side, content, checkout.home.name)]
         home.of(key).makings.update(lanes)
+        if lanes:  # a replay tells it, if nobody came upon it before the original was there too
+            self.netted.add(key)
         if lanes or sides[0] is None:
             home.of(key).creatable = True
 
@@ -356,7 +360,7 @@ class Driving(RuleBasedStateMachine):
         self.looked[checkout.clone.name].add(now.tip)
         self._note_diverged(checkout, now)
         self.shown |= {(checkout.home, key) for key in (now.files if files else committed)}
-        if files or now.files == committed:
+        if files or (now.files == committed and sure):
             self.touched[checkout.home].discard(checkout.name)
             if files:
                 self.touched[checkout.home].discard(past(checkout))
