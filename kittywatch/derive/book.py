@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from kittywatch.derive.beside import Taken, beside, place_of, take_in
 from kittywatch.derive.consequences import Come, caused, reopened
 from kittywatch.derive.edits import WorktreeLook, settle_commit, settle_discard
+from kittywatch.derive.landings import contained, standing
 from kittywatch.derive.log import Entry, Log
 from kittywatch.derive.marks import COMPLETE, Marks, hand_key
 from kittywatch.derive.settle import Known, Rules, Settled, Sighting, settle, taken_in
@@ -30,8 +31,8 @@ class Book(Struct):
     """A project's logs, where one view stands with each work package, and what is known besides.
 
     `before` is where the view stood when the observation began, as far as that has changed. `edits` is what the
-    checkout's worktree showed beyond its commit when it was last looked at, `worktree` what it shows now; None where
-    nobody looked.
+    checkout's worktree showed beyond its commit when it was last looked at, and `written` fingerprints of these files;
+    `worktree` is what it shows now, None where nobody looked.
 
     `marks` are what is known besides lanes. `complete` are the features that a history has come by when all was done,
     `taken` who it has come by at each work package.
@@ -46,6 +47,7 @@ class Book(Struct):
     known: dict[Key, Known] = field(default_factory=dict)
     before: dict[Key, Known] = field(default_factory=dict)
     edits: dict[Key, Known] = field(default_factory=dict)
+    written: dict[Key, str] = field(default_factory=dict)
     marks: dict[Key, Marks] = field(default_factory=dict)
     complete: set[str] = field(default_factory=set)
     taken: dict[Key, Taken] = field(default_factory=dict)
@@ -75,6 +77,11 @@ class Book(Struct):
 
     def log(self, key: Key) -> Log:
         return self.logs.setdefault(key, Log())
+
+    def untouched(self, key: Key) -> bool:
+        """Whether nobody has written the file of an edit since the edit was seen, as far as that is known."""
+        now = self.worktree.written.get(key) if self.worktree is not None else None
+        return now is None or self.written.get(key, now) == now
 
     def marked(self, key: Key) -> Marks:
         """The marks of a work package, or of a feature, to be changed."""
@@ -138,12 +145,15 @@ def _package(
     before, log, edit = book.known.get(key), book.log(key), book.edits.get(key)
     if before is not None and before.shown.lane == "done" and sighting.package.lane != "done":
         reopened(book, key[0], rules)
-    if edit is not None and snapshot.commit and snapshot.origin == "here":
+    if edit is not None and snapshot.commit and snapshot.origin in ("here", "passed"):
         there = book.worktree.shows(key) if book.worktree is not None else None
-        settled, left = settle_commit(log, before, edit, sighting, rules, claimed, worktree=there)
+        settled, left = settle_commit(
+            log, before, edit, sighting, rules, claimed, worktree=there, untouched=book.untouched(key)
+        )
         if left is None:
             del book.edits[key]
     else:
+        left = None
         settled = settle(log, before, sighting, rules, claimed)
     tellings = _with_beside(book, key, sighting, settled, rules)
     # Others' commit may have been found by its lane alone: too little to say what it brought.
@@ -151,6 +161,8 @@ def _package(
     base = log.base(book.known[key].cursor)
     # What a commit took over silently, from a side or from an edit, a history will find with it.
     silent = key in snapshot.brought or (edit is not None and key not in book.edits and not settled.told)
+    if left is not None and before is not None and contained(before, book.known[key], settled):
+        silent, base = True, log.base(left.cursor)
     if silent and snapshot.commit and base and not base.begins:
         book.landings.append((snapshot.commit, key, base))
     return tellings
@@ -189,7 +201,7 @@ def _stand(book: Book, key: Key, settled: Settled, commit: str | None) -> None:
     book.known[key] = known
     book.changed.add(key)
     base = book.log(key).base(known.cursor)
-    if commit and base and base.told and (before is None or book.log(key).base(before.cursor) is not base):
+    if commit and base and not base.begins and (before is None or book.log(key).base(before.cursor) is not base):
         book.landings.append((commit, key, base))
 
 
@@ -226,15 +238,6 @@ def stand_back(book: Book, keys: Set[Key], landed: Set[str]) -> None:
         known, entry, log = book.known[key], standing(book, key, landed), book.log(key)
         if entry is not None and entry.lane == known.shown.lane and log.later(known.cursor, entry) is known.cursor:
             _stand(book, key, Settled(Known(known.shown, entry)), None)
-
-
-def standing(book: Book, key: Key, landed: Set[str]) -> Entry | None:
-    """How far in a work package's log a commit stands that reaches the commits `landed`."""
-    reached = {entry for commit in landed for owner, entry in book.landed.get(commit, ()) if owner == key}
-    for entry in reversed(book.log(key).entries):
-        if entry in reached or entry.begins:
-            return entry
-    return None
 
 
 def tell_worktree(book: Book, homes: Sequence[dict[Key, Known]], rules: Rules) -> list[Telling]:

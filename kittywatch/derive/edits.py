@@ -24,7 +24,7 @@ class WorktreeLook(Struct, frozen=True):
     """What a worktree shows at a moment.
 
     `edited` differ from the commit that is checked out, `clean` don't; a work package in neither has no file, or one
-    that says nothing now, and stays as it was.
+    that says nothing now, and stays as it was. `written` are fingerprints of the files that were looked at.
     """
 
     moment: datetime
@@ -34,6 +34,7 @@ class WorktreeLook(Struct, frozen=True):
     features: Mapping[str, FeatureFacts] = field(default_factory=dict)
     rosters: Mapping[str, Roster] = field(default_factory=dict)
     unsettled: tuple[str, ...] = ()
+    written: Mapping[Key, str] = field(default_factory=dict)
 
     def shows(self, key: Key) -> Shown | None:
         """What is there of a work package now, None where nothing is."""
@@ -50,10 +51,13 @@ def settle_commit(
     claimed: Set[Entry],
     *,
     worktree: Shown | None,
+    untouched: bool = True,
 ) -> tuple[Settled, Known | None]:
     """Settle a commit of a work package that has an edit; returns the edit that is left.
 
     `worktree` is what its file shows now: where that is the commit's content, the commit has replaced the edit.
+    `untouched` says that nobody has written the file since the edit was seen, so that a commit of something else was
+    staged before it.
     """
     now = shown(sighting.package)
     ahead = known is None or log.reach(edit.cursor) >= log.reach(known.cursor)
@@ -65,7 +69,7 @@ def settle_commit(
         return settle(log, edit, sighting, rules, claimed), None
     # What isn't told is found out by asking as if it were others', whose it isn't: so without the commit.
     behind = settle(log, known, replace(sighting, origin="elsewhere", commit=None), rules, claimed)
-    if not behind.withheld or worktree == edit.shown:
+    if not behind.withheld or (worktree == edit.shown and untouched):
         return Settled(behind.known, already_told=behind.already_told + behind.withheld, basis=behind.basis), edit
     return settle(log, edit, sighting, rules, claimed), None
 

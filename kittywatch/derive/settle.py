@@ -5,8 +5,9 @@ This is where exactly once is decided (rules O1, O3, O4, O10). In this order:
 1. No lane differs from what the view showed: nothing (D1).
 2. The commit is known to have brought an entry ahead of the cursor: the cursor moves there. To a history any entry
    will do, for commits may have been put into another order than that in which they were told.
-3. The steps are looked for ahead of the cursor, by event id and then by lane: what is found was told.
-4. What is left is told, if it was made here.
+3. What came in with a merge's other side or a fast-forward was told wherever in the log it is found.
+4. The steps are looked for ahead of the cursor, by event id and then by lane: what is found was told.
+5. What is left is told, if it was made here.
 """
 
 from __future__ import annotations
@@ -174,7 +175,7 @@ def _advance(
         settled.already_told += len(steps)
         return ahead[0] if ahead else cursor
     ids = [rules.identify(sighting.package, step, step.moment or sighting.moment) for step in steps]
-    if sighting.origin == "side":
+    if sighting.origin in ("side", "passed"):
         anywhere = sighting.landed[-1] if sighting.landed else log.told_step(ids[-1], steps[-1].new)
         if anywhere is not None:
             settled.already_told += len(steps)

@@ -15,8 +15,10 @@ from kittywatch.workpackages.reader import Problem, WorkPackage
 Key: TypeAlias = tuple[str, str]
 """Feature and work package id."""
 
-Origin: TypeAlias = Literal["here", "side", "elsewhere"]
-"""Whose news a snapshot is: made here; made here, and come in through the other side of a merge; made elsewhere."""
+Origin: TypeAlias = Literal["here", "side", "passed", "elsewhere"]
+"""Whose news a snapshot is: made here; made here, and come in through the other side of a merge; made here and told in
+another view, and come by a fast-forward; made elsewhere.
+"""
 
 
 class FeatureFacts(Struct, frozen=True):

@@ -203,6 +203,11 @@ class Git:
         ]
         return commits(self.run(*command))
 
+    def moments(self, tip: str, *, since: str) -> set[datetime]:
+        """When the authors of those commits made them that `tip` reaches and `since` doesn't: a copy keeps that."""
+        out = self.run("log", "--format=%at %ct", tip, f"^{since}")
+        return {first_moment(line.split()) for line in out.decode().splitlines()}
+
     def began(self, tip: str, feature: str) -> datetime | None:
         """The author time of the first commit, on the first-parent chain of `tip`, with a work package of a feature."""
         name = _WILDCARD.sub(r"\\\1", feature)

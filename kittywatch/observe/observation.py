@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from kittywatch.derive.book import Book, adopt, stand_back, standing, tell, tell_worktree, undo
+from kittywatch.derive.book import Book, adopt, stand_back, tell, tell_worktree, undo
 from kittywatch.derive.edits import WorktreeLook
+from kittywatch.derive.landings import land, standing
 from kittywatch.derive.settle import Known, Rules
 from kittywatch.derive.snapshot import Key, Snapshot
 from kittywatch.derive.steps import shown
@@ -288,7 +289,7 @@ class _Attempt:
             raise _OutdatedError
         checkout = rows.save_checkout(str(self.git.directory), plan.views[-1].ref, plan.log_size)
         book = unit.ledger.read(_keys(plan, before))
-        book.edits = rows.edits(checkout, unit.ledger)
+        book.edits, book.written = rows.edits(checkout, unit.ledger), rows.written(checkout)
         book.worktree = plan.worktree
         homes: list[tuple[int, dict[Key, Known]]] = []
         for view in plan.views:
@@ -299,7 +300,8 @@ class _Attempt:
         unit.ledger.save(book, view=homes[-1][0])
         for key, known in rest:
             unit.ledger.save_known(key, {one: known[one] for one in before.edits if one in known})
-        rows.save_edits(checkout, book.edits)
+        written = plan.worktree.written if plan.worktree is not None else {}
+        rows.save_edits(checkout, book.edits, {**book.written, **written})
 
     def _carry_out_view(self, unit: Unit, rows: Views, checkout: int, book: Book, plan: ViewPlan) -> int:
         view = rows.save_view(checkout, plan.ref, plan.tip)
@@ -312,6 +314,7 @@ class _Attempt:
             self._tell(unit, tell(book, snapshot, self.rules))
         if plan.undone is not None:
             self._tell(unit, undo(book, plan.undone, plan.landed, self.rules))
+        land(book, plan.copies)
         unit.ledger.save(book, view=view)
         book.saved()
         return view

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from pathlib import Path
 
 from kittywatch.derive.snapshot import Origin
 from kittywatch.observe import reflog
@@ -22,6 +23,16 @@ class Origins:
         self._made = {entry.new for entry in entries if entry.made}
         self._arrived = any(entry.arrived for entry in entries)
         self._made_everywhere: set[str] | None = None
+
+    def told_before(self, origins: Mapping[str, Origin], log: Path, old: str | None) -> set[str]:
+        """Those of some commits made here that came to a view as they were, and were told in another one (rule O2).
+
+        `log` is the view's reflog, `old` the commit that it showed. What it had before, and lost, is news when it comes
+        again (rule O5).
+        """
+        ready = {commit for commit, origin in origins.items() if origin == "here" and commit not in self._made}
+        told = self._told(ready) if ready else set()
+        return self.git.not_reached(told, reflog.tips_until(log, old)) if told else set()
 
     def of(self, commits: Iterable[str]) -> dict[str, Origin]:
         """Made here is what a reflog records as made; without a record, what neither a remote-tracking branch reaches

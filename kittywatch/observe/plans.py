@@ -43,6 +43,7 @@ class ViewPlan(Struct):
     `undone` are work packages that lost commits made here: told, unless the worktree still shows what was committed.
     `back` are those that went back over commits to the lane that they had, of which nothing is told. `landed` are the
     commits of the log that `tip` reaches, which say how far in the log these stand.
+    `copies` are what commits moved that this view had reached before they were put on other ground.
     `horizons` are commits up to which all came in from elsewhere.
     """
 
@@ -53,12 +54,13 @@ class ViewPlan(Struct):
     undone: Snapshot | None = None
     back: frozenset[Key] = frozenset()
     landed: frozenset[str] = frozenset()
+    copies: list[Snapshot] = field(default_factory=list)
     horizons: list[str] = field(default_factory=list)
 
     @property
     def keys(self) -> set[Key]:
         """The work packages that the plan is about."""
-        snapshots = [*self.snapshots, *([self.undone] if self.undone else [])]
+        snapshots = [*self.snapshots, *self.copies, *([self.undone] if self.undone else [])]
         keys = {key for snapshot in snapshots for key in keys_of(snapshot)} | self.back
         if isinstance(self.start, CopiedStart):
             keys |= {(one.feature, one.wp_id) for one in self.start.packages} | self.start.back

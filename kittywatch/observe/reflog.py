@@ -113,6 +113,17 @@ def remote_tips(common: Path) -> set[str]:
     return {tip for tip in tips if tip.strip("0")}
 
 
+def tips_until(log: Path, tip: str | None) -> set[str]:
+    """Every commit that a branch was at until it came to `tip` the last time, as far as its log goes.
+
+    Of HEAD's log, which is about many branches, only what it says of the last one.
+    """
+    entries = read(log)
+    end = max((at for at, entry in enumerate(entries, start=1) if entry.new == tip), default=0)
+    start = max((at for at, entry in enumerate(entries[:end]) if entry.moved), default=0)
+    return {entry.new for entry in entries[start:end] if entry.new.strip("0")}
+
+
 def stays(entries: Iterable[Entry], ref: str | None, branches: set[str]) -> list[Stay]:
     """The stretches before the last one, of which the entries say something; HEAD was on `ref` at the beginning.
 

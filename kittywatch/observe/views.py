@@ -7,7 +7,7 @@ any transaction, from rows that may have changed by the time the plan is carried
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Literal
 
@@ -28,18 +28,28 @@ from kittywatch.workpackages.reader import WorkPackage
 
 class _Changes(Struct):
     """What the commits of a side did: the last one to move a work package's lane, the last one to change it at all,
-    what those from elsewhere showed, and the last of these.
+    what those made here moved and those from elsewhere showed, and the last of these.
     """
 
     moved: dict[Key, tuple[Commit, Origin]] = field(default_factory=dict)
     changed: dict[Key, tuple[Commit, Origin]] = field(default_factory=dict)
+    here: list[Snapshot] = field(default_factory=list)
     elsewhere: list[Snapshot] = field(default_factory=list)
     horizon: list[str] = field(default_factory=list)
 
-    def brought(self, key: Key) -> list[Snapshot]:
-        """What others' last commit with a work package showed of it."""
-        shown = [part for one in self.elsewhere if (part := one.within({key})) is not None]
-        return [replace(one, only_known=False, origin="elsewhere") for one in shown[-1:]]
+    def others(self, without: Set[Key]) -> Iterator[Snapshot]:
+        """What others' commits showed, one after the other, but for some work packages; of these it is only known."""
+        for one in self.elsewhere:
+            yield replace(one, only_known=True)
+            rest = one.without(without)
+            if rest.packages:
+                yield replace(rest, broken=())
+
+    def over_others(self, without: Set[Key]) -> dict[Key, Snapshot]:
+        """For work packages that others changed and that were moved here last: that move."""
+        changed = {key for one in self.elsewhere for key in keys_of(one)} - without
+        ours = {key for key in changed & self.moved.keys() if self.moved[key][1] == "here"}
+        return {key: part for one in self.here for key in ours if (part := one.within({key})) is not None}
 
     def last(self, key: Key, *, moves: bool) -> tuple[Commit, Origin] | None:
         return (self.moved if moves else self.changed).get(key)
@@ -169,11 +179,12 @@ class Planner:
         commits = list(self.git.history(new, since=old)) if commits is None else commits
         origins = self.origins.of(commit.id for commit in commits)
         plan.horizons += horizon(origins)
+        origins |= dict.fromkeys(self._passed(plan.ref, old, origins), "passed")
         walk = self._walk_from(commits)
         joined = None if straight or old is None else self._joined(commits, old, new)
         for commit in commits:
             if joined is not None and commit.id not in joined.before:
-                self._join(plan, joined)
+                self._join(plan, joined, origins)
                 joined = None
             origin = origins[commit.id]
             snapshot = walk.step(commit, origin=origin)
@@ -181,12 +192,16 @@ class Planner:
                 continue
             if joined is not None:
                 snapshot = snapshot.without(joined.own)
-            if len(commit.parents) > 1 and origin == "here":
+            if len(commit.parents) > 1 and origin != "elsewhere":
                 snapshot = self._merged(plan, commit, snapshot)
             plan.snapshots.append(snapshot)
         if joined is not None:
-            self._join(plan, joined)
+            self._join(plan, joined, origins)
         return plan
+
+    def _passed(self, ref: str, old: str | None, origins: Mapping[str, Origin]) -> set[str]:
+        log = reflog.head_log(self.git.directory) if ref == DETACHED else self.git.common / "logs" / ref
+        return self.origins.told_before(origins, log, old)
 
     def _joined(self, commits: Sequence[Commit], old: str, new: str) -> _Joined | None:
         """Where a merge brought the first-parent chain together with `old`, None where the chain goes through it."""
@@ -202,7 +217,7 @@ class Planner:
         own = {(one.feature, one.wp_id) for one in net.packages} | net.gone if net is not None else set()
         return _Joined(old, chain[at], frozenset(chain[: at + 1]), frozenset(own))
 
-    def _join(self, plan: ViewPlan, joined: _Joined) -> None:
+    def _join(self, plan: ViewPlan, joined: _Joined, origins: Mapping[str, Origin]) -> None:
         """What differs after a merge from what some work packages were before, with whoever made it."""
         net = self._walk(joined.old).change(*self.git.difference(joined.old, joined.merge), self.now)
         if net is None or (net := net.within(joined.own)) is None:
@@ -212,7 +227,8 @@ class Planner:
             commit, origin = came.get((package.feature, package.wp_id), (None, "here"))
             part = replace(net, packages=(package,), origin=origin)
             if commit is not None:
-                part = replace(part, commit=commit.id, moment=commit.moment)
+                origin = origins.get(commit.id, origin)
+                part = replace(part, commit=commit.id, moment=commit.moment, origin=origin)
             plan.snapshots.append(part)
 
     def _merged(self, plan: ViewPlan, merge: Commit, snapshot: Snapshot) -> Snapshot:
@@ -241,31 +257,34 @@ class Planner:
 
     def _diverged(self, plan: ViewPlan, old: str, new: str) -> ViewPlan:
         """The net difference alone counts (rule O4), for each work package with whoever made it."""
-        net = self._walk(old).change(*self.git.difference(old, new), self.now)
+        net = self._walk(old).change(*self.git.difference(old, new), self.now) or Snapshot(self.now, ())
         came = self._last_changes(new, old)
         went = self._last_changes(old, new)
         plan.horizons += came.horizon
-        plan.back = frozenset(went.moved.keys() - came.moved.keys() - (net.moved if net else frozenset()))
-        if net is not None:
-            self._plan_difference(plan, self._walk(old), net, (came, went))
-        if net is not None and net.broken:
+        plan.back = frozenset(went.moved.keys() - came.moved.keys() - net.moved)
+        self._plan_difference(plan, net, came, went)
+        if net.broken:
             plan.snapshots.append(replace(net, packages=()))
         plan.landed = self._landed((keys_of(plan.undone) if plan.undone else set()) | plan.back, new)
+        if came.here:
+            before = self.git.moments(old, since=new)
+            plan.copies = [one for one in came.here if one.moment in before]
         return plan
 
-    def _plan_difference(self, plan: ViewPlan, old: Walk, net: Snapshot, sides: tuple[_Changes, _Changes]) -> None:
-        """A difference by whoever made it; what others created since `old`, and what was made of that then."""
-        came, went = sides
+    def _plan_difference(self, plan: ViewPlan, net: Snapshot, came: _Changes, went: _Changes) -> None:
+        """A difference by whoever made it. What others made of work packages that `old` had left alone comes first, as
+        with a fast-forward: what is told here then is what came after it, even if that is back where `old` was.
+        """
         pulled = self._pulled(plan.tip)
-        plan.snapshots += came.elsewhere
+        plan.snapshots += came.others(without=went.changed.keys())
+        over = came.over_others(without=went.changed.keys())
+        plan.snapshots += [part for key, part in over.items() if key not in keys_of(net)]
         undone: list[WorkPackage] = []
         for package in net.packages:
             key = (package.feature, package.wp_id)
-            moves = key in net.moved
+            moves = key in net.moved or key in over
             if (by := came.last(key, moves=moves)) is not None:
                 commit, origin = by
-                if origin == "here" and old.package(key) is None:
-                    plan.snapshots += came.brought(key)
                 part = replace(
                     net, packages=(package,), broken=(), commit=commit.id, moment=commit.moment, origin=origin
                 )
@@ -299,8 +318,11 @@ class Planner:
             changes.moved |= dict.fromkeys(snapshot.moved, by)
             changes.changed |= {(one.feature, one.wp_id): by for one in snapshot.packages}
             if by[1] == "elsewhere":
-                changes.elsewhere.append(replace(snapshot, only_known=True))
-            elif len(commit.parents) > 1:
+                changes.elsewhere.append(replace(snapshot, origin="elsewhere"))
+                continue
+            if (moved := snapshot.within(snapshot.moved)) is not None:
+                changes.here.append(moved)
+            if len(commit.parents) > 1:
                 changes.moved |= self._movers(commit, snapshot.moved)
         return changes
 

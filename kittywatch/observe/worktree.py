@@ -49,6 +49,11 @@ def read_file(root: Path, path: str) -> tuple[bytes, float] | None:
     return last
 
 
+def _blob(data: bytes) -> str:
+    """A name for what a file says, as if it were a blob; the same content has the same one."""
+    return f"worktree:{sha256(data).hexdigest()}"
+
+
 def _read(target: Path) -> tuple[bytes, float] | None:
     descriptor = os.open(target, _OPEN)
     with os.fdopen(descriptor, "rb") as file:
@@ -93,15 +98,16 @@ class Worktree:
         changed: list[File] = []
         removed: list[str] = []
         written: dict[str, float] = {}
+        fingerprints: dict[str, str] = {}
         for path in sorted(paths):
             read = read_file(self._git.root, path)
             if read is None:
                 removed.append(path)
                 continue
-            blob = f"worktree:{sha256(read[0]).hexdigest()}"
+            blob = _blob(read[0])
             self._reader.provide(blob, read[0])
             changed.append(File(path, "100644", blob))
-            written[path] = read[1]
+            written[path], fingerprints[path] = read[1], blob
         walk = Walk(self._reader, tip)
         snapshot = walk.change(changed, removed, moment)
         packages = snapshot.packages if snapshot else ()
@@ -123,4 +129,9 @@ class Worktree:
             snapshot.features if snapshot else {},
             snapshot.rosters if snapshot else {},
             tuple(sorted(young)),
+            {key: fingerprints.get(one.path) or self._fingerprint(one.path) for key, one in (edited | clean).items()},
         )
+
+    def _fingerprint(self, path: str) -> str:
+        read = read_file(self._git.root, path)
+        return _blob(read[0]) if read else ""

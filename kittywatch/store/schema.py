@@ -80,6 +80,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE ledger ADD COLUMN agent TEXT",
         "ALTER TABLE ledger ADD COLUMN phase TEXT",
     ),
+    # Whether an edit's file was written since it was seen: its fingerprint then, NULL where that isn't known.
+    ("ALTER TABLE edits ADD COLUMN written TEXT",),
 )
 
 TABLES = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 
 from msgspec import Struct
 
@@ -112,13 +113,22 @@ class Views:
         )
         return {(row[0], row[1]): Known(Shown(row[2], row[3], row[4]), ledger.entry(row[5])) for row in rows}
 
-    def save_edits(self, checkout: int, edits: dict[Key, Known]) -> None:
-        """Replace all edits of a checkout."""
+    def written(self, checkout: int) -> dict[Key, str]:
+        """Fingerprints of the files that these edits were seen in, as far as they are known."""
+        rows = self.connection.execute(
+            "SELECT feature, wp_id, written FROM edits WHERE checkout = ? AND written IS NOT NULL", (checkout,)
+        )
+        return {(feature, wp_id): written for feature, wp_id, written in rows}
+
+    def save_edits(self, checkout: int, edits: Mapping[Key, Known], written: Mapping[Key, str]) -> None:
+        """Replace all edits of a checkout, and the fingerprints of their files."""
         self.connection.execute("DELETE FROM edits WHERE checkout = ?", (checkout,))
+        rows = [
+            (*key, one.shown.lane, one.shown.records, one.shown.trail, one.cursor and one.cursor.key, written.get(key))
+            for key, one in edits.items()
+        ]
         self.connection.executemany(
-            "INSERT INTO edits (checkout, feature, wp_id, lane, records, trail, cursor) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [
-                (checkout, *key, one.shown.lane, one.shown.records, one.shown.trail, one.cursor and one.cursor.key)
-                for key, one in edits.items()
-            ],
+            "INSERT INTO edits (checkout, feature, wp_id, lane, records, trail, cursor, written)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [(checkout, *row) for row in rows],
         )

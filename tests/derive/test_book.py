@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from kittywatch.derive.book import Book, adopt, stand_back, standing, tell, tell_worktree, undo
+from kittywatch.derive.book import Book, adopt, stand_back, tell, tell_worktree, undo
 from kittywatch.derive.edits import WorktreeLook
+from kittywatch.derive.landings import standing
 from kittywatch.derive.settle import Known
 from kittywatch.derive.snapshot import BrokenContent
 from kittywatch.derive.steps import Shown

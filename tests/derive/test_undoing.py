@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from kittywatch.derive.book import Book, stand_back, standing, tell, tell_worktree, undo
+from kittywatch.derive.book import Book, stand_back, tell, tell_worktree, undo
 from kittywatch.derive.edits import WorktreeLook
+from kittywatch.derive.landings import standing
 from kittywatch.derive.log import Entry, Log
 from kittywatch.derive.settle import Known
 from kittywatch.derive.snapshot import Key

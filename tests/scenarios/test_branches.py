@@ -436,3 +436,56 @@ def test_rebased_onto_another_lane(make_world: Callable[[str], World]) -> None:
     world.run("emit", "scan")
     world.expect(P_R, P_D)
     world.replay_adds_nothing()
+
+
+def test_fast_forward_to_a_merge_that_kept_the_other_side(make_world: Callable[[str], World]) -> None:
+    """O2, scenario 16: what a branch has told is no news to the view that is brought there, wherever that stands."""
+    world = make_world("")
+    world.git("checkout", "-q", "-b", "topic")
+    world.move("doing")
+    world.run("emit", "scan")
+    world.git("checkout", "-q", "main")
+    world.move("for_review")
+    world.run("emit", "scan")
+    world.git("checkout", "-q", "topic")
+    world.git("merge", "-q", "-X", "ours", "main")
+    world.run("emit", "scan")
+    world.git("checkout", "-q", "main")
+    world.git("merge", "-q", "--ff-only", "topic")
+    world.run("emit", "scan")
+    world.expect(P_D, P_R)
+    world.replay_adds_nothing()
+
+
+def test_fast_forward_to_what_a_reset_took_back(make_world: Callable[[str], World]) -> None:
+    """O5: what the branch had and lost is news when it comes again."""
+    world = make_world("")
+    world.move("doing")
+    tip = world.git("rev-parse", "HEAD").strip()
+    world.run("emit", "scan")
+    world.git("reset", "-q", "--hard", "HEAD~1")
+    world.run("emit", "scan")
+    world.git("merge", "-q", "--ff-only", tip)
+    world.run("emit", "scan")
+    world.expect(P_D, "doing>planned", P_D)
+    world.replay_adds_nothing()
+
+
+def test_fast_forward_over_what_was_rebased(make_world: Callable[[str], World]) -> None:
+    """O4: the net difference of rebased commits was told, or that there is none; whoever comes by has no news."""
+    world = make_world("")
+    world.git("checkout", "-q", "-b", "topic")
+    for lane in ("doing", "for_review"):
+        world.move(lane)
+        world.run("emit", "scan")
+    world.git("checkout", "-q", "main")
+    world.move("done")
+    world.run("emit", "scan")
+    world.git("checkout", "-q", "topic")
+    world.git("rebase", "-q", "-X", "theirs", "main")
+    world.run("emit", "scan")
+    world.git("checkout", "-q", "main")
+    world.git("merge", "-q", "--ff-only", "topic")
+    world.run("emit", "scan")
+    world.expect(P_D, D_R, "planned>done")
+    world.replay_adds_nothing()

@@ -8,7 +8,7 @@ import pytest
 
 from tests.scenarios.world import Clone, World
 
-P_D, D_R, R_D = "planned>doing", "doing>for_review", "for_review>done"
+P_D, P_R, D_R, R_D = "planned>doing", "planned>for_review", "doing>for_review", "for_review>done"
 
 
 def _mate(world: World) -> Clone:
@@ -286,3 +286,89 @@ def test_created_elsewhere_and_moved_in_a_rebase(make_world: Callable[[str], Wor
     world.run("emit", "scan")
     assert [one["payload"]["wp_id"] for one in world.events("WPCreated")] == []
     world.expect(D_R, wp_id="WP02")
+
+
+@pytest.mark.parametrize("mine", ["for_review", "planned"])
+def test_pulled_with_a_rebase_and_gone_on_before_anybody_looked(make_world: Callable[[str], World], mine: str) -> None:
+    """O3, O10: my step follows on others', though there is a commit of mine that was put on top of theirs."""
+    world = make_world("")
+    mate = _mate(world)
+    (world.root / "README").write_text("mine")
+    world.commit("my own")
+    world.run("emit", "scan")
+    mate.move("doing", trail=[("2026-01-01T10:00:00Z", "doing")])
+    mate.git("push", "-q")
+    world.git("pull", "-q", "--rebase")
+    trail = [("2026-01-01T10:00:00Z", "doing"), ("2026-01-01T11:00:00Z", mine)]
+    world.move(mine, trail=trail if mine == "for_review" else ())
+    world.run("emit", "scan")
+    world.expect(f"doing>{mine}")
+    world.replay_adds_nothing()
+
+
+def test_pulled_with_a_rebase_after_an_older_step_to_the_same_lane(make_world: Callable[[str], World]) -> None:
+    """O7: a step that was told on the way to what was pulled doesn't stand for one that comes after that."""
+    world = make_world("")
+    mate = _mate(world)
+    other = world.clone("other", home=world.home)
+    other.move("for_review")
+    other.git("push", "-q")
+    other.run("emit", "scan")
+    mate.git("pull", "-q")
+    mate.move("doing")
+    mate.git("push", "-q")
+    (world.root / "README").write_text("mine")
+    world.commit("my own")
+    world.run("emit", "scan")
+    world.git("pull", "-q", "--rebase")
+    world.run("emit", "scan")
+    world.expect(P_R)
+    world.move("for_review")
+    world.run("emit", "scan")
+    world.expect(P_R, D_R)
+    world.replay_adds_nothing()
+
+
+def test_a_squash_of_what_others_told_is_merged(make_world: Callable[[str], World]) -> None:
+    """O3, O4: a copy that was found to be others' is still theirs on the other side of a merge."""
+    world = make_world("")
+    mate = _mate(world)
+    mate.move("doing", trail=[("2026-01-01T10:00:00Z", "doing")])
+    mate.git("push", "-q")
+    world.git("branch", "topic")
+    world.git("pull", "-q", "--ff-only")
+    world.run("emit", "scan")
+    world.move("for_review")
+    world.run("emit", "scan")
+    world.git("checkout", "-q", "topic")
+    world.git("merge", "-q", "--squash", "origin/main")
+    world.commit("squashed")
+    world.run("emit", "scan")
+    world.git("checkout", "-q", "main")
+    world.git("merge", "-q", "-X", "theirs", "topic", "-m", "merge")
+    world.run("emit", "scan")
+    world.expect(D_R)
+    world.replay_adds_nothing()
+
+
+def test_sent_forward_to_where_it_was_at_another_time(make_world: Callable[[str], World]) -> None:
+    """O2: where a detached HEAD was before it went somewhere else has nothing to do with what comes to it there."""
+    world = make_world("")
+    mate = _mate(world)
+    start = world.git("rev-parse", "HEAD").strip()
+    mate.move("doing", trail=[("2026-01-01T10:00:00Z", "doing")])
+    mate.git("push", "-q")
+    world.git("pull", "-q", "--ff-only")
+    world.move("planned")
+    world.run("emit", "scan")
+    world.git("checkout", "-q", "--detach", "main")
+    world.run("emit", "scan")
+    world.git("checkout", "-q", start)
+    world.git("cherry-pick", "-n", "origin/main")
+    world.run("emit", "scan")
+    world.git("reset", "-q", "--hard")
+    world.run("emit", "scan")
+    world.git("reset", "-q", "--hard", "main")
+    world.run("emit", "scan")
+    world.expect("doing>planned")
+    world.replay_adds_nothing()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from tests.scenarios.world import World
 
@@ -215,4 +216,32 @@ def test_29_rewritten_history(world: World) -> None:
     world.settle()
     world.move("done")
     world.expect(P_D, D_R, R_D)
+    world.replay_adds_nothing()
+
+
+def test_26_away_and_back_over_a_told_edit(make_world: Callable[[str], World]) -> None:
+    """O7: commits that nobody saw and that end where an edit was told are told, if somebody has written the file."""
+    world = make_world("")
+    world.write("doing")
+    world.run("emit", "scan")
+    world.expect(P_D)
+    world.move("for_review", body="Away.")
+    world.move("doing", body="And back.")
+    world.run("emit", "scan")
+    world.expect(P_D, D_R, "for_review>doing")
+    world.replay_adds_nothing()
+
+
+def test_08_staged_before_the_edit_was_seen(make_world: Callable[[str], World]) -> None:
+    """O1: an index that nobody saw is contained in what the edit after it told."""
+    world = make_world("")
+    world.write("doing")
+    world.git("add", "-A")
+    world.write("for_review")
+    world.run("emit", "scan")
+    world.expect(P_R)
+    world.git("commit", "-q", "-m", "the index")
+    world.commit("the rest")
+    world.run("emit", "scan")
+    world.expect(P_R)
     world.replay_adds_nothing()

@@ -77,13 +77,14 @@ def test_edits_are_replaced_as_a_whole(database: Database, views: Views) -> None
     book = Book()
     entry = book.log(WP).add(Entry("step", "doing", "01ARZ3NDEKTSV4RRFFQ69G5FAV"))
     ledger.save(book)
-    views.save_edits(
-        checkout, {WP: Known(Shown("doing", 1, "abc"), entry), ("001-login", "WP02"): Known(Shown("done"), None)}
-    )
+    edits = {WP: Known(Shown("doing", 1, "abc"), entry), ("001-login", "WP02"): Known(Shown("done"), None)}
+    views.save_edits(checkout, edits, {WP: "one"})
     assert views.edit_keys(checkout) == {WP, ("001-login", "WP02")}
     again = Ledger(database.connection, 1)
     read = again.read().log(WP).entries[0]
     assert views.edits(checkout, again)[WP] == Known(Shown("doing", 1, "abc"), read)
-    views.save_edits(checkout, {})
+    assert views.written(checkout) == {WP: "one"}
+    views.save_edits(checkout, {}, {WP: "one"})
+    assert views.written(checkout) == {}
     assert views.edits(checkout, again) == {}
     assert views.edit_keys(checkout) == set()
