@@ -161,7 +161,7 @@ def _package(
     base = log.base(book.known[key].cursor)
     # What a commit took over silently, from a side or from an edit, a history will find with it.
     silent = key in snapshot.brought or (edit is not None and key not in book.edits and not settled.told)
-    if left is not None and before is not None and contained(before, book.known[key], settled):
+    if left is not None and before is not None and contained(before, book.known[key]):
         silent, base = True, log.base(left.cursor)
     if silent and snapshot.commit and base and not base.begins:
         book.landings.append((snapshot.commit, key, base))

@@ -6,7 +6,7 @@ from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING
 
 from kittywatch.derive.log import Entry
-from kittywatch.derive.settle import Known, Settled
+from kittywatch.derive.settle import Known
 from kittywatch.derive.snapshot import Key, Snapshot
 
 if TYPE_CHECKING:
@@ -38,6 +38,6 @@ def standing(book: Book, key: Key, landed: Set[str]) -> Entry | None:
     return None
 
 
-def contained(before: Known, known: Known, settled: Settled) -> bool:
+def contained(before: Known, known: Known) -> bool:
     """Whether a commit moved the lane, and all of that is contained in what an edit has told."""
-    return known.shown.lane != before.shown.lane and known.cursor is before.cursor and not settled.told
+    return known.shown.lane != before.shown.lane and known.cursor is before.cursor

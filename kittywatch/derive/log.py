@@ -47,6 +47,11 @@ class Entry(Struct, eq=False):
         return self.kind in ("created", "step", "assigned")
 
     @property
+    def making(self) -> tuple[str, Lane]:
+        """What a step keeps when its commit is put on other ground."""
+        return making(self.event_id or "", self.lane)
+
+    @property
     def begins(self) -> bool:
         """Whether the entry stands for all that came before it, which nobody tells here."""
         return self.kind in ("baseline", "elsewhere")
@@ -117,7 +122,7 @@ class Log:
         """The entry that told a step, maybe from another lane; None where nothing did."""
         steps = (entry for entry in self.entries if entry.kind == "step" and entry.event_id)
         made = making(event_id, lane)
-        rewritten = (entry for entry in steps if making(entry.event_id or "", entry.lane) == made)
+        rewritten = (entry for entry in steps if entry.making == made)
         return self.told_id(event_id) or next(rewritten, None)
 
 
@@ -154,7 +159,7 @@ def making(event_id: str, lane: Lane) -> tuple[str, Lane]:
 def _anchors(window: Sequence[Entry], ids: Sequence[str], lanes: Sequence[Lane]) -> dict[int, int]:
     entries = [(at, entry) for at, entry in enumerate(window) if entry.event_id]
     places = {entry.event_id: at for at, entry in reversed(entries)}
-    makings = {making(entry.event_id or "", entry.lane): at for at, entry in reversed(entries)}
+    makings = {entry.making: at for at, entry in reversed(entries)}
     anchors: dict[int, int] = {}
     reached = -1
     for index, event_id in enumerate(ids):

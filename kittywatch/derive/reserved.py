@@ -68,7 +68,7 @@ class Reserved:
                 return []
             found.append(alike[0])
         for entry in found:
-            makings[making(entry.event_id or "", entry.lane)].remove(entry)
+            makings[entry.making].remove(entry)
         return found
 
 
@@ -80,5 +80,5 @@ def _makings(log: Log, chain: Set[str], own: Set[Entry]) -> dict[tuple[str, str]
     found: dict[tuple[str, str], list[Entry]] = {}
     for entry in log.entries:
         if entry.kind == "step" and entry.event_id and entry.commit not in chain and entry not in own:
-            found.setdefault(making(entry.event_id, entry.lane), []).append(entry)
+            found.setdefault(entry.making, []).append(entry)
     return found

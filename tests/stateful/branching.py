@@ -121,7 +121,8 @@ class Branching(Editing):
         for path in sorted({line.partition("\t")[2] for line in lines if line}):
             doing.conflicts.add(path)
             side = choice if choice in ("ours", "theirs") else "ours"
-            if not checkout.does("checkout", f"--{side}", "--", path):
+            there = checkout.does("checkout", f"--{side}", "--", path)
+            if not there or "<<<<<<<" in (checkout.root / path).read_text("utf-8"):  # a side is a merge, after a rename
                 checkout.git("rm", "-q", "--cached", "--", path)
                 (checkout.root / path).unlink(missing_ok=True)
                 continue

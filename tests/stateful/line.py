@@ -7,7 +7,6 @@ conflict mixes them, or somebody takes one back, the line is no longer straight,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tests.stateful.model import FIRST, BrokenRuleError, Content, Heard, steps
@@ -43,11 +42,6 @@ class Line:
             self.bend()
         self.units += [Unit(step.new, owner, {home}) for step in steps(before, after)]
         self.ends[after] = len(self.units) - 1
-
-    def backwards(self, before: Iterable[Content | None], after: Content) -> bool:
-        """Whether a commit goes back along the line."""
-        end = self.ends.get(after, -1)
-        return any(end < self.ends.get(one, -1) for one in before)
 
     def copied(self, before: Content | None, after: Content | None, home: str) -> list[str]:
         """Somebody committed anew what was made elsewhere, which makes it theirs too: the lanes that are new so."""

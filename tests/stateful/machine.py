@@ -214,8 +214,6 @@ class Driving(RuleBasedStateMachine):
             self.homes[checkout.home].came_back(key, content)
         bend = kind in ("integrate", "rewrite") and any(key[1] in path for path in doing.conflicts)
         self._committed(checkout, key, sides, content, bend=bend)
-        if kind == "rewrite" and (bend or self.line(key).backwards(sides, content)):
-            self.netted.add(key)
 
     def _edited(self, checkout: Checkout, before: State, after: State) -> None:
         self.homes[checkout.home].changed(before, after)
@@ -258,6 +256,8 @@ class Driving(RuleBasedStateMachine):
                 line = self.line(key)
                 if line.ends.get(new[key], -1) < line.ends.get(old[key], -1):
                     line.bend()
+                if kind == "rewrite" and new[key] != old[key]:  # it may have lost a commit
+                    self.undone.add((checkout.home, key))
                 if not line.straight and (kind == "rewrite" or (checkout.home, key) in self.undone):
                     home.made(key, old[key], new[key])
         again = checkout.clone.objects.changes(after.tip, before.tip) if kind == "integrate" else {}
