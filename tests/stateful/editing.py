@@ -64,7 +64,9 @@ class Editing(Driving):
             return path
         trail, written = before.trail, None
         if style in ("record", "alias", "rewritten"):
-            trail = trail[:-1] if style == "rewritten" else trail
+            if style == "rewritten" and trail:  # the last record another one, and maybe one more before the new one
+                others = [(self.moment(), one) for one in LANES if one not in (lane, before.lane)]
+                trail = (*trail[:-1], *others[: number % 3])
             trail = (*trail, (self.moment(), self._alias(lane) if style == "alias" else lane))
             written = self._alias(lane) if style == "alias" else None
         elif style == "trail":

@@ -233,9 +233,9 @@ class Exchanging(Branching):
         self.switched = self.bench.clock
         repository.hooked, self.watched[repository.name] = "H" in mode, "W" in mode
 
-    @operation(lambda self: [0] if self.dies is None else [], line=st.integers(0, 4000))
+    @operation(lambda self: [0] if self.dies is None else [], line=st.integers(0, 4000) | st.integers(-400, -1))
     def kill(self, option: int, line: int) -> None:
-        """The next observation is killed on its way, before a line of the program."""
+        """The next observation is killed on its way, before a line of the program, or of what writes to the store."""
         self.dies = line + option
 
     @operation(lambda self: [one for one in self.checkouts if one.name in self.touched[one.home]], number=LOOKERS)

@@ -55,12 +55,13 @@ class HookServer:
 
 
 def die_at(line: int) -> None:
-    """From now on, kill this process before a line of the package."""
-    left = line
+    """From now on, kill this process before a line of the package; a negative one counts those of the store alone."""
+    left = abs(line)
+    counted = PACKAGE if line >= 0 else str(Path(PACKAGE, "store"))
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
         nonlocal left
-        if not frame.f_code.co_filename.startswith(PACKAGE):
+        if not frame.f_code.co_filename.startswith(counted):
             return None
         if event == "line":
             left -= 1

@@ -92,8 +92,10 @@ class Driving(RuleBasedStateMachine):
         self.undone: set[tuple[Path, Key]] = set()
         """What was taken back once: commits that bring it again make it again."""
         self.netted: set[Key] = set()
-        """What a rebase put on another's edits in a conflict, or undid them, and what was committed more than once on a
-        branch that had been taken elsewhere: only the net difference is told."""
+        """What was committed more than once on a branch that had been taken elsewhere, of which only the net difference
+        is told, and copies that nothing says are copies: a replay may tell more of these."""
+        self.committed: dict[str, list[tuple[Key, Content]]] = {}
+        """What was committed in a checkout, on any branch, since it was last looked at."""
         self.tips: dict[View, str] = {}
         self.borrowed: set[tuple[str, Key, str | None]] = set()
         self.gone: dict[tuple[str, str], State] = {}
@@ -193,6 +195,7 @@ class Driving(RuleBasedStateMachine):
         fresh = [*zip(parents, map(objects.state, own), strict=True), ([after.committed], after.files)]
         if kind == "edit":
             self._edited(checkout, before.files, after.files)
+            self._note_committed(checkout, fresh[:-1])
         if kind == "undo":
             self._undone(checkout, before, after)
         for sides, state in fresh:
@@ -221,6 +224,11 @@ class Driving(RuleBasedStateMachine):
             if key not in self.lines:
                 self.creators[key] = checkout.clone.name
             self.line(key).edited(before.get(key), content, checkout.clone.name, checkout.home.name)
+
+    def _note_committed(self, checkout: Checkout, made: Sequence[tuple[Sequence[State], State]]) -> None:
+        there = self.committed.setdefault(checkout.name, [])
+        for sides, state in made:
+            there += [one for side in sides for one in state.items() if side.get(one[0]) != one[1]]
 
     def _undone(self, checkout: Checkout, before: Situation, after: Situation) -> None:
         for old, new in ((before.files, after.files), (before.committed, after.committed)):
@@ -346,6 +354,8 @@ class Driving(RuleBasedStateMachine):
             self.line(key).looked_at(content, view, checkout.clone.name, place)
             if new.get(key) and before is not None and before.branch == now.branch and (now.branch or before.plain):
                 home.stands(key, view)
+        for key, content in self.committed.pop(checkout.name, []):
+            self.line(key).looked_at(content, view, checkout.clone.name, place)
         self._note_seen(checkout, now, files=files)
 
     def _note_seen(self, checkout: Checkout, now: Situation, *, files: bool) -> None:
