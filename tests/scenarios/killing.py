@@ -1,7 +1,7 @@
 """Run kittywatch in a process that kills itself at a line of its own code.
 
 `python killing.py LINE COMMAND…` dies by SIGKILL when the LINE-th line of the package is reached that changes
-something or is about to: lines of the store, the emitter and the observation.
+something or is about to: lines of the store, the emitter, the observation and the watcher, in whichever thread.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from types import FrameType
 from typing import Any
 
-PLACES = ("/store/", "/emitter.py", "/observe/observation.py", "/derive/book.py", "/stamp.py")
+PLACES = ("/store/", "/emitter.py", "/observe/observation.py", "/observe/watcher.py", "/derive/book.py", "/stamp.py")
 
 
 def main() -> None:
@@ -38,6 +39,7 @@ def main() -> None:
         return
     from kittywatch.cli.main import main as command
 
+    threading.settrace(trace)
     sys.settrace(trace)
     command()
 

@@ -94,6 +94,38 @@ def test_37_killed_at_random_moments(make_world: Callable[[str], World]) -> None
     world.replay_adds_nothing()
 
 
+@pytest.mark.timeout(0 if CAMPAIGN else 300)
+def test_37_watcher_killed_at_every_step(make_world: Callable[[str], World]) -> None:
+    """One edit is there when the watcher starts, another one comes while it runs; somebody else makes up for both.
+
+    A run takes every 211th line, from another first one each time; a campaign takes all, from KITTYWATCH_LINE on.
+    """
+    world = make_world("")
+    line, edits, died = int(os.environ.get("KITTYWATCH_LINE", "0")) or random.randint(1, 211), 0, True
+    while died:
+        if edits >= _WORLD:
+            _sound(world)
+            world, edits = make_world(""), 0
+        process = _start(world, line, "watch")
+        for _ in range(2):
+            if process.poll() is None:
+                edits += 1
+                world.write(CYCLE[(edits - 1) % 4])
+                until(lambda: process.poll() is not None or len(world.steps()) == edits, what="told, or dead")  # noqa: B023
+        died = process.poll() == -signal.SIGKILL
+        process.kill()
+        process.wait()
+        line += 1 if CAMPAIGN else 211
+        world.run("emit", "scan")
+        assert world.steps() == _chain(edits), f"killed at the line before {line}"
+    assert line > 422, "the watcher was hardly ever killed"
+    _sound(world)
+    world.commit("all of it")
+    world.run("emit", "scan")
+    world.replay_adds_nothing()
+    print(f"killed before each line up to {line}")
+
+
 def test_37_watcher_killed(make_world: Callable[[str], World]) -> None:
     world = make_world("W")
     for number in range(200 if CAMPAIGN else 8):
