@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tests.stateful.bench import Checkout
 from tests.stateful.contents import key_of
 from tests.stateful.editing import Editing
-from tests.stateful.machine import Doing, Driving, operation, past
+from tests.stateful.looking import past
+from tests.stateful.machine import Doing, Driving, operation
 from tests.stateful.model import LANES, Content, State
 
 NAMES = ("main", "topic", "other")

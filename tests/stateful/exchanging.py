@@ -11,7 +11,8 @@ from tests.stateful.bench import Checkout, Repository
 from tests.stateful.branching import CHOICE, NAMES, Branching, free
 from tests.stateful.contents import references
 from tests.stateful.editing import LANE, STYLE, files_of
-from tests.stateful.machine import Driving, Kind, operation, past
+from tests.stateful.looking import past
+from tests.stateful.machine import Driving, Kind, operation
 from tests.stateful.model import Key
 
 PULL = st.sampled_from(["--no-rebase", "--rebase", "--no-rebase --ff-only"])
