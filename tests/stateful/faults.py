@@ -83,7 +83,7 @@ FAULTS = (
     Fault(
         "O4: what a merge brings in counts as the merge's own",
         "observe/views.py",
-        'if len(commit.parents) > 1 and origin == "here":',
+        'if len(commit.parents) > 1 and origin != "elsewhere":',
         "if False:",
     ),
     Fault(

@@ -122,7 +122,8 @@ class Looking(RuleBasedStateMachine):
         kept = dict(now.files)
         if not files and before is not None:
             kept = {key: committed[key] for key in now.files.keys() & committed.keys()}
-            kept |= {key: one for key, one in before.files.items() if before.committed.get(key) != one}
+            left = {key: one for key, one in before.files.items() if now.files.get(key) == one}
+            kept |= {key: one for key, one in before.files.items() if before.committed.get(key) != one} | left
         sure = files or before is None or before.files == before.committed
         under = frozenset(key for key, one in kept.items() if slid_under(before, key, one, committed))
         self.seen[checkout.name] = Seen(now.branch, now.tip, committed, kept, plain=sure, under=under)
