@@ -28,7 +28,7 @@ from kittywatch.workpackages.reader import WorkPackage
 
 class _Changes(Struct):
     """What the commits of a side did: the last one to move a work package's lane, the last one to change it at all,
-    what those made here moved and those from elsewhere showed, and the last of these.
+    what those made here moved and those from elsewhere showed, and the last of these; `moments` are authors' times.
     """
 
     moved: dict[Key, tuple[Commit, Origin]] = field(default_factory=dict)
@@ -36,6 +36,7 @@ class _Changes(Struct):
     here: list[Snapshot] = field(default_factory=list)
     elsewhere: list[Snapshot] = field(default_factory=list)
     horizon: list[str] = field(default_factory=list)
+    moments: set[datetime] = field(default_factory=set)
 
     def others(self, without: Set[Key]) -> Iterator[Snapshot]:
         """What others' commits showed, one after the other, but for some work packages; of these it is only known."""
@@ -266,9 +267,10 @@ class Planner:
         if net.broken:
             plan.snapshots.append(replace(net, packages=()))
         plan.landed = self._landed((keys_of(plan.undone) if plan.undone else set()) | plan.back, new)
-        if came.here:
+        before = went.moments
+        if any(one.moment not in before for one in came.here):  # it may be of the other side of a merge
             before = self.git.moments(old, since=new)
-            plan.copies = [one for one in came.here if one.moment in before]
+        plan.copies = [one for one in came.here if one.moment in before]
         return plan
 
     def _plan_difference(self, plan: ViewPlan, net: Snapshot, came: _Changes, went: _Changes) -> None:
@@ -309,7 +311,7 @@ class Planner:
         commits = list(self.git.history(tip, since=since))
         origins = self.origins.of(commit.id for commit in commits)
         walk = self._walk_from(commits)
-        changes = _Changes(horizon=horizon(origins))
+        changes = _Changes(horizon=horizon(origins), moments={commit.moment for commit in commits})
         for commit in commits:
             snapshot = walk.step(commit)
             if snapshot is None:

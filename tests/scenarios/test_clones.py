@@ -372,3 +372,21 @@ def test_sent_forward_to_where_it_was_at_another_time(make_world: Callable[[str]
     world.run("emit", "scan")
     world.expect("doing>planned")
     world.replay_adds_nothing()
+
+
+def test_a_merge_of_others_work_is_rebased(make_world: Callable[[str], World]) -> None:
+    """O4, B2: a rebase without merges puts others' commits on my branch: the net difference is all there is."""
+    world = make_world("")
+    mate = _mate(world)
+    start = world.git("rev-parse", "HEAD").strip()
+    mate.move("doing")
+    mate.move("done")
+    mate.git("push", "-q")
+    world.move("for_review")
+    world.run("emit", "scan")
+    world.git("pull", "-q", "--no-rebase", "-X", "ours")
+    world.run("emit", "scan")
+    world.git("rebase", "-q", "--force-rebase", "-X", "theirs", start)
+    world.run("emit", "scan")
+    world.expect(P_R, "for_review>done")
+    world.replay_adds_nothing()
