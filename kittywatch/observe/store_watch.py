@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
 from kittywatch.observe.tree_watch import TreeWatch
+
+_LONGEST_WAIT = 0.5  # seconds
 
 
 class StoreWatch:
@@ -33,10 +36,14 @@ class StoreWatch:
         self._watch.close()
 
     def wait(self) -> None:
-        """Sleep until something is written after the last wait; may wake without anything new to read."""
-        self._heard.get()
-        while not self._heard.empty():
-            self._heard.get()
+        """Sleep until something is written after the last wait; may wake without anything new to read.
+
+        Not for ever: a signal that comes just before a wait doesn't end it, and Python hears of it afterwards.
+        """
+        with contextlib.suppress(queue.Empty):
+            self._heard.get(timeout=_LONGEST_WAIT)
+            while True:
+                self._heard.get_nowait()
 
     def _hear(self, path: Path, over: bool) -> None:
         if path.name.startswith(self._path.name):

@@ -31,6 +31,7 @@ GIT_QUIET = 0.02
 BUSY_RETRY = 0.5
 FAILED_RETRY = 2.0
 GONE_RETRY = 1.0
+LONGEST_WAIT = 0.5  # seconds: a signal that comes just before a wait doesn't end it, and Python hears of it afterwards
 MARK = "kittywatch-watcher"
 LOCK = "kittywatch-watch.lock"
 
@@ -108,8 +109,8 @@ class Watcher:
     # Hearing.
 
     def _hear(self, until: float | None) -> None:
-        """Wait for events until a time of the monotonic clock, and note what they ask for."""
-        timeout = None if until is None else max(until - time.monotonic(), 0)
+        """Wait for events until a time of the monotonic clock at most, and note what they ask for."""
+        timeout = LONGEST_WAIT if until is None else min(max(until - time.monotonic(), 0), LONGEST_WAIT)
         with contextlib.suppress(queue.Empty):
             heard = self._heard.get(timeout=timeout)
             while True:

@@ -11,6 +11,7 @@ from typing import TypeVar
 from kittywatch.errors import StoreCorruptError, StoreError
 from kittywatch.store import clock
 from kittywatch.store.database import NAME, WAIT_SECONDS, Database, MovedError
+from kittywatch.store.forks import inside
 
 Result = TypeVar("Result")
 _ATTEMPTS = 10
@@ -43,15 +44,16 @@ class Store:
         return self.path.exists()
 
     def close(self) -> None:
-        with self._turn:
+        with inside(), self._turn:
             if self._database is not None:
                 self._database.close()
                 self._database = None
 
     def transact(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run `work` in one transaction, a second time after a damaged database was mended; raises StoreError."""
-        result = self._mending(lambda database: _in_transaction(database, work))
-        self._copy_clock()
+        with inside():
+            result = self._mending(lambda database: _in_transaction(database, work))
+            self._copy_clock()
         return result
 
     def read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
@@ -69,7 +71,7 @@ class Store:
             copy.close()
 
     def _mending(self, work: Callable[[Database], Result]) -> Result:
-        with self._turn:
+        with inside(), self._turn:
             try:
                 return self._on_current(work)
             except StoreCorruptError:

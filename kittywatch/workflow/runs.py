@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import queue
 import signal
@@ -30,6 +31,7 @@ from kittywatch.workflow.launch import started_at
 from kittywatch.workflow.schedule import Start
 
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL
+_LONGEST_WAIT = 0.5  # seconds: a signal that comes just before a wait doesn't end it, and Python hears of it afterwards
 
 
 class Ended(Struct, frozen=True):
@@ -103,9 +105,9 @@ class Runs:
     def wait(self) -> list[Ended]:
         """Wait until an agent ends or `wake` is called; keeps the time limits meanwhile."""
         while True:
-            due = min((run.deadline for run in self._running.values()), default=None)
+            due = min((run.deadline for run in self._running.values()), default=math.inf)
             try:
-                name = self._queue.get(timeout=None if due is None else max(0.0, due - time.monotonic()))
+                name = self._queue.get(timeout=min(max(0.0, due - time.monotonic()), _LONGEST_WAIT))
             except queue.Empty:
                 self._keep_limits()
                 continue

@@ -22,6 +22,7 @@ from tests.waiting import until
 KILLING = Path(__file__).with_name("killing.py")
 CAMPAIGN = float(os.environ.get("KITTYWATCH_CAMPAIGN", "0"))
 _WORLD = 100  # commits
+FIRST = int(os.environ.get("KITTYWATCH_LINE", "0"))
 CYCLE = ("doing", "for_review", "done", "planned")
 
 
@@ -52,11 +53,12 @@ def _chain(number: int) -> list[str]:
 def test_37_killed_at_every_step(make_world: Callable[[str], World], command: tuple[str, ...]) -> None:
     """Each time another line of the observation is the last one; the next observation makes up for it.
 
-    A run takes every 37th line, from another first one each time; a campaign takes all. It goes on in new worlds now
-    and then: what there is to read grows with what was told, and the last line would never be reached.
+    A run takes every 37th line, from another first one each time; a campaign takes all, from KITTYWATCH_LINE on. It
+    goes on in new worlds now and then: what there is to read grows with what was told, and the last line would never be
+    reached.
     """
     world = make_world("")
-    line, commits, died = random.randint(1, 1 if CAMPAIGN else 37), 0, True
+    line, commits, died = FIRST or random.randint(1, 1 if CAMPAIGN else 37), 0, True
     while died:
         if commits == _WORLD:
             _sound(world)
@@ -101,7 +103,7 @@ def test_37_watcher_killed_at_every_step(make_world: Callable[[str], World]) -> 
     A run takes every 211th line, from another first one each time; a campaign takes all, from KITTYWATCH_LINE on.
     """
     world = make_world("")
-    line, edits, died = int(os.environ.get("KITTYWATCH_LINE", "0")) or random.randint(1, 211), 0, True
+    line, edits, died = FIRST or random.randint(1, 1 if CAMPAIGN else 211), 0, True
     while died:
         if edits >= _WORLD:
             _sound(world)
@@ -110,7 +112,7 @@ def test_37_watcher_killed_at_every_step(make_world: Callable[[str], World]) -> 
         for _ in range(2):
             if process.poll() is None:
                 edits += 1
-                world.write(CYCLE[(edits - 1) % 4])
+                world.write(CYCLE[(edits - 1) % 4], body=f"{edits}")
                 until(lambda: process.poll() is not None or len(world.steps()) == edits, what="told, or dead")  # noqa: B023
         died = process.poll() == -signal.SIGKILL
         process.kill()

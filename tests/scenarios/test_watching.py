@@ -14,6 +14,8 @@ from pathlib import Path
 import pygit2
 import pytest
 
+from kittywatch.observe.watcher import Watcher
+from kittywatch.project import Project
 from tests.scenarios.world import PROGRAM, Clone, Watching, World
 from tests.waiting import until
 
@@ -307,3 +309,32 @@ def test_lost_events_are_made_up_for_by_a_rescan(make_world: Callable[[str], Wor
     world.write("doing")
     process.send_signal(signal.SIGCONT)
     world.expect(P_D)
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="this system has no signals of threads")
+def test_a_signal_that_does_not_end_the_wait(
+    make_world: Callable[[str], World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that comes just before the wait, or to another thread, is heard of all the same."""
+    world = make_world("")
+    monkeypatch.setenv("SPEC_KITTY_HOME", str(world.home))
+    project = Project.find(world.root, print)
+    watcher = Watcher(project, lambda _: None)
+    ready = threading.Event()
+
+    def send() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        assert ready.wait(10)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, lambda *_: watcher.stop())
+    thread = threading.Thread(target=send)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        thread.start()
+        watcher.run(ready.set)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGTERM, before)
+        thread.join()
+        project.store.close()
