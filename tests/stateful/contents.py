@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,7 +149,7 @@ class Objects:
                 left += self.commit(name).parents
         return False
 
-    def changes(self, new: str, old: str) -> dict[Key, list[Content]]:
+    def changes(self, new: str, old: str, *, but: Container[str] = ()) -> dict[Key, list[Content]]:
         """What the commits that `new` reaches and `old` doesn't made of the work packages that they changed."""
         found: dict[Key, list[Content]] = {}
         seen: set[str] = set()
@@ -162,7 +162,7 @@ class Objects:
                 left += parents
                 before, after = [self.state(parent) for parent in parents], self.state(name)
                 for key, content in after.items():
-                    if all(side.get(key) != content for side in before):
+                    if name not in but and all(side.get(key) != content for side in before):
                         found.setdefault(key, []).append(content)
         return found
 

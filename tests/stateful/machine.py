@@ -150,6 +150,7 @@ class Driving(Looking):
             self._note_committed(checkout, fresh[:-1])
         if kind == "undo":
             self._undone(checkout, before, after)
+            self._came_again(checkout, before, after, own)
         for sides, state in fresh:
             for key, content in state.items():
                 contents = [side.get(key) for side in sides]
@@ -157,6 +158,7 @@ class Driving(Looking):
                     self._copied(checkout, key, contents, content, kind, doing)
         if kind in ("integrate", "rewrite"):
             self._moved(checkout, kind, before, after)
+            self._came_again(checkout, before, after, own if kind == "rewrite" else ())
         for old, new in ((before.committed, after.committed), (before.files, after.files)):
             for key in new.keys() - old.keys():
                 if (checkout.home, key) in self.shown:
@@ -220,11 +222,13 @@ class Driving(Looking):
                     self.undone.add((checkout.home, key))
                 if not line.straight and (kind == "rewrite" or (checkout.home, key) in self.undone):
                     home.made(key, old[key], new[key])
-        again = checkout.clone.objects.changes(after.tip, before.tip) if kind == "integrate" else {}
-        for key, contents in again.items():
+
+    def _came_again(self, checkout: Checkout, before: Situation, after: Situation, but: Sequence[str]) -> None:
+        """A branch is at commits that it may have lost before, whatever command brought it there."""
+        for key, contents in checkout.clone.objects.changes(after.tip, before.tip, but=but).items():
             if (checkout.home, key) in self.undone:
                 for content in contents:
-                    home.made_again(key, content)
+                    self.homes[checkout.home].made_again(key, content)
 
     def arrivals(self, repository: Repository) -> None:
         """What others made, as far as it is here now."""
