@@ -22,10 +22,12 @@ class _Gate:
     def __init__(self) -> None:
         self.changed = threading.Condition()
         self.inside: Counter[int] = Counter()
-        self.forking = False
+        self.forks = 0
 
     def enter(self) -> None:
+        """Get in, when no fork waits: a fork behind a stream of short visits would never have its moment."""
         with self.changed:
+            self.changed.wait_for(lambda: not self.forks or threading.get_ident() in self.inside)
             self.inside[threading.get_ident()] += 1
 
     def leave(self) -> None:
@@ -37,13 +39,14 @@ class _Gate:
     def close(self) -> None:
         """Wait until the others have left, and let nobody in. Who is inside itself doesn't wait."""
         self.changed.acquire()
-        self.forking = True
+        self.forks += 1
         end = time.monotonic() + PATIENCE
         while self.inside and threading.get_ident() not in self.inside and time.monotonic() < end:
             self.changed.wait(end - time.monotonic())
 
     def open(self) -> None:
-        self.forking = False
+        self.forks -= 1
+        self.changed.notify_all()
         self.changed.release()
 
 
@@ -62,7 +65,7 @@ def inside() -> Iterator[None]:
 
 def waiting() -> bool:
     """Whether a fork waits, or is just being made."""
-    return _gate.forking
+    return _gate.forks > 0
 
 
 def _after_fork() -> None:

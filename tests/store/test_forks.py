@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,69 +18,95 @@ from tests.waiting import until
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system can't fork")
 
 
-def _forked() -> int:
-    """A child that goes at once; its parent waits for it."""
+def _forked(holds: Callable[[], bool] = lambda: True) -> int:
+    """A child that goes at once; its status, 0 where something holds in it."""
     child = os.fork()
     if child == 0:
-        os._exit(0)
+        os._exit(0 if holds() else 1)
     _, status = os.waitpid(child, 0)
     return status
 
 
-def test_a_fork_waits_for_who_is_inside() -> None:
-    entered, left = threading.Event(), threading.Event()
+def _waits(thread: threading.Thread) -> bool:
+    """Whether a thread waits for a condition."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    while frame is not None and frame.f_code.co_name != "wait":
+        frame = frame.f_back
+    return frame is not None
+
+
+@contextmanager
+def _visit(over: Callable[[], bool], then: Callable[[], None]) -> Iterator[None]:
+    """Another thread is in the store until its visit is over; then it goes further in, does one thing, and leaves."""
+    entered = threading.Event()
 
     def work() -> None:
-        with forks.inside(), forks.inside():
+        with forks.inside():
             entered.set()
-            until(forks.waiting, what="the fork to wait")
-            left.set()
+            until(over, what="the visit to be over")
+            with forks.inside():
+                then()
 
     thread = threading.Thread(target=work)
     thread.start()
     assert entered.wait(10)
-    child = os.fork()
-    if child == 0:
-        os._exit(0 if left.is_set() else 1)
-    _, status = os.waitpid(child, 0)
+    yield
     thread.join()
-    assert status == 0
+
+
+@contextmanager
+def _someone_inside() -> Iterator[None]:
+    """Another thread is in the store, until the block is left."""
+    left = threading.Event()
+    with _visit(left.is_set, lambda: None):
+        try:
+            yield
+        finally:
+            left.set()
+
+
+def test_a_fork_waits_for_who_is_inside() -> None:
+    """Who is inside may go further in meanwhile."""
+    left = threading.Event()
+    with _visit(forks.waiting, left.set):
+        assert _forked(left.is_set) == 0
     assert not forks.waiting()
+
+
+def test_nobody_enters_while_a_fork_waits() -> None:
+    """Another one comes, and waits in its turn: the child finds one visit that ended, and none that began."""
+    events: list[str] = []
+    tried = threading.Event()
+
+    def come() -> None:
+        tried.set()
+        with forks.inside():
+            events.append("came")
+
+    late = threading.Thread(target=come)
+
+    def leave() -> None:
+        late.start()
+        assert tried.wait(10)
+        until(lambda: events or _waits(late), what="the late one to wait or to come in")
+        events.append("left")
+
+    with _visit(forks.waiting, leave):
+        assert _forked(lambda: events == ["left"]) == 0
+    late.join()
+    assert events == ["left", "came"]
 
 
 def test_who_is_inside_itself_does_not_wait() -> None:
     """It may be what the others wait for."""
-    entered, go = threading.Event(), threading.Event()
-
-    def work() -> None:
-        with forks.inside():
-            entered.set()
-            assert go.wait(10)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    assert entered.wait(10)
-    with forks.inside():
+    with _someone_inside(), forks.inside():
         assert _forked() == 0
-    go.set()
-    thread.join()
 
 
 def test_a_fork_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forks, "PATIENCE", 0.01)
-    entered, go = threading.Event(), threading.Event()
-
-    def work() -> None:
-        with forks.inside():
-            entered.set()
-            assert go.wait(10)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    assert entered.wait(10)
-    assert _forked() == 0
-    go.set()
-    thread.join()
+    with _someone_inside():
+        assert _forked() == 0
 
 
 def test_a_transaction_is_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,10 +125,6 @@ def test_a_transaction_is_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     thread = threading.Thread(target=work)
     thread.start()
     assert entered.wait(10)
-    child = os.fork()
-    if child == 0:
-        os._exit(0 if copied.is_set() else 1)
-    _, status = os.waitpid(child, 0)
+    assert _forked(copied.is_set) == 0
     thread.join()
     store.close()
-    assert status == 0
