@@ -43,6 +43,17 @@ class Line:
         self.units += [Unit(step.new, owner, {home}) for step in steps(before, after)]
         self.ends[after] = len(self.units) - 1
 
+    def follows(self, before: Content | None, after: Content) -> bool:
+        """Whether the steps that a difference resolves into are some of the line's, in its order.
+
+        They are not where a trail was replaced meanwhile: its records tell steps of their own to whom it is new.
+        """
+        start, end = self.ends.get(before), self.ends.get(after)
+        if start is None or end is None:
+            return True
+        lanes = iter(self._lanes()[start + 1 : end + 1])
+        return end < start or all(step.new in lanes for step in steps(before, after))
+
     def copied(self, before: Content | None, after: Content | None, home: str) -> list[str]:
         """Somebody committed anew what was made elsewhere, which makes it theirs too: the lanes that are new so."""
         start, end = self.ends.get(before), self.ends.get(after)

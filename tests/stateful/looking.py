@@ -120,8 +120,9 @@ class Looking(RuleBasedStateMachine):
     def _note_seen(self, checkout: Checkout, now: Situation, *, files: bool) -> None:
         before, committed = self.seen.get(checkout.name), now.committed
         kept = dict(now.files)
-        if not files and before is not None:
+        if not files:
             kept = {key: committed[key] for key in now.files.keys() & committed.keys()}
+        if not files and before is not None:
             left = {key: one for key, one in before.files.items() if now.files.get(key) == one}
             kept |= {key: one for key, one in before.files.items() if before.committed.get(key) != one} | left
         sure = files or before is None or before.files == before.committed

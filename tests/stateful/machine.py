@@ -197,7 +197,7 @@ class Driving(Looking):
     ) -> None:
         """A commit, or files, that show something else than what they were made from."""
         home, line = self.homes[checkout.home], self.line(key)
-        if bend or content not in line.ends or len(sides) > 1:
+        if bend or content not in line.ends or len(sides) > 1 or not line.follows(sides[0], content):
             line.bend()
         if not line.straight:
             for side in sides:
