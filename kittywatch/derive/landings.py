@@ -18,15 +18,16 @@ def land(book: Book, copies: Sequence[Snapshot]) -> None:
 
     Their net difference was told, or that there is none (rule O4): whoever comes upon one of them has no news.
     """
-    there = {(commit, key) for commit, found in book.landed.items() for key, _ in found}
-    there |= {(commit, key) for commit, key, _ in book.landings}
+    there = {(commit, key) for commit, key, _ in book.landings}
     for snapshot in copies:
+        copy = snapshot.commit or ""
+        there |= {(copy, key) for key, _ in book.landed.get(copy, ())}
         for package in snapshot.packages:
             key = (package.feature, package.wp_id)
             known = book.known.get(key)
             base = book.log(key).base(known.cursor) if known is not None else None
-            if snapshot.commit and base is not None and (snapshot.commit, key) not in there:
-                book.landings.append((snapshot.commit, key, base))
+            if base is not None and (copy, key) not in there:
+                book.landings.append((copy, key, base))
 
 
 def standing(book: Book, key: Key, landed: Set[str]) -> Entry | None:

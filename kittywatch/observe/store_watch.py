@@ -9,8 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from kittywatch.observe.tree_watch import TreeWatch
-
-_LONGEST_WAIT = 0.5  # seconds
+from kittywatch.waits import seconds_until
 
 
 class StoreWatch:
@@ -36,12 +35,9 @@ class StoreWatch:
         self._watch.close()
 
     def wait(self) -> None:
-        """Sleep until something is written after the last wait; may wake without anything new to read.
-
-        Not for ever: a signal that comes just before a wait doesn't end it, and Python hears of it afterwards.
-        """
+        """Sleep until something is written after the last wait; may wake without anything new to read."""
         with contextlib.suppress(queue.Empty):
-            self._heard.get(timeout=_LONGEST_WAIT)
+            self._heard.get(timeout=seconds_until(None))
             while True:
                 self._heard.get_nowait()
 

@@ -278,9 +278,10 @@ class Planner:
         with a fast-forward: what is told here then is what came after it, even if that is back where `old` was.
         """
         pulled = self._pulled(plan.tip)
-        plan.snapshots += came.others(without=went.changed.keys())
-        over = came.over_others(without=went.changed.keys())
-        plan.snapshots += [part for key, part in over.items() if key not in keys_of(net)]
+        left_alone, differing = went.changed.keys(), keys_of(net)
+        plan.snapshots += came.others(without=left_alone)
+        over = came.over_others(without=left_alone)
+        plan.snapshots += [part for key, part in over.items() if key not in differing]
         undone: list[WorkPackage] = []
         for package in net.packages:
             key = (package.feature, package.wp_id)

@@ -24,6 +24,7 @@ from kittywatch.observe.tree_watch import TreeWatch, silent_file_system
 from kittywatch.observe.worktree import SETTLED
 from kittywatch.project import Project
 from kittywatch.store.lock import locked
+from kittywatch.waits import seconds_until
 from kittywatch.workpackages.layout import SPECS, place
 
 QUIET = 0.05  # seconds without an event after which a file that nobody closed counts as written
@@ -31,7 +32,6 @@ GIT_QUIET = 0.02
 BUSY_RETRY = 0.5
 FAILED_RETRY = 2.0
 GONE_RETRY = 1.0
-LONGEST_WAIT = 0.5  # seconds: a signal that comes just before a wait doesn't end it, and Python hears of it afterwards
 MARK = "kittywatch-watcher"
 LOCK = "kittywatch-watch.lock"
 
@@ -110,9 +110,8 @@ class Watcher:
 
     def _hear(self, until: float | None) -> None:
         """Wait for events until a time of the monotonic clock at most, and note what they ask for."""
-        timeout = LONGEST_WAIT if until is None else min(max(until - time.monotonic(), 0), LONGEST_WAIT)
         with contextlib.suppress(queue.Empty):
-            heard = self._heard.get(timeout=timeout)
+            heard = self._heard.get(timeout=seconds_until(until))
             while True:
                 if heard is not None:
                     self._note(*heard)

@@ -97,7 +97,7 @@ class Worktree:
     def _look(self, tip: str | None, moment: datetime, keys: Set[Key], paths: Iterable[str]) -> WorktreeLook:
         changed: list[File] = []
         removed: list[str] = []
-        written: dict[str, float] = {}
+        times: dict[str, float] = {}
         fingerprints: dict[str, str] = {}
         for path in sorted(paths):
             read = read_file(self._git.root, path)
@@ -107,7 +107,7 @@ class Worktree:
             blob = _blob(read[0])
             self._reader.provide(blob, read[0])
             changed.append(File(path, "100644", blob))
-            written[path], fingerprints[path] = read[1], blob
+            times[path], fingerprints[path] = read[1], blob
         walk = Walk(self._reader, tip)
         snapshot = walk.change(changed, removed, moment)
         packages = snapshot.packages if snapshot else ()
@@ -119,7 +119,7 @@ class Worktree:
         }
         broken = snapshot.broken if snapshot else ()
         young = {
-            one.problem.path for one in broken if 0 <= moment.timestamp() - written.get(one.problem.path, 0) < SETTLED
+            one.problem.path for one in broken if 0 <= moment.timestamp() - times.get(one.problem.path, 0) < SETTLED
         }
         return WorktreeLook(
             moment,

@@ -27,11 +27,11 @@ from msgspec import Struct
 
 from kittywatch.errors import WorkflowError
 from kittywatch.store.lock import locked
+from kittywatch.waits import seconds_until
 from kittywatch.workflow.launch import started_at
 from kittywatch.workflow.schedule import Start
 
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL
-_LONGEST_WAIT = 0.5  # seconds: a signal that comes just before a wait doesn't end it, and Python hears of it afterwards
 
 
 class Ended(Struct, frozen=True):
@@ -107,7 +107,7 @@ class Runs:
         while True:
             due = min((run.deadline for run in self._running.values()), default=math.inf)
             try:
-                name = self._queue.get(timeout=min(max(0.0, due - time.monotonic()), _LONGEST_WAIT))
+                name = self._queue.get(timeout=seconds_until(due))
             except queue.Empty:
                 self._keep_limits()
                 continue
