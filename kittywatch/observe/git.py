@@ -185,11 +185,12 @@ class Git:
         return out.decode().split()[::-1]
 
     def history(self, tip: str, *, since: str | None = None) -> Iterator[Commit]:
-        """The commits on the first-parent chain up to `tip` that change kitty-specs/, oldest first.
+        """The commits on the first-parent chain up to `tip` that change files under kitty-specs/, oldest first.
 
         `since` is left out, with all that it reaches.
         """
-        revisions = [tip] if since is None else [tip, f"^{since}"]
+        # By itself git leaves out a merge whose first parent is one that `since` descends from, whatever it brought.
+        revisions = [tip] if since is None else ["--sparse", tip, f"^{since}"]
         command = [
             "log",
             "--first-parent",
@@ -201,7 +202,7 @@ class Git:
             "--",
             SPECS,
         ]
-        return commits(self.run(*command))
+        return (one for one in commits(self.run(*command)) if one.changed or one.removed)
 
     def moments(self, tip: str, *, since: str) -> set[datetime]:
         """When the authors of those commits made them that `tip` reaches and `since` doesn't: a copy keeps that."""

@@ -22,7 +22,7 @@ class _NotHereError(Exception):
 
 
 def commits_between(objects: Objects, old: str, new: str) -> list[Commit] | None:
-    """The commits after `old` up to `new` that change kitty-specs/, oldest first.
+    """The commits after `old` up to `new` that change files under kitty-specs/, oldest first.
 
     None where `old` isn't one of the last few first parents of `new`, or a merge lies in between.
     """
@@ -42,7 +42,8 @@ def commits_between(objects: Objects, old: str, new: str) -> list[Commit] | None
             if after != before:
                 changed, removed = _difference(objects, before, after)
                 moment = datetime.fromtimestamp(stated.seconds, UTC)
-                commits.append(Commit(commit_id, stated.parents, moment, tuple(changed), tuple(removed)))
+                if changed or removed:
+                    commits.append(Commit(commit_id, stated.parents, moment, tuple(changed), tuple(removed)))
             before = after
     except _NotHereError:
         return None

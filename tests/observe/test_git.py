@@ -176,3 +176,29 @@ def test_what_is_staged_is_read_from_the_index_that_git_hands_over(repository: R
         (problem,) = check_staged(git, names, {"GIT_INDEX_FILE": stated})
         assert problem.path == "kitty-specs/001-x/tasks/WP01.md"
         assert problem.reason.startswith("the lane is none of")
+
+
+def test_history_has_merges_that_begin_it(repository: Repository) -> None:
+    """Whose first parent `since` descends from: by itself git leaves out such a merge."""
+    one, other = "kitty-specs/001-a/tasks/WP01-a.md", "kitty-specs/001-a/tasks/WP02-b.md"
+
+    def commit(path: str, text: str) -> None:
+        target = repository.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+        repository.git("add", path)
+        repository.git("commit", "-q", "-m", path)
+
+    commit("README", "x")
+    repository.git("checkout", "-q", "-b", "side")
+    commit(one, _GOOD)
+    repository.git("checkout", "-q", "main")
+    commit("README", "y")
+    repository.git("branch", "start")
+    commit(other, _GOOD)
+    taken = _tip(repository)
+    repository.git("reset", "-q", "--hard", "start")
+    repository.git("merge", "-q", "--no-ff", "-m", "merge", "side")
+    commit("README", "z")
+    found = list(Git.find(repository.root).history("main", since=taken))
+    assert [(len(one.parents), [file.path for file in one.changed]) for one in found] == [(2, [one])]

@@ -345,3 +345,25 @@ def test_30b_branch_from_an_older_commit_while_nobody_observed(world: World) -> 
     world.move("for_review")
     world.expect(P_D, P_R)
     world.replay_adds_nothing()
+
+
+def test_15_a_branch_that_begins_with_a_merge(make_world: Callable[[str], World]) -> None:
+    """O7: what another branch went through comes in with it, though its own first commit is a merge."""
+    world = make_world("")
+    for branch in ("work", "topic"):
+        world.git("branch", branch)
+    (world.root / "README").write_text("main goes on")
+    world.commit("readme")
+    world.run("emit", "scan")
+    world.git("checkout", "-q", "work")
+    for lane in ("doing", "planned", "done"):
+        world.move(lane)
+    world.git("checkout", "-q", "topic")
+    world.git("merge", "-q", "--no-ff", "work")
+    world.git("checkout", "-q", "main")
+    world.git("merge", "-q", "--no-ff", "topic")
+    world.git("branch", "-D", "topic", "work")
+    (world.root / ".git" / "logs" / "HEAD").write_text("")  # which tells of the branches
+    world.run("emit", "scan")
+    world.expect(P_D, "doing>planned", "planned>done")
+    world.replay_adds_nothing()

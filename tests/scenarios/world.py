@@ -220,3 +220,10 @@ class World(Clone):
         subprocess.run(["git", "clone", "-q", str(source or origin), str(made.root)], check=True, env=self.environment)
         made.clock = self.clock + 1000
         return made
+
+    def mate(self) -> Clone:
+        """A teammate's clone, with hooks and a ledger of its own."""
+        mate = self.clone("mate")
+        mate.run("init")
+        mate.run("hooks", "install")
+        return mate
