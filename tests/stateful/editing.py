@@ -120,7 +120,8 @@ class Editing(Driving):
     def commit(self, option: tuple[Checkout, str]) -> None:
         checkout, how = option
         with self.doing(checkout, f"commit {how}", "edit", "post-commit", plain=True):
-            checkout.git("commit", "-q", "-m", "commit", *(("-a",) if how == "-a" else ()))
+            # What is staged and what is not may undo each other.
+            checkout.git("commit", "-q", "-m", "commit", *(("-a", "--allow-empty") if how == "-a" else ()))
 
     @operation(lambda self: self.where(lambda one, now: one.clone.objects.commit(now.tip).parents), whole=st.booleans())
     def amend(self, checkout: Checkout, whole: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -104,9 +105,36 @@ def test_who_is_inside_itself_does_not_wait() -> None:
 
 
 def test_a_fork_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its child finds nobody inside, and gets in."""
     monkeypatch.setattr(forks, "PATIENCE", 0.01)
+
+    def gets_in() -> bool:
+        signal.alarm(10)
+        with forks.inside():
+            return not forks.waiting()
+
     with _someone_inside():
+        assert _forked(gets_in) == 0
+
+
+def test_who_waited_for_a_fork_gets_in_when_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though another one is inside all the while."""
+    monkeypatch.setattr(forks, "PATIENCE", 0.3)
+    came = threading.Event()
+
+    def come() -> None:
+        with forks.inside():
+            came.set()
+
+    late = threading.Thread(target=come, daemon=True)
+
+    def start() -> None:
+        late.start()
+        until(came.is_set, what="the late one to come in")
+
+    with _visit(forks.waiting, start):
         assert _forked() == 0
+    assert came.is_set()
 
 
 def test_a_transaction_is_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
