@@ -33,13 +33,15 @@ def movers(
     git: Git,
     reader: Reader,
     side: str,
-    since: str,
+    merge: Commit,
     keys: Set[Key],
     origins: Callable[[Iterable[str]], Mapping[str, Origin]],
     now: datetime,
 ) -> dict[Key, tuple[Commit, Origin]]:
-    """The last commit on a side that moved each of some work packages, through merges made here, and whose it was."""
-    commits = list(git.history(side, since=since))
+    """The last commit on a side of a merge that moved each of some work packages, through merges made here, and whose
+    it was. Where none did, others may have merged the lane away: then it came with the merge, and is theirs.
+    """
+    commits = list(git.history(side, since=merge.parents[0]))
     whose = origins(commit.id for commit in commits)
     walk = Walk(reader, next(iter(commits[0].parents), None) if commits else None)
     found: dict[Key, tuple[Commit, Origin]] = {}
@@ -49,5 +51,8 @@ def movers(
         found |= dict.fromkeys(moved, (commit, whose[commit.id]))
         if len(commit.parents) > 1 and moved and whose[commit.id] == "here":
             for inner, brought in sides(git, reader, commit, moved, now):
-                found |= movers(git, reader, inner, commit.parents[0], brought, origins, now)
+                found |= movers(git, reader, inner, commit, brought, origins, now)
+    left = keys - found.keys()
+    if left and origins([side])[side] == "elsewhere":
+        found |= dict.fromkeys(left, (merge, "elsewhere"))
     return found

@@ -161,7 +161,7 @@ class Replay:
 
         if origins([side])[side] == "elsewhere":
             return frozenset(keys)
-        moved = movers(self.git, reader, side, merge.parents[0], keys, origins, merge.moment)
+        moved = movers(self.git, reader, side, merge, keys, origins, merge.moment)
         return frozenset(key for key, (_, origin) in moved.items() if origin == "elsewhere")
 
     def _tell(self, unit: Unit, snapshots: list[Snapshot], later: list[Snapshot]) -> tuple[list[Event], Book]:

@@ -176,7 +176,7 @@ class Planner:
         Where a merge brought the chain together with `old`, commits before it are another branch's. What `old` had
         made of a work package itself, they don't come after: of that, the difference that the merge makes counts.
         """
-        straight = old is None or commits is not None
+        straight = old is None or old == new or commits is not None
         commits = list(self.git.history(new, since=old)) if commits is None else commits
         origins = self.origins.of(commit.id for commit in commits)
         plan.horizons += horizon(origins)
@@ -206,7 +206,7 @@ class Planner:
 
     def _joined(self, commits: Sequence[Commit], old: str, new: str) -> _Joined | None:
         """Where a merge brought the first-parent chain together with `old`, None where the chain goes through it."""
-        if not commits or old in commits[0].parents[:1]:
+        if commits and old in commits[0].parents[:1]:
             return None
         chain = self.git.first_parents(new, without=[old])
         start = self._parent(chain[0])
@@ -224,8 +224,9 @@ class Planner:
         if net is None or (net := net.within(joined.own)) is None:
             return
         came = self._last_changes(joined.merge, joined.old).moved
+        merged = self.origins.of([joined.merge])[joined.merge]
         for package in net.packages:
-            commit, origin = came.get((package.feature, package.wp_id), (None, "here"))
+            commit, origin = came.get((package.feature, package.wp_id), (None, merged))
             part = replace(net, packages=(package,), origin=origin)
             if commit is not None:
                 origin = origins.get(commit.id, origin)
@@ -246,15 +247,19 @@ class Planner:
         origins = self.origins.of(commit.id for commit in commits)
         plan.horizons += horizon(origins)
         walk = self._walk_from(commits)
+        left = snapshot.brought
         for commit in commits:
             whose: Origin = "side" if origins[commit.id] == "here" else "elsewhere"
             whole = walk.step(commit, origin=whose)
             if whole is not None and whose == "elsewhere":
                 plan.snapshots.append(replace(whole, only_known=True))
             # A commit that moves no lane shows the side's old one, which the branch that is merged into has left.
+            left -= whole.moved if whole is not None else frozenset()
             if whole is not None and (part := whole.within(snapshot.brought & whole.moved)) is not None:
                 part = replace(part, rosters=snapshot.rosters)
                 plan.snapshots.append(self._merged(plan, commit, part) if len(commit.parents) > 1 else part)
+        if left and self.origins.of([side])[side] == "elsewhere" and (part := snapshot.within(left)) is not None:
+            plan.snapshots.append(replace(part, origin="elsewhere"))  # others' merge took the lane from ours
 
     def _diverged(self, plan: ViewPlan, old: str, new: str) -> ViewPlan:
         """The net difference alone counts (rule O4), for each work package with whoever made it."""
@@ -263,7 +268,7 @@ class Planner:
         went = self._last_changes(old, new)
         plan.horizons += came.horizon
         plan.back = frozenset(went.moved.keys() - came.moved.keys() - net.moved)
-        self._plan_difference(plan, net, came, went)
+        self._plan_difference(plan, net, came, went, since=old)
         if net.broken:
             plan.snapshots.append(replace(net, packages=()))
         plan.landed = self._landed((keys_of(plan.undone) if plan.undone else set()) | plan.back, new)
@@ -273,7 +278,7 @@ class Planner:
         plan.copies = [one for one in came.here if one.moment in before]
         return plan
 
-    def _plan_difference(self, plan: ViewPlan, net: Snapshot, came: _Changes, went: _Changes) -> None:
+    def _plan_difference(self, plan: ViewPlan, net: Snapshot, came: _Changes, went: _Changes, *, since: str) -> None:
         """A difference by whoever made it. What others made of work packages that `old` had left alone comes first, as
         with a fast-forward: what is told here then is what came after it, even if that is back where `old` was.
         """
@@ -282,6 +287,8 @@ class Planner:
         plan.snapshots += came.others(without=left_alone)
         over = came.over_others(without=left_alone)
         plan.snapshots += [part for key, part in over.items() if key not in differing]
+        merged = net.moved - came.moved.keys() - went.moved.keys()
+        theirs = pulled | (merged if merged and self._others_came(plan.tip, since) else set())
         undone: list[WorkPackage] = []
         for package in net.packages:
             key = (package.feature, package.wp_id)
@@ -292,12 +299,17 @@ class Planner:
                     net, packages=(package,), broken=(), commit=commit.id, moment=commit.moment, origin=origin
                 )
                 plan.snapshots.append(part)
-            elif key in pulled or ((by := went.last(key, moves=moves)) is not None and by[1] == "elsewhere"):
+            elif key in theirs or ((by := went.last(key, moves=moves)) is not None and by[1] == "elsewhere"):
                 plan.snapshots.append(replace(net, packages=(package,), broken=(), origin="elsewhere"))
             else:
                 undone.append(package)
         if undone:
             plan.undone = replace(net, packages=tuple(undone), broken=())
+
+    def _others_came(self, tip: str | None, since: str) -> bool:
+        """Whether others made commits of a chain. What no commit of it moved, a merge of theirs took from the rest."""
+        chain = self.git.first_parents(tip, without=[since]) if tip is not None else []
+        return "elsewhere" in self.origins.of(chain).values()
 
     def _pulled(self, tip: str | None) -> frozenset[Key]:
         """What came in with a pull that brought HEAD to `tip`, after something that nobody looked at took it away."""
@@ -333,7 +345,7 @@ class Planner:
         """Who moved what a merge made here brought in from its other sides."""
         found: dict[Key, tuple[Commit, Origin]] = {}
         for side, brought in sides(self.git, self.reader, merge, keys, self.now):
-            found |= movers(self.git, self.reader, side, merge.parents[0], brought, self.origins.of, self.now)
+            found |= movers(self.git, self.reader, side, merge, brought, self.origins.of, self.now)
         return found
 
     def _replaced(self, plan: ViewPlan, new: str) -> ViewPlan:

@@ -237,3 +237,30 @@ def test_reset_and_merged_before_anybody_looked(make_world: Callable[[str], Worl
     world.expect()
     world.expect("planned>done", "done>planned", wp_id="WP02")
     world.replay_adds_nothing()
+
+
+@pytest.mark.parametrize("how", ["--no-rebase", "--rebase", "--ff-only"])
+def test_others_merge_that_keeps_none_of_ours(make_world: Callable[[str], World], how: str) -> None:
+    """O3: a lane that was taken back by others' merge, which no commit of theirs says, was taken back there."""
+    world = make_world("")
+    mate = world.mate()
+    world.move("doing")
+    world.git("push", "-q")
+    world.run("emit", "scan")
+    (mate.root / "README").write_text("theirs")
+    mate.commit("readme")
+    mate.git("fetch", "-q")
+    mate.git("merge", "-q", "-s", "ours", "origin/main")
+    mate.git("push", "-q")
+    if how != "--ff-only":
+        (world.root / "OTHER").write_text("mine")
+        world.commit("other")
+        world.run("emit", "scan")
+    world.git("pull", "-q", how)
+    world.run("emit", "scan")
+    world.expect(P_D)
+    world.replay_adds_nothing()
+    world.move("done")
+    world.run("emit", "scan")
+    world.expect(P_D, "planned>done")
+    world.replay_adds_nothing()
