@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from kittywatch.derive.beside import Taken, beside, place_of, take_in
 from kittywatch.derive.consequences import Come, caused, reopened
 from kittywatch.derive.edits import WorktreeLook, settle_commit, settle_discard
-from kittywatch.derive.landings import contained, standing
+from kittywatch.derive.landings import brought, contained, stand, standing
 from kittywatch.derive.log import Entry, Log
 from kittywatch.derive.marks import COMPLETE, Marks, hand_key
 from kittywatch.derive.settle import Known, Rules, Settled, Sighting, settle, taken_in
@@ -136,7 +136,8 @@ def adopt(book: Book, snapshot: Snapshot, kind: Literal["baseline", "elsewhere"]
 def _sighting(book: Book, snapshot: Snapshot, package: WorkPackage) -> Sighting:
     key = (package.feature, package.wp_id)
     landed = tuple(entry for owner, entry in book.landed.get(snapshot.commit or "", ()) if owner == key)
-    return Sighting(package, snapshot.moment, snapshot.commit, snapshot.origin, landed, snapshot.past)
+    behind = brought(book, key, snapshot.behind)
+    return Sighting(package, snapshot.moment, snapshot.commit, snapshot.origin, landed, snapshot.past, behind)
 
 
 def _package(
@@ -157,7 +158,7 @@ def _package(
         settled = settle(log, before, sighting, rules, claimed)
     tellings = _with_beside(book, key, sighting, settled, rules)
     # Others' commit may have been found by its lane alone: too little to say what it brought.
-    _stand(book, key, settled, snapshot.commit if snapshot.origin != "elsewhere" else None)
+    stand(book, key, settled, snapshot.commit if snapshot.origin != "elsewhere" else None)
     base = log.base(book.known[key].cursor)
     # What a commit took over silently, from a side or from an edit, a history will find with it.
     silent = key in snapshot.brought or (edit is not None and key not in book.edits and not settled.told)
@@ -189,22 +190,6 @@ def _with_beside(book: Book, key: Key, sighting: Sighting, settled: Settled, rul
     return [telling for _, telling in sorted(tellings, key=lambda placed: placed[0])]
 
 
-def _stand(book: Book, key: Key, settled: Settled, commit: str | None) -> None:
-    """Note where the view stands after a sighting, and which entry a commit brought."""
-    book.already_told += settled.already_told
-    book.withheld += settled.withheld
-    before, known = book.known.get(key), settled.known
-    if known is None or known == before:
-        return
-    if before is not None:
-        book.before.setdefault(key, before)
-    book.known[key] = known
-    book.changed.add(key)
-    base = book.log(key).base(known.cursor)
-    if commit and base and not base.begins and (before is None or book.log(key).base(before.cursor) is not base):
-        book.landings.append((commit, key, base))
-
-
 def undo(book: Book, snapshot: Snapshot, landed: Set[str], rules: Rules) -> list[Telling]:
     """Settle work packages that lost commits made here.
 
@@ -224,7 +209,7 @@ def undo(book: Book, snapshot: Snapshot, landed: Set[str], rules: Rules) -> list
             back.append(package)
             continue
         book.edits.setdefault(key, known)
-        _stand(book, key, Settled(Known(now, standing(book, key, landed))), None)
+        stand(book, key, Settled(Known(now, standing(book, key, landed))), None)
     tellings += tell(book, replace(snapshot, packages=tuple(back)), rules)
     return tellings
 
@@ -237,7 +222,7 @@ def stand_back(book: Book, keys: Set[Key], landed: Set[str]) -> None:
     for key in keys & book.known.keys():
         known, entry, log = book.known[key], standing(book, key, landed), book.log(key)
         if entry is not None and entry.lane == known.shown.lane and log.later(known.cursor, entry) is known.cursor:
-            _stand(book, key, Settled(Known(known.shown, entry)), None)
+            stand(book, key, Settled(Known(known.shown, entry)), None)
 
 
 def tell_worktree(book: Book, homes: Sequence[dict[Key, Known]], rules: Rules) -> list[Telling]:
@@ -262,7 +247,7 @@ def tell_worktree(book: Book, homes: Sequence[dict[Key, Known]], rules: Rules) -
             if edit is None and (before := book.before.get(key)) and before.shown == shown(package):
                 book.edits[key] = before  # the commit moved on without the worktree, as libgit2 or a push make it
                 continue
-            sighting = Sighting(package, look.moment)
+            sighting = Sighting(package, look.moment, behind=brought(book, key, look.behind))
             settled = settle(book.log(key), edit or committed, sighting, rules)
             tellings += _with_beside(book, key, sighting, settled, rules)
             _edited(book, key, settled)
@@ -290,7 +275,7 @@ def _edited(book: Book, key: Key, settled: Settled) -> None:
         book.edits.pop(key, None)
         log = book.log(key)
         cursor = log.later(committed.cursor, log.base(known.cursor))  # who has it counts as committed
-        _stand(book, key, Settled(Known(committed.shown, cursor)), None)
+        stand(book, key, Settled(Known(committed.shown, cursor)), None)
     else:
         book.edits[key] = known
 
@@ -312,7 +297,7 @@ def _discarded(
     home = views[0]
     settled = settle_discard(log, edit, home[key], clean, moment, rules)
     if home is book.known:
-        _stand(book, key, settled, None)
+        stand(book, key, settled, None)
     elif settled.known is not None:
         home[key] = settled.known
     return settled
@@ -391,6 +376,6 @@ def differences(
             continue
         at_end = Known(replace(known.shown, lane=last.lane), last)
         settled = settle(log, at_end, Sighting(package, moment), rules)
-        _stand(book, key, settled, None)
+        stand(book, key, settled, None)
         told += [PackageTold(one, None) for one in settled.told]
     return caused(book, told, Come(rosters=rosters), rules)

@@ -24,7 +24,8 @@ class WorktreeLook(Struct, frozen=True):
     """What a worktree shows at a moment.
 
     `edited` differ from the commit that is checked out, `clean` don't; a work package in neither has no file, or one
-    that says nothing now, and stays as it was. `written` are fingerprints of the files that were looked at.
+    that says nothing now, and stays as it was. `written` are fingerprints of the files that were looked at. `behind`
+    are commits below the worktree that brought entries ahead of where the view stands.
     """
 
     moment: datetime
@@ -35,6 +36,7 @@ class WorktreeLook(Struct, frozen=True):
     rosters: Mapping[str, Roster] = field(default_factory=dict)
     unsettled: tuple[str, ...] = ()
     written: Mapping[Key, str] = field(default_factory=dict)
+    behind: frozenset[str] = frozenset()
 
     def shows(self, key: Key) -> Shown | None:
         """What is there of a work package now, None where nothing is."""

@@ -15,7 +15,7 @@ the entry before it that is none. One without an event id was only noted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -127,13 +127,17 @@ class Log:
 
 
 def match(
-    window: Sequence[Entry], ids: Sequence[str], lanes: Sequence[Lane], claimed: frozenset[int]
+    window: Sequence[Entry],
+    ids: Sequence[str],
+    lanes: Sequence[Lane],
+    claimed: frozenset[int],
+    behind: Set[Entry] = frozenset(),
 ) -> tuple[int, int]:
     """Find steps among the entries of a log: (how many steps are told, how many entries they reach over).
 
     A step is found by its event id, else by its moment and lane, else by its lane alone. Entries found by what
     identifies them are anchors that lanes can't cross. An entry whose index is in `claimed` belongs to a later
-    sighting, so lanes stop before it.
+    sighting, so lanes stop before it. One in `behind` belongs to an earlier one, so its lane finds nothing.
     """
     anchors = _anchors(window, ids, lanes)
     told = reached = 0
@@ -143,7 +147,8 @@ def match(
             continue
         end = min((at for step, at in anchors.items() if step > index), default=len(window))
         end = min([end, *(at for at in claimed if at >= reached)])
-        found = next((at for at in range(reached, end) if _ends_in(window[at], lane)), None)
+        there = (at for at in range(reached, end) if window[at] not in behind)
+        found = next((at for at in there if _ends_in(window[at], lane)), None)
         if found is not None:
             told, reached = index + 1, found + 1
     return told, reached

@@ -6,7 +6,8 @@ This is where exactly once is decided (rules O1, O3, O4, O10). In this order:
 2. The commit is known to have brought an entry ahead of the cursor: the cursor moves there. To a history any entry
    will do, for commits may have been put into another order than that in which they were told.
 3. What came in with a merge's other side or a fast-forward was told wherever in the log it is found.
-4. The steps are looked for ahead of the cursor, by event id and then by lane: what is found was told.
+4. The steps are looked for ahead of the cursor, by event id and then by lane: what is found was told. By its lane no
+   entry is found that the view's own history has brought before.
 5. What is left is told, if it was made here.
 """
 
@@ -38,8 +39,8 @@ class Known(Struct, frozen=True):
 class Sighting(Struct, frozen=True):
     """One work package in one snapshot.
 
-    `landed` are the entries that this commit is known to have brought. `past`, which only a history knows, says that
-    it was there before the project's baseline.
+    `landed` are the entries that this commit is known to have brought, `behind` those that its own history has brought
+    before. `past`, which only a history knows, says that it was there before the project's baseline.
     """
 
     package: WorkPackage
@@ -48,6 +49,7 @@ class Sighting(Struct, frozen=True):
     origin: Origin = "here"
     landed: tuple[Entry, ...] = ()
     past: bool = False
+    behind: frozenset[Entry] = frozenset()
 
 
 class Told(Struct, frozen=True):
@@ -185,7 +187,7 @@ def _advance(
     if claim:
         return _claim(log, cursor, steps, sighting, rules, claim, settled)
     taken = frozenset(at for at, entry in enumerate(window) if entry in claimed)
-    known_steps, reached = match(window, ids, [step.new for step in steps], taken)
+    known_steps, reached = match(window, ids, [step.new for step in steps], taken, sighting.behind)
     if reached:
         cursor = window[reached - 1]
     settled.already_told += known_steps

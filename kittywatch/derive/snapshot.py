@@ -50,7 +50,8 @@ class Snapshot(Struct, frozen=True):
     `moment` is the commit's author time, or the time of observation. `past` says that the commit was there before
     the project's baseline. `moved` are the work packages whose lane differs from what the files said before.
     `rosters` are there of features that had a work package reach done. `only_known` says that others told what is
-    here, which is no more than to be known: where the lanes stand is another snapshot's.
+    here, which is no more than to be known: where the lanes stand is another snapshot's. `behind` are commits of its
+    own history that brought entries ahead of where the view stands.
     """
 
     moment: datetime
@@ -65,6 +66,7 @@ class Snapshot(Struct, frozen=True):
     brought: frozenset[Key] = frozenset()
     rosters: Mapping[str, Roster] = field(default_factory=dict)
     only_known: bool = False
+    behind: frozenset[str] = frozenset()
 
     def within(self, keys: Set[Key]) -> Snapshot | None:
         """The part of the snapshot that is about some work packages, None where it has none."""

@@ -6,6 +6,7 @@ and made again from what is known now; so however many observe at once, each tra
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Sequence, Set
 from datetime import UTC, datetime
@@ -14,8 +15,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from kittywatch.derive.book import Book, adopt, stand_back, tell, tell_worktree, undo
-from kittywatch.derive.edits import WorktreeLook
-from kittywatch.derive.landings import land, standing
+from kittywatch.derive.landings import land, stand_as, stand_with, standing
 from kittywatch.derive.settle import Known, Rules
 from kittywatch.derive.snapshot import Key, Snapshot
 from kittywatch.derive.steps import shown
@@ -26,7 +26,8 @@ from kittywatch.events import Event
 from kittywatch.observe import reflog
 from kittywatch.observe.git import Git, Head
 from kittywatch.observe.history import Reader
-from kittywatch.observe.plans import AdoptedStart, CopiedStart, ViewPlan
+from kittywatch.observe.past import Past
+from kittywatch.observe.plans import AdoptedStart, CopiedStart, Plan, ViewPlan, keys_of
 from kittywatch.observe.state import Index, busy, ends_apply, index, rebased
 from kittywatch.observe.traces import note_observed
 from kittywatch.observe.views import Planner, ref_name
@@ -66,15 +67,6 @@ class _Before(Struct, frozen=True):
         last = self.views.get(self.checkout.ref) if self.checkout is not None else None
         own = set(self.views.values())
         return tuple(sorted(self.tips, key=lambda one: (one != last, one not in own)))
-
-
-class _Plan(Struct):
-    """What is to be carried out: views in the order in which HEAD was on them, the last one being checked out."""
-
-    views: list[ViewPlan]
-    worktree: WorktreeLook | None
-    log_size: int
-    now: datetime
 
 
 class _OutdatedError(Exception):
@@ -157,6 +149,7 @@ class _Attempt:
         with self.observer.reader:
             alone = at_rest and self.worktree and self.paths
             plan = self._rest(before, head, log_size) if alone else self._plan(before, head, log_size)
+        plan.worktree = Past(self.git, self._ahead).note(plan.views, plan.worktree, before.views)
         if self.hook is None and (
             busy(self.git.directory) or index(self.git.directory) != at_first or self.git.head() != head
         ):
@@ -189,6 +182,9 @@ class _Attempt:
     def _landings(self, keys: Set[Key]) -> set[str]:
         return self.emitter.peek(lambda unit: unit.ledger.landing_commits(keys))
 
+    def _ahead(self, view: int, keys: Set[Key]) -> set[str]:
+        return self.emitter.peek(lambda unit: unit.ledger.ahead(view, keys))
+
     def _told(self, commits: Set[str]) -> set[str]:
         return self.emitter.peek(lambda unit: unit.ledger.landed(commits))
 
@@ -203,13 +199,13 @@ class _Attempt:
 
     # Plan.
 
-    def _rest(self, before: _Before, head: Head, log_size: int) -> _Plan:
+    def _rest(self, before: _Before, head: Head, log_size: int) -> Plan:
         """HEAD hasn't moved: some files are all there is to look at."""
         now = datetime.now(UTC)
         worktree = self.observer.worktree.look_at_paths(head.tip, now, before.edits, self.paths or ())
-        return _Plan([ViewPlan(ref_name(head.ref), head.tip)], worktree, log_size, now)
+        return Plan([ViewPlan(ref_name(head.ref), head.tip)], worktree, log_size, now)
 
-    def _plan(self, before: _Before, head: Head, log_size: int) -> _Plan:
+    def _plan(self, before: _Before, head: Head, log_size: int) -> Plan:
         now = datetime.now(UTC)
         log = reflog.head_log(self.git.directory)
         start = before.checkout.log_size if before.checkout else 0
@@ -226,7 +222,7 @@ class _Attempt:
             worktree = self.observer.worktree.look(head.tip, now, keys)
         elif keys:
             worktree = self.observer.worktree.look_at_packages(head.tip, now, keys)
-        return _Plan(plans, worktree, log_size, now)
+        return Plan(plans, worktree, log_size, now)
 
     def _views(self, before: _Before, head: Head, entries: Sequence[reflog.Entry], planner: Planner) -> list[ViewPlan]:
         ref = ref_name(head.ref)
@@ -244,6 +240,11 @@ class _Attempt:
                     planner.remember(plans[-1])
                     tips[name] = stay.tip
                     observed = tuple(_moved(one, before.views.get(name), stay.tip) for one in observed)
+            back = reflog.taken_back(entries, tips.get(ref)) if ref != DETACHED else None
+            if back is not None and head.tip is not None and self.git.reached([back], head.tip):
+                plans.append(self._view(ref, back, tips, observed, planner, arrival=None))
+                planner.remember(plans[-1])
+                tips[ref] = back
         arrival = reflog.arrival(entries) if before.checkout is not None else None
         plans.append(self._view(ref, head.tip, tips, observed, planner, arrival=arrival))
         return plans
@@ -279,7 +280,7 @@ class _Attempt:
 
     # Carry out.
 
-    def _carry_out(self, unit: Unit, before: _Before, plan: _Plan) -> None:
+    def _carry_out(self, unit: Unit, before: _Before, plan: Plan) -> None:
         rows = Views(unit.connection, unit.project)
         self.observed.events.clear()
         self.observed.baseline = None
@@ -288,7 +289,7 @@ class _Attempt:
         if any(isinstance(one.start, CopiedStart) for one in plan.views) and tuple(rows.tips()) != before.tips:
             raise _OutdatedError
         checkout = rows.save_checkout(str(self.git.directory), plan.views[-1].ref, plan.log_size)
-        book = unit.ledger.read(_keys(plan, before))
+        book = unit.ledger.read(plan.keys | before.edits)
         book.edits, book.written = rows.edits(checkout, unit.ledger), rows.written(checkout)
         book.worktree = plan.worktree
         homes: list[tuple[int, dict[Key, Known]]] = []
@@ -311,7 +312,9 @@ class _Attempt:
             unit.ledger.add_horizon(commit, "elsewhere")
         stand_back(book, plan.back, plan.landed)
         for snapshot in plan.snapshots:
+            known = {key: book.known[key] for key in keys_of(snapshot) & book.known.keys()}
             self._tell(unit, tell(book, snapshot, self.rules))
+            stand_with(book, snapshot, known, functools.partial(unit.ledger.standing, view))
         if plan.undone is not None:
             self._tell(unit, undo(book, plan.undone, plan.landed, self.rules))
         land(book, plan.copies)
@@ -326,7 +329,7 @@ class _Attempt:
             self._adopt(unit, book, start)
             book.known = {}
             if start.snapshot is not None:
-                _stand_as(book, start.snapshot, start.landed)
+                stand_as(book, start.snapshot, start.landed)
             unit.ledger.save(book, view=view)
             book.saved()
             return
@@ -363,34 +366,6 @@ class _Attempt:
         self.observed.events += unit.tell(tellings, self.observer.name)
 
 
-def _stand_as(book: Book, snapshot: Snapshot, landed: Set[str]) -> None:
-    """Let the view stand where a commit that was taken in stands."""
-    for package in snapshot.packages:
-        key, now = (package.feature, package.wp_id), shown(package)
-        if now is not None:
-            book.known[key] = Known(now, standing(book, key, landed))
-            book.changed.add(key)
-
-
 def _moved(view: View, moving: View | None, tip: str) -> View:
     """A view as it stands when the plan before has been carried out."""
     return View(view.key, tip) if moving is not None and view.key == moving.key else view
-
-
-def _keys(plan: _Plan, before: _Before) -> set[Key]:
-    """The work packages that a plan is about."""
-    keys = set(before.edits)
-    rosters = [snapshot.rosters for view in plan.views for snapshot in view.snapshots]
-    for view in plan.views:
-        keys |= view.keys
-    if plan.worktree is not None:
-        rosters.append(plan.worktree.rosters)
-    for snapshot in (snapshot for view in plan.views for snapshot in view.snapshots):
-        keys |= {(one.feature, one.wp_id or "") for one in snapshot.broken}
-    if plan.worktree is not None:
-        keys |= {(one.feature, one.wp_id or "") for one in plan.worktree.broken}
-    for one in rosters:
-        keys |= {(feature, wp_id) for feature, roster in one.items() for wp_id in roster.dependencies}
-    if plan.worktree is not None:
-        keys |= plan.worktree.edited.keys() | plan.worktree.clean.keys()
-    return keys

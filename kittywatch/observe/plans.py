@@ -1,11 +1,13 @@
-"""What is to be carried out for a view: where it begins, what came since, and what was taken back."""
+"""What is to be carried out: for each view where it begins, what came since, and what was taken back."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 from msgspec import Struct, field
 
+from kittywatch.derive.edits import WorktreeLook
 from kittywatch.derive.snapshot import Key, Snapshot
 from kittywatch.store.views import View
 from kittywatch.workpackages.reader import WorkPackage
@@ -67,6 +69,31 @@ class ViewPlan(Struct):
         if isinstance(self.start, AdoptedStart) and self.start.snapshot is not None:
             keys |= keys_of(self.start.snapshot)
         return keys
+
+
+class Plan(Struct):
+    """What is to be carried out: views in the order in which HEAD was on them, the last one being checked out."""
+
+    views: list[ViewPlan]
+    worktree: WorktreeLook | None
+    log_size: int
+    now: datetime
+
+    @property
+    def keys(self) -> set[Key]:
+        """The work packages that it is about."""
+        snapshots = [snapshot for view in self.views for snapshot in view.snapshots]
+        broken = [one for snapshot in snapshots for one in snapshot.broken]
+        rosters = [snapshot.rosters for snapshot in snapshots]
+        keys = {key for view in self.views for key in view.keys}
+        if self.worktree is not None:
+            broken += self.worktree.broken
+            rosters.append(self.worktree.rosters)
+            keys |= self.worktree.edited.keys() | self.worktree.clean.keys()
+        keys |= {(one.feature, one.wp_id or "") for one in broken}
+        return keys | {
+            (feature, wp_id) for one in rosters for feature, roster in one.items() for wp_id in roster.dependencies
+        }
 
 
 def keys_of(snapshot: Snapshot) -> set[Key]:

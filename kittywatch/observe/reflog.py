@@ -145,6 +145,15 @@ def stays(entries: Iterable[Entry], ref: str | None, branches: set[str]) -> list
     return found
 
 
+def taken_back(entries: Sequence[Entry], tip: str | None) -> str | None:
+    """The commit that a branch was reset to from `tip`, where HEAD had come back to it; None where it wasn't."""
+    start = max((at for at, entry in enumerate(entries, start=1) if entry.moved), default=None)
+    if start is None or entries[start - 1].new != tip:
+        return None
+    resets = (entry.new for entry in entries[start:] if entry.old == tip and entry.message.startswith(b"reset:"))
+    return next((commit for commit in resets if commit != tip), None)
+
+
 def arrival(entries: Sequence[Entry]) -> str | None:
     """The commit that HEAD came to when it went to where it is now, None where the entries say nothing of that."""
     return next((entry.new for entry in reversed(entries) if entry.moved), None)

@@ -88,6 +88,26 @@ class Ledger:
         )
         return {row[0] for key in keys for row in self.connection.execute(sql, (self.project, *key))}
 
+    def ahead(self, view: int, keys: Iterable[Key]) -> set[str]:
+        """The commits that are known to have brought entries of some work packages ahead of where a view stands."""
+        sql = (
+            "SELECT landings.commit_id FROM ledger JOIN landings ON landings.entry = ledger.id"
+            " WHERE ledger.project = ?1 AND feature = ?3 AND wp_id = ?4 AND position > coalesce((SELECT at.position"
+            " FROM lanes JOIN ledger AS at ON at.id = lanes.cursor"
+            " WHERE lanes.view = ?2 AND lanes.feature = ?3 AND lanes.wp_id = ?4), -1)"
+        )
+        run = self.connection.execute
+        return {row[0] for feature, wp_id in keys for row in run(sql, (self.project, view, feature, wp_id))}
+
+    def standing(self, view: int, key: Key) -> list[Known]:
+        """Where the project's other views stand with a work package, which must have been read."""
+        sql = (
+            "SELECT lanes.lane, records, trail, cursor FROM checkouts JOIN views ON views.checkout = checkouts.id"
+            " JOIN lanes ON lanes.view = views.id WHERE project = ? AND feature = ? AND wp_id = ? AND view != ?"
+        )
+        rows = self.connection.execute(sql, (self.project, *key, view))
+        return [Known(Shown(*row[:3]), self.entry(row[3])) for row in rows]
+
     def landed(self, commits: Iterable[str]) -> set[str]:
         """Those of some commits that are known to have brought an entry."""
         sql = "SELECT commit_id FROM landings WHERE project = ? AND commit_id = ?"

@@ -54,6 +54,13 @@ class Line:
         lanes = iter(self._lanes()[start + 1 : end + 1])
         return end < start or all(step.new in lanes for step in steps(before, after))
 
+    def hides(self, before: Content | None, after: Content) -> bool:
+        """Whether a difference between two contents says nothing of the steps in between, by its lane or its trail."""
+        start, end = self.ends.get(before), self.ends.get(after)
+        if start is None or end is None or before is None or before.trail != after.trail:
+            return False
+        return end > start + 1 and before.lane == after.lane
+
     def copied(self, before: Content | None, after: Content | None, home: str) -> list[str]:
         """Somebody committed anew what was made elsewhere, which makes it theirs too: the lanes that are new so."""
         start, end = self.ends.get(before), self.ends.get(after)

@@ -169,7 +169,9 @@ class Driving(Looking):
     ) -> None:
         if not any(sides) and (checkout.home, key) in self.shown:
             self.homes[checkout.home].came_back(key, content)
-        bend = kind in ("integrate", "rewrite") and any(key[1] in path for path in doing.conflicts)
+        # README, "Limits": a squash that hides a round trip leaves its view before it.
+        hides = len(sides) == 1 and self.line(key).hides(sides[0], content)
+        bend = kind in ("integrate", "rewrite") and (hides or any(key[1] in path for path in doing.conflicts))
         self._committed(checkout, key, sides, content, bend=bend)
 
     def _edited(self, checkout: Checkout, before: State, after: State) -> None:
