@@ -19,7 +19,7 @@ from kittywatch.observe import reflog
 from kittywatch.observe.git import Git
 from kittywatch.observe.history import Reader, Walk
 from kittywatch.observe.listings import Commit
-from kittywatch.observe.merges import movers, sides
+from kittywatch.observe.merges import merged_away, movers, sides
 from kittywatch.observe.origins import Origins, horizon
 from kittywatch.observe.plans import AdoptedStart, CopiedStart, ViewPlan, keys_of
 from kittywatch.store.views import DETACHED, View
@@ -258,8 +258,10 @@ class Planner:
             if whole is not None and (part := whole.within(snapshot.brought & whole.moved)) is not None:
                 part = replace(part, rosters=snapshot.rosters)
                 plan.snapshots.append(self._merged(plan, commit, part) if len(commit.parents) > 1 else part)
-        if left and self.origins.of([side])[side] == "elsewhere" and (part := snapshot.within(left)) is not None:
-            plan.snapshots.append(replace(part, origin="elsewhere"))  # others' merge took the lane from ours
+        if left and self.origins.of([side])[side] == "elsewhere":
+            away = merged_away(self.git, self.reader, side, merge, left, self.now)
+            if (part := snapshot.within(away)) is not None:
+                plan.snapshots.append(replace(part, origin="elsewhere"))
 
     def _diverged(self, plan: ViewPlan, old: str, new: str) -> ViewPlan:
         """The net difference alone counts (rule O4), for each work package with whoever made it."""

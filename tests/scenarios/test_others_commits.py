@@ -264,3 +264,20 @@ def test_others_merge_that_keeps_none_of_ours(make_world: Callable[[str], World]
     world.run("emit", "scan")
     world.expect(P_D, "planned>done")
     world.replay_adds_nothing()
+
+
+def test_a_conflict_resolved_to_what_others_had_not_moved(make_world: Callable[[str], World]) -> None:
+    """O3, O5: what my merge takes back is mine, though it is what their side shows."""
+    world = make_world("")
+    mate = world.mate()
+    mate.write("planned", body="Others' remark.")
+    mate.commit("remark")
+    mate.git("push", "-q")
+    world.move("doing")
+    world.run("emit", "scan")
+    world.git("pull", "-q", "--no-rebase", "-s", "recursive", "-X", "theirs", check=False)
+    world.git("checkout", "-q", "origin/main", "--", ".")
+    world.git("commit", "-q", "--amend", "-m", "merged")
+    world.run("emit", "scan")
+    world.expect(P_D, "doing>planned")
+    world.replay_adds_nothing()

@@ -218,11 +218,12 @@ class Driving(Looking):
         for old, new in ((before.committed, after.committed), (before.files, after.files)):
             for key in old.keys() & new.keys():
                 line = self.line(key)
-                if line.ends.get(new[key], -1) < line.ends.get(old[key], -1):
+                older = line.ends.get(new[key], -1) < line.ends.get(old[key], -1)
+                if older:  # a conflict was resolved to the side that had not moved it
                     line.bend()
                 if kind == "rewrite" and new[key] != old[key]:  # it may have lost a commit
                     self.undone.add((checkout.home, key))
-                if not line.straight and (kind == "rewrite" or (checkout.home, key) in self.undone):
+                if not line.straight and (older or kind == "rewrite" or (checkout.home, key) in self.undone):
                     home.made(key, old[key], new[key])
 
     def _came_again(self, checkout: Checkout, before: Situation, after: Situation, but: Sequence[str]) -> None:
