@@ -69,13 +69,10 @@ def stand_with(
         return
     for package in snapshot.packages:
         key = (package.feature, package.wp_id)
-        known, log = book.known.get(key), book.log(key)
-        if known is None or not known.shown.records or log.position(known.cursor) == len(log.entries):
-            continue
-        if key in before and before[key].shown.trail != known.shown.trail:
-            furthest = functools.reduce(
-                log.later, (one.cursor for one in others(key) if one.shown == known.shown), known.cursor
-            )
+        known, was = book.known.get(key), before.get(key)
+        if known is not None and known.shown.records and (was is None or was.shown.trail != known.shown.trail):
+            same = (one.cursor for one in others(key) if one.shown == known.shown)
+            furthest = functools.reduce(book.log(key).later, same, known.cursor)
             stand(book, key, Settled(Known(known.shown, furthest)), snapshot.commit)
 
 

@@ -14,6 +14,7 @@ from kittywatch.derive.snapshot import Key
 from kittywatch.derive.steps import Shown
 from kittywatch.store.database import Database
 from kittywatch.store.ledger import Ledger
+from kittywatch.store.views import Views
 
 ONE: Key = ("001-login", "WP01")
 OTHER: Key = ("001-login", "WP02")
@@ -200,6 +201,39 @@ def test_which_commit_brought_what(database: Database) -> None:
     assert _ledger(database).read(landings=False).landed == {}
     database.connection.execute("DELETE FROM ledger WHERE lane = 'doing'")
     assert _ledger(database).read().landed == {}
+
+
+def test_what_lies_ahead_of_a_view(database: Database) -> None:
+    """Commits that brought entries after its cursor, or any where it stands nowhere."""
+    _filled(database)
+    ledger = _ledger(database)
+    book = ledger.read()
+    created, step = book.log(ONE).entries
+    book.landings += [("c1", ONE, created), ("c2", ONE, step), ("c3", OTHER, book.log(OTHER).entries[0])]
+    ledger.save(book)
+    assert ledger.ahead(7, [ONE]) == {"c1", "c2"}
+    ledger.save_known(7, {ONE: Known(Shown("planned"), created)})
+    assert ledger.ahead(7, [ONE]) == {"c2"}
+    assert ledger.ahead(7, [ONE, OTHER]) == {"c2", "c3"}
+    assert ledger.ahead(8, [ONE]) == {"c1", "c2"}
+    assert _ledger(database, 2).ahead(7, [ONE]) == set()
+    ledger.save_known(7, {ONE: Known(Shown("doing"), step)})
+    assert ledger.ahead(7, [ONE]) == set()
+
+
+def test_where_other_views_stand(database: Database) -> None:
+    _filled(database)
+    ledger = _ledger(database)
+    rows = Views(database.connection, 1)
+    here, there = (rows.save_view(rows.save_checkout(name, "main", 0), "main", "c1") for name in ("a", "b"))
+    elsewhere = Views(database.connection, 2)
+    foreign = elsewhere.save_view(elsewhere.save_checkout("c", "main", 0), "main", "c1")
+    known = Known(Shown("doing", 2, "abc"), ledger.read().log(ONE).entries[1])
+    for view in (here, there, foreign):
+        ledger.save_known(view, {ONE: known})
+    assert ledger.standing(here, ONE) == [known]
+    assert len(ledger.standing(0, ONE)) == 2
+    assert ledger.standing(here, OTHER) == []
 
 
 def test_features_contents_and_horizons(database: Database) -> None:
