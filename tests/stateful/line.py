@@ -48,6 +48,8 @@ class Line:
 
         They are not where a trail was replaced meanwhile: its records tell steps of their own to whom it is new.
         """
+        if not self.straight:
+            return False
         start, end = self.ends.get(before), self.ends.get(after)
         if start is None or end is None:
             return True

@@ -53,6 +53,8 @@ class Looking(RuleBasedStateMachine):
         self.tips: dict[View, str] = {}
         self.borrowed: set[tuple[str, Key, str | None]] = set()
         self.gone: dict[tuple[str, str], State] = {}
+        self.half_seen: set[str] = set()
+        """Where a hook may have looked since a checkout was last looked at whole."""
         self.dies: int | None = None
         self.settled = 0
         self.watchers = False
@@ -93,12 +95,15 @@ class Looking(RuleBasedStateMachine):
     def hear(self, checkout: Checkout, looked: Literal["files", "commits"] | None) -> None:
         """Check what was told since the last time; `looked` says what of a checkout has been looked at since."""
         home, place = self.homes[checkout.home], checkout.home.name
+        self._note_net(checkout)
         heard = home.hear(self.bench.events(checkout.home, home.clock))
         for one in heard:
             self._attribute(one, checkout.home)
             self.line(one.key).heard(one, place)
         if looked is None:
+            self.half_seen.add(checkout.name)
             return
+        self.half_seen.discard(checkout.name)
         now, before = checkout.now(), self.seen.get(checkout.name)
         view, files = (checkout.name, now.branch), looked == "files"
         new = {key: [one for one in heard if one.key == key] for key in {one.key for one in heard}}
@@ -116,6 +121,23 @@ class Looking(RuleBasedStateMachine):
         for key, content in self.committed.pop(checkout.name, []):
             self.line(key).looked_at(content, view, checkout.clone.name, place)
         self._note_seen(checkout, now, files=files)
+
+    def _note_net(self, checkout: Checkout) -> None:
+        """Of a branch that was taken elsewhere the net difference counts, and a trail that was replaced tells its own
+        steps in that; since whatever was seen last, if a hook has looked in between.
+        """
+        now, before, objects = checkout.now(), self.seen.get(checkout.name), checkout.clone.objects
+        if before is None or before.branch != now.branch:
+            return
+        half = checkout.name in self.half_seen
+        if not half and objects.reaches(now.tip, before.tip):
+            return
+        for key, content in now.committed.items():
+            line = self.line(key)
+            bases = [*line.ends] if half else [before.committed.get(key)]
+            for base in [one for one in bases if one is not None and not line.follows(one, content)]:
+                line.bend()
+                self.homes[checkout.home].made(key, base, content)
 
     def _note_seen(self, checkout: Checkout, now: Situation, *, files: bool) -> None:
         before, committed = self.seen.get(checkout.name), now.committed
@@ -166,6 +188,8 @@ class Looking(RuleBasedStateMachine):
             shown = files.get(key) if files is not None else None
             if edit is None and (repository.home, key) in self.shown:
                 continue  # its file was gone, and what the view showed before still stands (rule D6)
+            if key in self.homes[repository.home].twice:
+                continue  # of two files the first counts (rule R6), which may be another one in a commit
             if edit == start:
                 found[key] = along([start, *(state.get(key) for state in states), shown])
             elif key in before.under:
