@@ -291,6 +291,9 @@ class Exchanging(Branching):
         note(f"# {repository.name}: watcher {'killed' if watching else 'started'}")
         if watching is None:
             repository.watching = Watching(repository.main.root, repository.environment)
+            for checkout in repository.checkouts:  # it looks at all of them, whichever comes first
+                checkout.observe()
+                self.hear(checkout, None)
             for checkout in repository.checkouts:
                 self.look(checkout)
         else:
