@@ -52,6 +52,8 @@ class Looking(RuleBasedStateMachine):
         """What was committed in a checkout, on any branch, since it was last looked at."""
         self.tips: dict[View, str] = {}
         self.borrowed: set[tuple[str, Key, str | None]] = set()
+        self.lent: set[tuple[str, Key]] = set()
+        """Clones, and what they may have made while nobody looked that another one of their home has taken in."""
         self.gone: dict[tuple[str, str], State] = {}
         self.half_seen: set[str] = set()
         """Where a hook may have looked since a checkout was last looked at whole."""

@@ -131,6 +131,7 @@ class Driving(Looking):
         if seen is not None and (not plain or after.branch != before.branch):
             seen.plain = False
         if moves:
+            self._rewritten(repository)
             for one in repository.checkouts:
                 self.homes[checkout.home].unsure((one.name, before.branch))
         self.observers(checkout, *(hooks if doing.complete else ()))
@@ -251,6 +252,16 @@ class Driving(Looking):
             elif made.committer != repository.name:
                 self.borrowed |= {(repository.name, key, content.lane) for key, content in state.items()}
                 self._lent(repository, state)
+                if any(one.split("/")[0] == made.committer for one in self.touched[repository.home]):
+                    self.lent |= {(made.committer, key) for key in state}
+
+    def _rewritten(self, repository: Repository) -> None:
+        """README, "Limits": a commit that nobody saw, which another clone took in, and that is another one by now."""
+        home = self.homes[repository.home]
+        for key in {key for name, key in self.lent if name == repository.name}:
+            self.lent.discard((repository.name, key))
+            self.line(key).bend()
+            home.of(key).known |= set(LANES)
 
     def _lent(self, repository: Repository, state: State) -> None:
         """A known fault, see tests/scenarios/test_clones.py: what one clone made and nobody told, another takes in."""
