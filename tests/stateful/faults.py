@@ -77,8 +77,8 @@ FAULTS = (
     Fault(
         "O4: of an amended commit nothing is told",
         "observe/views.py",
-        "                plan.snapshots.append(part)\n            elif key in pulled",
-        "                pass\n            elif key in pulled",
+        "                plan.snapshots.append(part)\n            elif key in theirs",
+        "                pass\n            elif key in theirs",
     ),
     Fault(
         "O4: what a merge brings in counts as the merge's own",
