@@ -52,10 +52,13 @@ def key_of(path: str, text: str) -> Key:
     return path.split("/")[1], stated or path.rsplit("/", 1)[1][:4]
 
 
-def twice(files: Mapping[str, str]) -> set[Key]:
-    """The work packages that have more than one file."""
+def odd(files: Mapping[str, str]) -> set[Key]:
+    """The work packages that have more than one file, or one that git has merged with a renamed one and left its marks
+    of a conflict in, without saying that it is in conflict.
+    """
     counted = Counter(key_of(path, text) for path, text in files.items())
-    return {key for key, number in counted.items() if number > 1}
+    marked = {key_of(path, text) for path, text in files.items() if "<<<<<<<" in text}
+    return {key for key, number in counted.items() if number > 1} | marked
 
 
 def files_in(root: Path) -> dict[str, str]:

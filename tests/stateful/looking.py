@@ -190,7 +190,7 @@ class Looking(RuleBasedStateMachine):
             shown = files.get(key) if files is not None else None
             if edit is None and (repository.home, key) in self.shown:
                 continue  # its file was gone, and what the view showed before still stands (rule D6)
-            if key in self.homes[repository.home].twice:
+            if key in self.homes[repository.home].odd:
                 continue  # of two files the first counts (rule R6), which may be another one in a commit
             if edit == start:
                 found[key] = along([start, *(state.get(key) for state in states), shown])

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
 from tests.stateful.bench import CLOCK, Checkout, Repository, Situation
-from tests.stateful.contents import references, twice
+from tests.stateful.contents import odd, references
 from tests.stateful.line import Line
 from tests.stateful.looking import Looking, past
 from tests.stateful.model import LANES, Content, Home, Key, State
@@ -142,9 +142,9 @@ class Driving(Looking):
         own = [one for one in objects.since(after.tip, tick) if objects.commit(one).committer == clone.name]
         parents = [[objects.state(parent) for parent in objects.commit(one).parents] for one in own]
         for paths in (after.paths, *map(objects.paths, own)):
-            for key in twice(paths):
+            for key in odd(paths):
                 self.line(key).bend()
-                self.homes[checkout.home].twice.add(key)
+                self.homes[checkout.home].odd.add(key)
         fresh = [*zip(parents, map(objects.state, own), strict=True), ([after.committed], after.files)]
         if kind == "edit":
             self._edited(checkout, before.files, after.files)

@@ -131,8 +131,8 @@ class Home:
             told = self.of(key)
             told.lanes.add(content.lane or FIRST)
             told.known.add(content.lane or FIRST)
-        self.twice: set[Key] = set()
-        """Work packages that had two files, of which an error may be told (rule R6)."""
+        self.odd: set[Key] = set()
+        """Work packages that had two files, or a broken one, of which an error may be told (rules R5, R6)."""
         self.clock = 0
         self.ids: set[str] = set()
 
@@ -216,7 +216,7 @@ class Home:
                 heard.append(one)
             elif event["event_type"] != "ErrorLogged":
                 continue  # what goes along with transitions is told once: its id was not there before
-            elif (payload["feature_slug"], payload["wp_id"]) not in self.twice:
+            elif (payload["feature_slug"], payload["wp_id"]) not in self.odd:
                 raise BrokenRuleError(f"an error of which nobody is guilty: {payload}")
         return heard
 
