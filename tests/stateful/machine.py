@@ -216,6 +216,9 @@ class Driving(Looking):
 
     def _moved(self, checkout: Checkout, kind: Kind, before: Situation, after: Situation) -> None:
         home = self.homes[checkout.home]
+        if kind == "rewrite":  # what nobody saw may be dropped
+            left = self.committed.pop(checkout.name, [])
+            self.committed[checkout.name] = [one for one in left if after.committed.get(one[0]) == one[1]]
         for old, new in ((before.committed, after.committed), (before.files, after.files)):
             for key in old.keys() & new.keys():
                 line = self.line(key)
