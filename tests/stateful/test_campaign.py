@@ -1,6 +1,6 @@
 """The machine at work: a part that is always the same, and a part that never is.
 
-Together they take three minutes. The part that is never the same is one seed, or `KITTYWATCH_CAMPAIGN=<minutes>` of them.
+Together they take three minutes. The part that is never the same is one seed, or for `KITTYWATCH_CAMPAIGN=<minutes>`;
 `KITTYWATCH_SEED=<number>` repeats one that another run printed, and makes it as small as it can be.
 """
 
