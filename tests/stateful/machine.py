@@ -169,7 +169,9 @@ class Driving(Looking):
         self, checkout: Checkout, key: Key, sides: list[Content | None], content: Content, kind: Kind, doing: Doing
     ) -> None:
         if not any(sides) and (checkout.home, key) in self.shown:
-            self.line(key).bend()
+            line = self.line(key)
+            if line.ends.get(content, -1) < max(line.ends.values()):
+                line.bend()
             self.homes[checkout.home].came_back(key, content)
         # README, "Limits": a squash that hides a round trip leaves its view before it.
         hides = len(sides) == 1 and self.line(key).hides(sides[0], content)
