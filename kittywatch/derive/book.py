@@ -135,8 +135,7 @@ def adopt(book: Book, snapshot: Snapshot, kind: Literal["baseline", "elsewhere"]
 
 def _sighting(book: Book, snapshot: Snapshot, package: WorkPackage) -> Sighting:
     key = (package.feature, package.wp_id)
-    landed = tuple(entry for owner, entry in book.landed.get(snapshot.commit or "", ()) if owner == key)
-    behind = brought(book, key, snapshot.behind)
+    landed, behind = brought(book, key, [snapshot.commit or ""]), frozenset(brought(book, key, snapshot.behind))
     return Sighting(package, snapshot.moment, snapshot.commit, snapshot.origin, landed, snapshot.past, behind)
 
 
@@ -247,7 +246,7 @@ def tell_worktree(book: Book, homes: Sequence[dict[Key, Known]], rules: Rules) -
             if edit is None and (before := book.before.get(key)) and before.shown == shown(package):
                 book.edits[key] = before  # the commit moved on without the worktree, as libgit2 or a push make it
                 continue
-            sighting = Sighting(package, look.moment, behind=brought(book, key, look.behind))
+            sighting = Sighting(package, look.moment, behind=frozenset(brought(book, key, look.behind)))
             settled = settle(book.log(key), edit or committed, sighting, rules)
             tellings += _with_beside(book, key, sighting, settled, rules)
             _edited(book, key, settled)

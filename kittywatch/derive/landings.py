@@ -34,7 +34,7 @@ def land(book: Book, copies: Sequence[Snapshot]) -> None:
 
 def standing(book: Book, key: Key, landed: Set[str]) -> Entry | None:
     """How far in a work package's log a commit stands that reaches the commits `landed`."""
-    reached = brought(book, key, landed)
+    reached = frozenset(brought(book, key, landed))
     for entry in reversed(book.log(key).entries):
         if entry in reached or entry.begins:
             return entry
@@ -85,9 +85,9 @@ def stand_as(book: Book, snapshot: Snapshot, landed: Set[str]) -> None:
             book.changed.add(key)
 
 
-def brought(book: Book, key: Key, commits: Set[str]) -> frozenset[Entry]:
-    """The entries of a work package's log that some commits are known to have brought."""
-    return frozenset(entry for commit in commits for owner, entry in book.landed.get(commit, ()) if owner == key)
+def brought(book: Book, key: Key, commits: Iterable[str]) -> tuple[Entry, ...]:
+    """The entries of a work package's log that some commits are known to have brought, those of each in their order."""
+    return tuple(entry for commit in commits for owner, entry in book.landed.get(commit, ()) if owner == key)
 
 
 def contained(before: Known, known: Known) -> bool:

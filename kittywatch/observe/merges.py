@@ -52,17 +52,25 @@ def movers(
         if len(commit.parents) > 1 and moved and whose[commit.id] == "here":
             for inner, brought in sides(git, reader, commit, moved, now):
                 found |= movers(git, reader, inner, commit, brought, origins, now)
-    left = keys - found.keys()
-    if left and origins([side])[side] == "elsewhere":
-        found |= dict.fromkeys(merged_away(git, reader, side, merge, left, now), (merge, "elsewhere"))
-    return found
+    away = merged_away(git, reader, side, merge, keys - found.keys(), origins, now)
+    return found | dict.fromkeys(away, (merge, "elsewhere"))
 
 
-def merged_away(git: Git, reader: Reader, side: str, merge: Commit, keys: Set[Key], now: datetime) -> frozenset[Key]:
-    """Those of some work packages, which no commit of a side's chain moved, that a merge on that side moved.
+def merged_away(
+    git: Git,
+    reader: Reader,
+    side: str,
+    merge: Commit,
+    keys: Set[Key],
+    origins: Callable[[Iterable[str]], Mapping[str, Origin]],
+    now: datetime,
+) -> frozenset[Key]:
+    """Those of some work packages, which no commit of a side's chain moved, that a merge of others on that side moved.
 
-    Others are where the sides parted: if their lane is the side's after the merge, it was chosen in the merge.
+    The rest are where the sides parted: if their lane is the side's after the merge, it was chosen in the merge.
     """
+    if not keys or origins([side])[side] != "elsewhere":
+        return frozenset()
     base = git.merge_base(merge.parents[0], side)
     net = Walk(reader, base).change(*git.difference(base, side), now) if base is not None else None
     return net.moved & keys if net is not None else frozenset()

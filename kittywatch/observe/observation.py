@@ -233,18 +233,17 @@ class _Attempt:
         observed = before.nearest
         if before.checkout is not None and any(entry.moved for entry in entries):
             start = None if before.checkout.ref == "HEAD" else before.checkout.ref
-            for stay in reflog.stays(entries, start, self.git.branches()):
-                if self.git.exists(stay.tip):
-                    name = ref_name(stay.ref)
-                    plans.append(self._view(name, stay.tip, tips, observed, planner, arrival=stay.start))
-                    planner.remember(plans[-1])
-                    tips[name] = stay.tip
-                    observed = tuple(_moved(one, before.views.get(name), stay.tip) for one in observed)
-            back = reflog.taken_back(entries, tips.get(ref)) if ref != DETACHED else None
+            stays = reflog.stays(entries, start, self.git.branches())
+            stops = [(ref_name(one.ref), one.tip, one.start) for one in stays if self.git.exists(one.tip)]
+            last = (tips | {name: tip for name, tip, _ in stops}).get(ref)
+            back = reflog.taken_back(entries, last) if ref != DETACHED else None
             if back is not None and head.tip is not None and self.git.reached([back], head.tip):
-                plans.append(self._view(ref, back, tips, observed, planner, arrival=None))
+                stops.append((ref, back, None))
+            for name, tip, came in stops:
+                plans.append(self._view(name, tip, tips, observed, planner, arrival=came))
                 planner.remember(plans[-1])
-                tips[ref] = back
+                tips[name] = tip
+                observed = tuple(_moved(one, before.views.get(name), tip) for one in observed)
         arrival = reflog.arrival(entries) if before.checkout is not None else None
         plans.append(self._view(ref, head.tip, tips, observed, planner, arrival=arrival))
         return plans

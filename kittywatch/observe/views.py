@@ -258,10 +258,9 @@ class Planner:
             if whole is not None and (part := whole.within(snapshot.brought & whole.moved)) is not None:
                 part = replace(part, rosters=snapshot.rosters)
                 plan.snapshots.append(self._merged(plan, commit, part) if len(commit.parents) > 1 else part)
-        if left and self.origins.of([side])[side] == "elsewhere":
-            away = merged_away(self.git, self.reader, side, merge, left, self.now)
-            if (part := snapshot.within(away)) is not None:
-                plan.snapshots.append(replace(part, origin="elsewhere"))
+        away = merged_away(self.git, self.reader, side, merge, left, self.origins.of, self.now)
+        if (part := snapshot.within(away)) is not None:
+            plan.snapshots.append(replace(part, origin="elsewhere"))
 
     def _diverged(self, plan: ViewPlan, old: str, new: str) -> ViewPlan:
         """The net difference alone counts (rule O4), for each work package with whoever made it."""

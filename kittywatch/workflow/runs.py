@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import queue
 import signal
@@ -105,7 +104,7 @@ class Runs:
     def wait(self) -> list[Ended]:
         """Wait until an agent ends or `wake` is called; keeps the time limits meanwhile."""
         while True:
-            due = min((run.deadline for run in self._running.values()), default=math.inf)
+            due = min((run.deadline for run in self._running.values()), default=None)
             try:
                 name = self._queue.get(timeout=seconds_until(due))
             except queue.Empty:

@@ -107,8 +107,8 @@ FAULTS = (
     Fault(
         "O7: branches that HEAD was on meanwhile are not looked at",
         "observe/observation.py",
-        "if self.git.exists(stay.tip):",
-        "if False:",
+        "if self.git.exists(one.tip)]",
+        "if False]",
     ),
     Fault(
         "O8: what is told is committed before where the view stands",
