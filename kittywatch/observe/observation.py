@@ -29,6 +29,7 @@ from kittywatch.observe.history import Reader
 from kittywatch.observe.past import Past
 from kittywatch.observe.plans import AdoptedStart, CopiedStart, Plan, ViewPlan, keys_of
 from kittywatch.observe.state import Index, busy, ends_apply, index, rebased
+from kittywatch.observe.stops import Stop, stops
 from kittywatch.observe.traces import note_observed
 from kittywatch.observe.views import Planner, ref_name
 from kittywatch.observe.worktree import Worktree
@@ -225,44 +226,25 @@ class _Attempt:
         return Plan(plans, worktree, log_size, now)
 
     def _views(self, before: _Before, head: Head, entries: Sequence[reflog.Entry], planner: Planner) -> list[ViewPlan]:
-        ref = ref_name(head.ref)
         if not before.observed:
             return self._baseline(head, entries, planner)
         plans: list[ViewPlan] = []
         tips = {name: view.tip for name, view in before.views.items()}
         observed = before.nearest
-        if before.checkout is not None and any(entry.moved for entry in entries):
-            start = None if before.checkout.ref == "HEAD" else before.checkout.ref
-            stays = reflog.stays(entries, start, self.git.branches())
-            stops = [(ref_name(one.ref), one.tip, one.start) for one in stays if self.git.exists(one.tip)]
-            last = (tips | {name: tip for name, tip, _ in stops}).get(ref)
-            back = reflog.taken_back(entries, last) if ref != DETACHED else None
-            if back is not None and head.tip is not None and self.git.reached([back], head.tip):
-                stops.append((ref, back, None))
-            for name, tip, came in stops:
-                plans.append(self._view(name, tip, tips, observed, planner, arrival=came))
-                planner.remember(plans[-1])
-                tips[name] = tip
-                observed = tuple(_moved(one, before.views.get(name), tip) for one in observed)
-        arrival = reflog.arrival(entries) if before.checkout is not None else None
-        plans.append(self._view(ref, head.tip, tips, observed, planner, arrival=arrival))
+        for stop in stops(self.git, head, before.checkout.ref if before.checkout else None, tips, entries):
+            plans.append(self._view(stop, tips, observed, planner))
+            planner.remember(plans[-1])
+            tips[stop.ref] = stop.tip
+            observed = tuple(_moved(one, before.views.get(stop.ref), stop.tip) for one in observed)
         return plans
 
-    def _view(
-        self,
-        ref: str,
-        tip: str | None,
-        tips: dict[str, str | None],
-        observed: Sequence[View],
-        planner: Planner,
-        *,
-        arrival: str | None,
-    ) -> ViewPlan:
-        if ref == DETACHED and arrival is not None and tip is not None and self.git.exists(arrival):
-            return planner.arrived(ref, arrival, tip, observed)
-        if ref in tips:
-            return planner.continued(ref, tips[ref], tip, observed)
-        return planner.first_look(ref, tip, observed)
+    def _view(self, stop: Stop, tips: dict[str, str | None], observed: Sequence[View], planner: Planner) -> ViewPlan:
+        came = stop.came
+        if stop.ref == DETACHED and came is not None and stop.tip is not None and self.git.exists(came):
+            return planner.arrived(stop.ref, came, stop.tip, observed)
+        if stop.ref in tips:
+            return planner.continued(stop.ref, tips[stop.ref], stop.tip, observed)
+        return planner.first_look(stop.ref, stop.tip, observed)
 
     def _baseline(self, head: Head, entries: Sequence[reflog.Entry], planner: Planner) -> list[ViewPlan]:
         """The first observation: a hook's baseline is the state before its operation, which counts (rule B1)."""
@@ -365,6 +347,6 @@ class _Attempt:
         self.observed.events += unit.tell(tellings, self.observer.name)
 
 
-def _moved(view: View, moving: View | None, tip: str) -> View:
+def _moved(view: View, moving: View | None, tip: str | None) -> View:
     """A view as it stands when the plan before has been carried out."""
     return View(view.key, tip) if moving is not None and view.key == moving.key else view

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from msgspec import Struct
@@ -54,9 +55,22 @@ class Stay(Struct, frozen=True):
     """
 
     ref: str | None
-    tip: str
+    tip: str | None
     entries: tuple[Entry, ...]
     start: str | None = None
+
+    @property
+    def overtaken(self) -> list[str]:
+        """Commits made here that something else than a commit moved the branch on from, as a pull does."""
+        pairs = itertools.pairwise(self.entries)
+        return [one.new for one, then in pairs if one.made and not then.made and then.new != one.new]
+
+    def taken_back(self, tip: str | None) -> str | None:
+        """The commit that the branch was reset to from `tip`, where HEAD had come back to it; None where it wasn't."""
+        if self.start is None or self.start != tip:
+            return None
+        resets = (entry.new for entry in self.entries if entry.old == tip and entry.message.startswith(b"reset:"))
+        return next((commit for commit in resets if commit != tip), None)
 
 
 def head_log(directory: Path) -> Path:
@@ -125,7 +139,7 @@ def tips_until(log: Path, tip: str | None) -> set[str]:
 
 
 def stays(entries: Iterable[Entry], ref: str | None, branches: set[str]) -> list[Stay]:
-    """The stretches before the last one, of which the entries say something; HEAD was on `ref` at the beginning.
+    """The stretches of which the entries say something, and the last one; HEAD was on `ref` at the beginning.
 
     `branches` are the full names of the branches that there are; what else HEAD moved to was a detached commit.
     """
@@ -142,21 +156,7 @@ def stays(entries: Iterable[Entry], ref: str | None, branches: set[str]) -> list
         current, start = [], entry.new
         name = "refs/heads/" + moved[2].decode("utf-8", "surrogateescape")
         ref = name if name in branches else None
-    return found
-
-
-def taken_back(entries: Sequence[Entry], tip: str | None) -> str | None:
-    """The commit that a branch was reset to from `tip`, where HEAD had come back to it; None where it wasn't."""
-    start = max((at for at, entry in enumerate(entries, start=1) if entry.moved), default=None)
-    if start is None or entries[start - 1].new != tip:
-        return None
-    resets = (entry.new for entry in entries[start:] if entry.old == tip and entry.message.startswith(b"reset:"))
-    return next((commit for commit in resets if commit != tip), None)
-
-
-def arrival(entries: Sequence[Entry]) -> str | None:
-    """The commit that HEAD came to when it went to where it is now, None where the entries say nothing of that."""
-    return next((entry.new for entry in reversed(entries) if entry.moved), None)
+    return [*found, Stay(ref, current[-1].new if current else start, tuple(current), start)]
 
 
 def _entries(data: bytes) -> Iterator[Entry]:

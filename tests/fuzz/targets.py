@@ -172,8 +172,9 @@ class _Served:
 
 def logs(data: bytes) -> None:
     entries = list(reflog._entries(data))
-    for stay in reflog.stays(entries, "refs/heads/main", {"refs/heads/main"}):
-        assert stay.entries
+    *stays, last = reflog.stays(entries, "refs/heads/main", {"refs/heads/main"})
+    assert all(stay.entries for stay in stays)
+    assert set(last.overtaken) <= {entry.new for entry in last.entries if entry.made}
     for entry in entries:
         assert not (entry.made and entry.arrived)
 

@@ -281,3 +281,51 @@ def test_a_conflict_resolved_to_what_others_had_not_moved(make_world: Callable[[
     world.run("emit", "scan")
     world.expect(P_D, "doing>planned")
     world.replay_adds_nothing()
+
+
+@pytest.mark.parametrize("how", ["merge --ff-only -q", "reset -q --hard", "rebase -q"])
+@pytest.mark.parametrize("amended", ["", "seen", "unseen"])
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_merged_by_others_before_anybody_looked(
+    make_world: Callable[[str], World], how: str, amended: str, *, goes_on: bool
+) -> None:
+    """O7, 26b: no first-parent chain leads through my commits once others have merged them, and they are mine still."""
+    world = make_world("")
+    mate = world.mate()
+    (mate.root / "README").write_text("theirs")
+    mate.commit("their own")
+    (world.root / "NOTES").write_text("mine")
+    world.commit("my own")
+    if amended == "seen":
+        world.run("emit", "scan")
+    if amended:
+        world.git("commit", "-q", "--amend", "-m", "amended")
+    world.move("doing")
+    world.git("push", "-q", "origin", "main")
+    mate.git("pull", "-q", "--no-rebase", "origin", "main")
+    if goes_on:
+        mate.move("for_review")
+    mate.git("push", "-q", "origin", "main")
+    world.git("fetch", "-q")
+    world.git(*how.split(), "origin/main")
+    assert world.git("rev-parse", "HEAD") == mate.git("rev-parse", "HEAD")
+    world.run("emit", "scan")
+    world.expect(P_D)
+    world.replay_adds_nothing()
+
+
+def test_merged_by_others_on_a_branch_that_was_left(make_world: Callable[[str], World]) -> None:
+    """O7: the same where HEAD has been elsewhere since."""
+    world = make_world("")
+    mate = world.mate()
+    (mate.root / "README").write_text("theirs")
+    mate.commit("their own")
+    world.move("doing")
+    world.git("push", "-q", "origin", "main")
+    mate.git("pull", "-q", "--no-rebase", "origin", "main")
+    mate.git("push", "-q", "origin", "main")
+    world.git("pull", "-q", "--ff-only", "origin", "main")
+    world.git("checkout", "-q", "-b", "topic", "HEAD~1")
+    world.run("emit", "scan")
+    world.expect(P_D)
+    world.replay_adds_nothing()
