@@ -10,8 +10,11 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
+from unittest.mock import patch
 
 from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.stateful.bench import make_template
@@ -27,6 +30,15 @@ SETTINGS = settings(
     phases=[Phase.generate, Phase.shrink],
     report_multiple_bugs=False,
 )
+
+
+def nothing_but_the_seed() -> contextlib.AbstractContextManager[object]:
+    """Within it, what Hypothesis draws follows from the seed alone.
+
+    Otherwise it also draws numbers that it finds in whatever modules of the project have been imported by then, which
+    depends on the tests that ran before in the same process: the same seed is other operations there.
+    """
+    return patch.multiple(providers, _get_local_constants=Constants, CONSTANTS_CACHE={})
 
 
 @contextlib.contextmanager
@@ -45,7 +57,8 @@ def machine() -> Iterator[type[Exchanging]]:
 
     try:
         make_template(Machine.directory, Machine.template, served)
-        yield Machine
+        with nothing_but_the_seed():
+            yield Machine
     finally:
         served.close()
         shutil.rmtree(place)

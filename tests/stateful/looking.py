@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -135,11 +136,15 @@ class Looking(RuleBasedStateMachine):
         if not half and objects.reaches(now.tip, before.tip):
             return
         for key, content in now.committed.items():
-            line = self.line(key)
-            bases = [*line.ends] if half else [before.committed.get(key)]
-            for base in [one for one in bases if one is not None and not line.follows(one, content)]:
-                line.bend()
-                self.homes[checkout.home].made(key, base, content)
+            bases = [*self.line(key).ends] if half else [before.committed.get(key)]
+            self._resolved(checkout, key, bases, content)
+
+    def _resolved(self, checkout: Checkout, key: Key, bases: Iterable[Content | None], content: Content) -> None:
+        """A content may be compared with some that were seen, and its trail may tell other steps then (rule D3)."""
+        line = self.line(key)
+        for base in [one for one in bases if one is not None and not line.follows(one, content)]:
+            line.bend()
+            self.homes[checkout.home].made(key, base, content)
 
     def _note_seen(self, checkout: Checkout, now: Situation, *, files: bool) -> None:
         before, committed = self.seen.get(checkout.name), now.committed

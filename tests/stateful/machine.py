@@ -184,6 +184,9 @@ class Driving(Looking):
             if key not in self.lines:
                 self.creators[key] = checkout.clone.name
             self.line(key).edited(before.get(key), content, checkout.clone.name, checkout.home.name)
+            seen = self.seen.get(checkout.name)
+            if seen is not None and before.get(key) not in (content, seen.files.get(key)):
+                self._resolved(checkout, key, [seen.files.get(key)], content)
 
     def _note_committed(self, checkout: Checkout, made: Sequence[tuple[Sequence[State], State]]) -> None:
         there = self.committed.setdefault(checkout.name, [])

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from unittest.mock import patch
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import Phase, given, seed, settings
+from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.stateful.campaign import SETTINGS, machine, run_seed
+from tests.stateful.campaign import SETTINGS, machine, nothing_but_the_seed, run_seed
 from tests.stateful.exchanging import Exchanging
 from tests.stateful.faults import FAULTS, PROJECT
 
@@ -59,6 +64,30 @@ def test_never_the_same(driving: type[Exchanging], record_property: Callable[[st
         if time.monotonic() >= end:
             break
     report(driving, "fresh", record_property)
+
+
+def test_a_seed_is_the_same_whatever_was_imported(tmp_path: Path) -> None:
+    """As many numbers as there are in a module that some other test may have imported."""
+
+    def drawn() -> list[int]:
+        found: list[int] = []
+
+        @seed(4)
+        @settings(SETTINGS, max_examples=20, phases=[Phase.generate])
+        @given(st.lists(st.integers(0, 10_000), min_size=20))
+        def draw(numbers: list[int]) -> None:
+            found.extend(numbers)
+
+        with nothing_but_the_seed():
+            draw()
+        return found
+
+    before = drawn()
+    numbers = ModuleType("numbers_of_another")
+    numbers.__file__ = str(tmp_path / "numbers_of_another.py")
+    Path(numbers.__file__).write_text(f"NUMBERS = {list(range(1000, 2000))}")
+    with patch.dict(sys.modules, {numbers.__name__: numbers}):
+        assert drawn() == before
 
 
 def test_deliberate_faults_are_in_the_code_as_it_is() -> None:
