@@ -65,12 +65,17 @@ def merged_away(
     origins: Callable[[Iterable[str]], Mapping[str, Origin]],
     now: datetime,
 ) -> frozenset[Key]:
-    """Those of some work packages, which no commit of a side's chain moved, that a merge of others on that side moved.
+    """Those of some work packages that others moved on a side all the same, though no commit of its chain did:
+    in a merge, or from a lane and back, as the trail says.
 
-    The rest are where the sides parted: if their lane is the side's after the merge, it was chosen in the merge.
+    The rest are as they were where the sides parted: if that is their lane after the merge, it was chosen in the merge.
     """
-    if not keys or origins([side])[side] != "elsewhere":
+    base = git.merge_base(merge.parents[0], side) if keys and origins([side])[side] == "elsewhere" else None
+    if base is None:
         return frozenset()
-    base = git.merge_base(merge.parents[0], side)
-    net = Walk(reader, base).change(*git.difference(base, side), now) if base is not None else None
-    return net.moved & keys if net is not None else frozenset()
+    walk = Walk(reader, base)
+    trails = {key: one.trail for key in keys if (one := walk.package(key)) is not None}
+    net = walk.change(*git.difference(base, side), now)
+    moved = net.moved if net is not None else frozenset()
+    went_round = {key for key, trail in trails.items() if (one := walk.package(key)) and one.trail != trail}
+    return (moved | went_round) & keys

@@ -283,6 +283,22 @@ def test_a_conflict_resolved_to_what_others_had_not_moved(make_world: Callable[[
     world.replay_adds_nothing()
 
 
+def test_a_conflict_resolved_to_what_others_moved_and_moved_back(make_world: Callable[[str], World]) -> None:
+    """O3: their commit says by its trail that they went round; what I took from it is theirs."""
+    world = make_world("")
+    mate = world.mate()
+    mate.move("planned", trail=[("2026-01-01T10:00:00Z", "doing"), ("2026-01-01T11:00:00Z", "planned")])
+    mate.git("push", "-q")
+    world.move("for_review")
+    world.run("emit", "scan")
+    world.git("pull", "-q", "--no-rebase", "--no-commit")
+    world.git("checkout", "-q", "origin/main", "--", ".")
+    world.commit("merged")
+    world.run("emit", "scan")
+    world.expect(P_R)
+    world.replay_adds_nothing()
+
+
 @pytest.mark.parametrize("how", ["merge --ff-only -q", "reset -q --hard", "rebase -q"])
 @pytest.mark.parametrize("amended", ["", "seen", "unseen"])
 @pytest.mark.parametrize("goes_on", [False, True])
