@@ -52,9 +52,9 @@ FAULTS = (
     Fault(
         "O2: a branch is compared with the one that was checked out before",
         "observe/observation.py",
-        "        plans.append(self._view(ref, head.tip, tips, observed, planner, arrival=arrival))",
-        "        last = before.checkout.ref if before.checkout is not None else ref\n"
-        "        plans.append(planner.continued(ref, tips.get(last), head.tip))",
+        "            plans.append(self._view(stop, tips, observed, planner))",
+        "            last = plans[-1].ref if plans else before.checkout.ref if before.checkout else stop.ref\n"
+        "            plans.append(planner.continued(stop.ref, tips.get(last), stop.tip))",
     ),
     Fault(
         "O3: elsewhere's commits are taken for ours",
