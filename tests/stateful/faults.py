@@ -106,9 +106,15 @@ FAULTS = (
     ),
     Fault(
         "O7: branches that HEAD was on meanwhile are not looked at",
-        "observe/observation.py",
-        "if self.git.exists(one.tip)]",
-        "if False]",
+        "observe/stops.py",
+        "if stay.tip is not None and git.exists(stay.tip):",
+        "if False:",
+    ),
+    Fault(
+        "O7: what others merged before anybody looked is theirs",
+        "observe/stops.py",
+        "for commit in (back, *stay.overtaken) if",
+        "for commit in (back,) if",
     ),
     Fault(
         "O8: what is told is committed before where the view stands",
