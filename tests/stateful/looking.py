@@ -121,7 +121,8 @@ class Looking(RuleBasedStateMachine):
             self.line(key).looked_at(content, view, checkout.clone.name, place)
             if new.get(key) and before is not None and before.branch == now.branch and (now.branch or before.plain):
                 home.stands(key, view)
-        for key, content in self.committed.pop(checkout.name, []):
+        committed = self.committed.pop(checkout.name, [])
+        for key, content in committed if not self._diverged(checkout, now) else ():
             self.line(key).looked_at(content, view, checkout.clone.name, place)
         self._note_seen(checkout, now, files=files)
 
@@ -168,16 +169,19 @@ class Looking(RuleBasedStateMachine):
 
     def _note_diverged(self, checkout: Checkout, now: Situation) -> None:
         """Of branches that don't descend from where they were seen, the net difference alone counts (rule O4)."""
-        objects = checkout.clone.objects
-        for branch, tip in (checkout.clone.branches() | {now.branch: now.tip}).items():
-            old = self.tips.get((checkout.name, branch), tip)
-            self.tips[checkout.name, branch] = tip
-            if objects.reaches(tip, old):
-                continue
-            for key, contents in objects.changes(tip, old).items():
+        for old, tip in self._diverged(checkout, now):
+            for key, contents in checkout.clone.objects.changes(tip, old).items():
                 if len(contents) > 1:
                     self.netted.add(key)
                     self.homes[checkout.home].of(key).known |= {one.lane for one in contents if one.lane is not None}
+        for branch, tip in (checkout.clone.branches() | {now.branch: now.tip}).items():
+            self.tips[checkout.name, branch] = tip
+
+    def _diverged(self, checkout: Checkout, now: Situation) -> list[tuple[str, str]]:
+        """Where the branches that don't descend from where they were seen were then, and where they are."""
+        branches = checkout.clone.branches() | {now.branch: now.tip}
+        moved = [(self.tips.get((checkout.name, branch), tip), tip) for branch, tip in branches.items()]
+        return [(old, tip) for old, tip in moved if not checkout.clone.objects.reaches(tip, old)]
 
     def _foreseen(
         self, repository: Repository, before: Seen | None, now: Situation, files: State | None
