@@ -7,15 +7,16 @@ any transaction, from rows that may have changed by the time the plan is carried
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Literal
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from kittywatch.derive.snapshot import Key, Origin, Snapshot
 from kittywatch.observe import reflog
+from kittywatch.observe.changes import Changes, squashed
 from kittywatch.observe.git import Git
 from kittywatch.observe.history import Reader, Walk
 from kittywatch.observe.listings import Commit
@@ -24,36 +25,6 @@ from kittywatch.observe.origins import Origins, horizon
 from kittywatch.observe.plans import AdoptedStart, CopiedStart, ViewPlan, keys_of
 from kittywatch.store.views import DETACHED, View
 from kittywatch.workpackages.reader import WorkPackage
-
-
-class _Changes(Struct):
-    """What the commits of a side did: the last one to move a work package's lane, the last one to change it at all,
-    what those made here moved and those from elsewhere showed, and the last of these; `moments` are authors' times.
-    """
-
-    moved: dict[Key, tuple[Commit, Origin]] = field(default_factory=dict)
-    changed: dict[Key, tuple[Commit, Origin]] = field(default_factory=dict)
-    here: list[Snapshot] = field(default_factory=list)
-    elsewhere: list[Snapshot] = field(default_factory=list)
-    horizon: list[str] = field(default_factory=list)
-    moments: set[datetime] = field(default_factory=set)
-
-    def others(self, without: Set[Key]) -> Iterator[Snapshot]:
-        """What others' commits showed, one after the other, but for some work packages; of these it is only known."""
-        for one in self.elsewhere:
-            yield replace(one, only_known=True)
-            rest = one.without(without)
-            if rest.packages:
-                yield replace(rest, broken=())
-
-    def over_others(self, without: Set[Key]) -> dict[Key, Snapshot]:
-        """For work packages that others changed and that were moved here last: that move."""
-        changed = {key for one in self.elsewhere for key in keys_of(one)} - without
-        ours = {key for key in changed & self.moved.keys() if self.moved[key][1] == "here"}
-        return {key: part for one in self.here for key in ours if (part := one.within({key})) is not None}
-
-    def last(self, key: Key, *, moves: bool) -> tuple[Commit, Origin] | None:
-        return (self.moved if moves else self.changed).get(key)
 
 
 class _Joined(Struct, frozen=True):
@@ -268,7 +239,8 @@ class Planner:
         came = self._last_changes(new, old)
         went = self._last_changes(old, new)
         plan.horizons += came.horizon
-        plan.back = frozenset(went.moved.keys() - came.moved.keys() - net.moved)
+        back = went.moved.keys() - came.moved.keys() - net.moved
+        plan.back = frozenset(back - (squashed(self.git, self.reader, back, old, new) if back else set()))
         self._plan_difference(plan, net, came, went, since=old)
         if net.broken:
             plan.snapshots.append(replace(net, packages=()))
@@ -279,7 +251,7 @@ class Planner:
         plan.copies = [one for one in came.here if one.moment in before]
         return plan
 
-    def _plan_difference(self, plan: ViewPlan, net: Snapshot, came: _Changes, went: _Changes, *, since: str) -> None:
+    def _plan_difference(self, plan: ViewPlan, net: Snapshot, came: Changes, went: Changes, *, since: str) -> None:
         """A difference by whoever made it. What others made of work packages that `old` had left alone comes first, as
         with a fast-forward: what is told here then is what came after it, even if that is back where `old` was.
         """
@@ -320,12 +292,12 @@ class Planner:
         moved = self._last_changes(tip, last.old).moved
         return frozenset(key for key, (_, origin) in moved.items() if origin == "elsewhere")
 
-    def _last_changes(self, tip: str, since: str) -> _Changes:
+    def _last_changes(self, tip: str, since: str) -> Changes:
         """The last commit on a side that moved each work package's lane or changed it, and whose it was."""
         commits = list(self.git.history(tip, since=since))
         origins = self.origins.of(commit.id for commit in commits)
         walk = self._walk_from(commits)
-        changes = _Changes(horizon=horizon(origins), moments={commit.moment for commit in commits})
+        changes = Changes(horizon=horizon(origins), moments={commit.moment for commit in commits})
         for commit in commits:
             snapshot = walk.step(commit)
             if snapshot is None:

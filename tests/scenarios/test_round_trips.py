@@ -38,6 +38,32 @@ def test_a_round_that_was_merged(make_world: Callable[[str], World], how: str, t
 
 
 @pytest.mark.parametrize("committed", [True, False])
+def test_a_round_that_became_one_commit(make_world: Callable[[str], World], committed: bool) -> None:
+    """O4, O7: after the squash of its own round a branch stands behind it."""
+    world = make_world("")
+    records: list[tuple[str, str]] = []
+    for hour, lane in enumerate(["doing", "done", "planned"], start=10):
+        records += [(f"2026-01-01T{hour}:00:00Z", lane)]
+        world.move(lane, trail=records, body=f"Round {hour}.")
+    world.run("emit", "scan")
+    world.expect(*ROUND)
+    world.git("reset", "-q", "--soft", "HEAD~3")
+    world.commit("one for all")
+    world.run("emit", "scan")
+    world.expect(*ROUND)
+    records += [("2026-01-01T13:00:00Z", "doing")]
+    world.write("doing", trail=records, body="Again.")
+    if committed:
+        world.commit("again")
+    world.run("emit", "scan")
+    world.expect(*ROUND, "planned>doing")
+    world.commit("and again", "--allow-empty", "-a")
+    world.run("emit", "scan")
+    world.expect(*ROUND, "planned>doing")
+    world.replay_adds_nothing()
+
+
+@pytest.mark.parametrize("committed", [True, False])
 def test_16_ours_was_kept_and_goes_where_theirs_was(make_world: Callable[[str], World], committed: bool) -> None:
     """O7: the lane that a merge has not taken is taken later, by an edit or by a commit."""
     world = make_world("")

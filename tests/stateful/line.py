@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tests.stateful.model import FIRST, BrokenRuleError, Content, Heard, steps
+from tests.stateful.model import FIRST, BrokenRuleError, Content, Heard, Key, steps
 
 
 @dataclass
@@ -24,7 +24,8 @@ class Unit:
 class Line:
     """One work package's line in all clones. `told` is, by home, where in the line what was told may have ended."""
 
-    def __init__(self, first: Content | None) -> None:
+    def __init__(self, key: Key, first: Content | None) -> None:
+        self.key = key
         self.units = [Unit((first.lane if first else None) or FIRST)]
         self.ends: dict[Content | None, int] = {first: 0}
         self.straight = True
@@ -106,7 +107,8 @@ class Line:
             or not any(unit.owner == owner for unit in self.units[start + 1 : end + 1])
         }
         if not enough:
-            raise BrokenRuleError(f"O7: {view} shows {end} of {self._lanes()}, {home} told as far as {before}")
+            told = f"{home} told as far as {before}"
+            raise BrokenRuleError(f"O7: {view} shows {self.key} at {end} of {self._lanes()}, {told}")
         if before - enough:
             self._told[home] = enough
 

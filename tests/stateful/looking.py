@@ -66,7 +66,7 @@ class Looking(RuleBasedStateMachine):
         type(self).examples += 1
 
     def line(self, key: Key) -> Line:
-        return self.lines.setdefault(key, Line(None))
+        return self.lines.setdefault(key, Line(key, None))
 
     def observers(self, checkout: Checkout, *hooks: str) -> None:
         """Let those look that are on, and check what they tell."""

@@ -73,7 +73,7 @@ class Driving(Looking):
                 self.homes[repository.home] = Home(baseline)
                 self.touched[repository.home] = set()
             for key, content in baseline.items():
-                self.lines.setdefault(key, Line(content))
+                self.lines.setdefault(key, Line(key, content))
             self.look(repository.main)
 
     def teardown(self) -> None:
