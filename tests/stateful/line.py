@@ -14,11 +14,14 @@ from tests.stateful.model import FIRST, BrokenRuleError, Content, Heard, Key, st
 
 @dataclass
 class Unit:
-    """One step's end: its lane, the clone that has to tell it, and the homes that may."""
+    """One step's end: its lane, the clone that has to tell it, the homes that may, and lanes from which a copy made it
+    at once.
+    """
 
     lane: str
     owner: str = ""
     makers: set[str] = field(default_factory=set)
+    copied_from: set[str] = field(default_factory=set)
 
 
 class Line:
@@ -74,6 +77,7 @@ class Line:
             self.bend()  # what came after it is told already
         for at in found:
             self.units[at].makers.add(home)
+            self.units[at].copied_from.add(self.units[start].lane)
         return [self.units[at].lane for at in found]
 
     def heard(self, heard: Heard, home: str) -> None:
@@ -87,7 +91,7 @@ class Line:
             for end in range(start + 1, len(self.units))
             if self.units[end].lane == heard.step.new
             and home in self.units[end].makers
-            and any(unit.lane == heard.step.old for unit in self.units[start:end])
+            and heard.step.old in {unit.lane for unit in self.units[start:end]} | self.units[end].copied_from
         }
         if not after:
             raise BrokenRuleError(f"O1, O10: {heard} goes not along {self._lanes()}, of which {home} was at {before}")
