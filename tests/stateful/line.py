@@ -72,8 +72,11 @@ class Line:
         start, end = self.ends.get(before), self.ends.get(after)
         if start is None or end is None:
             return []
-        found = [at for at in range(start + 1, end + 1) if home not in self.units[at].makers]
-        if any(at <= max(self._told.get(home, {0})) for at in found):
+        told = max(self._told.get(home, {0}))
+        copies = [(at, self.units[at]) for at in range(start + 1, end + 1)]
+        # One copy may be known for what it is, by its commit, and the next one not, when nothing but its lane says it.
+        found = [at for at, one in copies if home not in one.makers or (one.copied_from and at > told)]
+        if any(at <= told for at in found):
             self.bend()  # what came after it is told already
         for at in found:
             self.units[at].makers.add(home)
