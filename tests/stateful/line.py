@@ -9,19 +9,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tests.stateful.model import FIRST, BrokenRuleError, Content, Heard, Key, steps
+from tests.stateful.model import FIRST, BrokenRuleError, Content, Heard, Key, Step, steps
 
 
 @dataclass
 class Unit:
-    """One step's end: its lane, the clone that has to tell it, the homes that may, and lanes from which a copy made it
-    at once.
+    """One step's end: its lane, the clone that has to tell it, the homes that may, lanes from which a copy made it at
+    once, and the time of its record, if it has one.
     """
 
     lane: str
     owner: str = ""
+    time: str | None = None
     makers: set[str] = field(default_factory=set)
     copied_from: set[str] = field(default_factory=set)
+
+    def is_made_by(self, step: Step) -> bool:
+        """Whether a step that some other difference resolves into may be this one."""
+        return step.new == self.lane and (self.time is None or step.time in (None, self.time))
 
 
 class Line:
@@ -44,7 +49,7 @@ class Line:
             return
         if self.ends.get(before) != len(self.units) - 1 or after in self.ends:
             self.bend()
-        self.units += [Unit(step.new, owner, {home}) for step in steps(before, after)]
+        self.units += [Unit(step.new, owner, step.time, {home}) for step in steps(before, after)]
         self.ends[after] = len(self.units) - 1
 
     def follows(self, before: Content | None, after: Content) -> bool:
@@ -57,8 +62,8 @@ class Line:
         start, end = self.ends.get(before), self.ends.get(after)
         if start is None or end is None:
             return True
-        lanes = iter(self._lanes()[start + 1 : end + 1])
-        return end < start or all(step.new in lanes for step in steps(before, after))
+        units = iter(self.units[start + 1 : end + 1])
+        return end < start or all(any(unit.is_made_by(step) for unit in units) for step in steps(before, after))
 
     def hides(self, before: Content | None, after: Content) -> bool:
         """Whether a difference between two contents says nothing of the steps in between, by its lane or its trail."""

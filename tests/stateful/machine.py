@@ -141,10 +141,7 @@ class Driving(Looking):
         after, objects, clone = checkout.now(), checkout.clone.objects, checkout.clone
         own = [one for one in objects.since(after.tip, tick) if objects.commit(one).committer == clone.name]
         parents = [[objects.state(parent) for parent in objects.commit(one).parents] for one in own]
-        for paths in (after.paths, *map(objects.paths, own)):
-            for key in odd(paths):
-                self.line(key).bend()
-                self.homes[checkout.home].odd.add(key)
+        self._odd(checkout, before, after, own)
         fresh = [*zip(parents, map(objects.state, own), strict=True), ([after.committed], after.files)]
         if kind == "edit":
             self._edited(checkout, before.files, after.files)
@@ -164,6 +161,16 @@ class Driving(Looking):
             for key in new.keys() - old.keys():
                 if (checkout.home, key) in self.shown:
                     self.homes[checkout.home].came_back(key, new[key])
+
+    def _odd(self, checkout: Checkout, before: Situation, after: Situation, own: Sequence[str]) -> None:
+        """Of two files of one work package a commit may show the one, and the worktree the other."""
+        home = self.homes[checkout.home]
+        for paths in (after.paths, *map(checkout.clone.objects.paths, own)):
+            for key in odd(paths):
+                self.line(key).bend()
+                home.odd.add(key)
+        for key in home.odd & after.files.keys():
+            home.made(key, before.files.get(key), after.files[key])
 
     def _copied(
         self, checkout: Checkout, key: Key, sides: list[Content | None], content: Content, kind: Kind, doing: Doing
