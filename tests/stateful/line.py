@@ -121,8 +121,9 @@ class Line:
         if not enough:
             told = f"{home} told as far as {before}"
             raise BrokenRuleError(f"O7: {view} shows {self.key} at {end} of {self._lanes()}, {told}")
-        if before - enough:
-            self._told[home] = enough
+        if any(start < end and self.units[start].lane == self.units[end].lane for start in enough):
+            enough.add(end)  # a round that nobody saw is behind it
+        self._told[home] = enough
 
     def _lanes(self) -> list[str]:
         return [unit.lane for unit in self.units]
