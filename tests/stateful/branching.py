@@ -205,6 +205,7 @@ class Branching(Editing):
             checkout.git("branch", "-q", "-D", name)
         for one in checkout.clone.checkouts:
             self.gone[one.name, name] = shown
+            self.homes[checkout.home].unsure((one.name, name))  # another one may get its name
             if tip not in self.looked[checkout.clone.name]:
                 self.touched[checkout.home].add(past(one))
 
