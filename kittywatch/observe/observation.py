@@ -231,7 +231,7 @@ class _Attempt:
         plans: list[ViewPlan] = []
         tips = {name: view.tip for name, view in before.views.items()}
         observed = before.nearest
-        for stop in stops(self.git, head, before.checkout.ref if before.checkout else None, tips, entries):
+        for stop in stops(self.git, head, tips, entries if before.checkout is not None else ()):
             plans.append(self._view(stop, tips, observed, planner))
             planner.remember(plans[-1])
             tips[stop.ref] = stop.tip

@@ -138,10 +138,11 @@ def tips_until(log: Path, tip: str | None) -> set[str]:
     return {entry.new for entry in entries[start:end] if entry.new.strip("0")}
 
 
-def stays(entries: Iterable[Entry], ref: str | None, branches: set[str]) -> list[Stay]:
-    """The stretches of which the entries say something, and the last one; HEAD was on `ref` at the beginning.
+def stays(entries: Iterable[Entry], branches: set[str]) -> list[Stay]:
+    """The stretches of which the entries say something, and the last one, of which they don't say what HEAD is on.
 
-    `branches` are the full names of the branches that there are; what else HEAD moved to was a detached commit.
+    `branches` are the full names of the branches that there are. The entry with which HEAD left says what it was on:
+    the one with which it came names a branch too where HEAD was detached at it.
     """
     found: list[Stay] = []
     current: list[Entry] = []
@@ -152,11 +153,10 @@ def stays(entries: Iterable[Entry], ref: str | None, branches: set[str]) -> list
             current.append(entry)
             continue
         if current:
-            found.append(Stay(ref, entry.old, tuple(current), start))
+            name = "refs/heads/" + moved[1].decode("utf-8", "surrogateescape")
+            found.append(Stay(name if name in branches else None, entry.old, tuple(current), start))
         current, start = [], entry.new
-        name = "refs/heads/" + moved[2].decode("utf-8", "surrogateescape")
-        ref = name if name in branches else None
-    return [*found, Stay(ref, current[-1].new if current else start, tuple(current), start)]
+    return [*found, Stay(None, current[-1].new if current else start, tuple(current), start)]
 
 
 def _entries(data: bytes) -> Iterator[Entry]:

@@ -20,22 +20,15 @@ class Stop(Struct, frozen=True):
     came: str | None = None
 
 
-def stops(
-    git: Git, head: Head, ref: str | None, seen: Mapping[str, str | None], entries: Sequence[reflog.Entry]
-) -> Iterator[Stop]:
+def stops(git: Git, head: Head, seen: Mapping[str, str | None], entries: Sequence[reflog.Entry]) -> Iterator[Stop]:
     """The ends of HEAD's stays on branches, and where it is now, the last one; raises GitError.
 
-    `ref` is the view that was checked out at the last look, None where there was none, `seen` what views showed when
-    they were looked at, `entries` what HEAD's log says since. Within a stay, a commit made here that a pull moved the
-    branch on from is a stop too, if it is still part of the history: no first-parent chain leads through it where
-    others merged it.
+    `seen` is what the views showed when they were looked at, `entries` what HEAD's log says since, if it was. Within a
+    stay, a commit made here that a pull moved the branch on from is a stop too, if it is still part of the history: no
+    first-parent chain leads through it where others merged it.
     """
-    if ref is None:
-        yield Stop(ref_name(head.ref), head.tip)
-        return
     tips = dict(seen)
-    branches = git.branches() if any(entry.moved for entry in entries) else set()
-    *stays, last = reflog.stays(entries, None if ref == DETACHED else ref, branches)
+    *stays, last = reflog.stays(entries, git.branches() if any(entry.moved for entry in entries) else set())
     for stay in stays:
         if stay.tip is not None and git.exists(stay.tip):
             yield from _during(git, stay, ref_name(stay.ref), stay.tip, tips)
@@ -46,7 +39,7 @@ def _during(git: Git, stay: reflog.Stay, ref: str, tip: str | None, tips: dict[s
     """What counts by itself of one stay, and its end; `tips` are the commits that views are known at by then."""
     came, known = stay.start, tips.get(ref)
     back = stay.taken_back(known) if ref != DETACHED else None
-    between = [commit for commit in (back, *stay.overtaken) if commit not in (None, known)]
+    between = [commit for commit in (back, *stay.overtaken) if commit not in (None, known, tip)]
     there = git.reached(between, tip) if between and tip is not None else set()
     for commit in between:
         if commit in there:

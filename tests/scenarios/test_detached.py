@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tests.scenarios.world import World
 
 P_D, D_R = "planned>doing", "doing>for_review"
@@ -37,4 +39,19 @@ def test_left_while_nobody_observed(world: World) -> None:
     world.git("checkout", "-q", "-b", "next")
     world.move("done")
     world.expect(P_D, "planned>done")
+    world.replay_adds_nothing()
+
+
+def test_detached_at_a_branch_by_its_name(make_world: Callable[[str], World]) -> None:
+    """O2: git's log says that HEAD came to the branch; what was committed there isn't the branch's."""
+    world = make_world("")
+    world.git("checkout", "-q", "--detach", "main")
+    world.move("doing")
+    world.git("checkout", "-q", "main")
+    world.run("emit", "scan")
+    world.expect("planned>doing")
+    world.move("doing", body="On main.")
+    world.move("done")
+    world.run("emit", "scan")
+    world.expect("planned>doing", "doing>done")
     world.replay_adds_nothing()
