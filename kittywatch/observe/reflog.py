@@ -67,7 +67,7 @@ class Stay(Struct, frozen=True):
 
     def taken_back(self, tip: str | None) -> str | None:
         """The commit that the branch was reset to from `tip`, where HEAD had come back to it; None where it wasn't."""
-        if self.start is None or self.start != tip:
+        if self.start != tip:
             return None
         resets = (entry.new for entry in self.entries if entry.old == tip and entry.message.startswith(b"reset:"))
         return next((commit for commit in resets if commit != tip), None)

@@ -141,6 +141,28 @@ def test_merged_by_others_after_it_was_looked_at(trip: Trip) -> None:
     assert trip.stops() == [Stop(MAIN, merge)]
 
 
+def test_others_commit_merged_by_others(trip: Trip) -> None:
+    theirs = trip.git("commit-tree", trip.at("HEAD^{tree}"), "-p", trip.tip, "-m", "theirs").strip()
+    merge = trip.merged_by_others(theirs)
+    trip.git("reset", "-q", "--hard", theirs)
+    trip.git("reset", "-q", "--hard", merge)
+    assert trip.stops() == [Stop(MAIN, merge)]
+
+
+def test_a_branch_without_a_commit(trip: Trip) -> None:
+    merge = trip.merged_by_others(trip.commit())
+    trip.git("reset", "-q", "--hard", merge)
+    trip.git("checkout", "-q", "--orphan", "fresh")
+    assert trip.stops() == [Stop("refs/heads/fresh", None)]
+
+
+def test_reset_to_where_it_is(trip: Trip) -> None:
+    trip.commit()
+    trip.git("reset", "-q")
+    tip = trip.commit()
+    assert trip.stops() == [Stop(MAIN, tip)]
+
+
 def test_made_and_taken_back(trip: Trip) -> None:
     trip.commit()
     trip.git("reset", "-q", "--hard", "HEAD~1")
@@ -160,6 +182,42 @@ def test_taken_back_after_a_visit(trip: Trip) -> None:
     assert trip.stops() == [Stop(MAIN, trip.base, trip.tip)]
     tip = trip.commit()
     assert trip.stops() == [Stop(MAIN, trip.base, trip.tip), Stop(MAIN, tip)]
+
+
+def test_taken_back_after_a_second_visit(trip: Trip) -> None:
+    mine = trip.commit()
+    trip.git("checkout", "-q", "topic")
+    trip.git("checkout", "-q", "main")
+    trip.git("reset", "-q", "--hard", "HEAD~1")
+    again = trip.commit()
+    assert trip.stops() == [Stop(MAIN, mine), Stop(MAIN, trip.tip, mine), Stop(MAIN, again)]
+
+
+def test_taken_back_from_a_commit_of_its_own(trip: Trip) -> None:
+    trip.git("checkout", "-q", "topic")
+    trip.git("checkout", "-q", "main")
+    trip.commit()
+    trip.git("reset", "-q", "--hard", trip.base)
+    tip = trip.commit()
+    assert trip.stops() == [Stop(MAIN, tip, trip.tip)]
+
+
+def test_taken_back_from_where_it_was_not_when_head_came(trip: Trip) -> None:
+    trip.git("checkout", "-q", "topic")
+    trip.git("checkout", "-q", "-B", "main", trip.base)
+    trip.git("reset", "-q", "--hard", trip.tip)
+    trip.git("reset", "-q", "--hard", trip.base)
+    tip = trip.commit()
+    assert trip.stops() == [Stop(MAIN, tip, trip.base)]
+
+
+def test_brought_on_after_a_visit(trip: Trip) -> None:
+    trip.git("checkout", "-q", "topic")
+    there = trip.commit()
+    trip.git("checkout", "-q", "main")
+    trip.git("merge", "-q", "--ff-only", "topic")
+    tip = trip.commit()
+    assert trip.stops() == [Stop(TOPIC, there, trip.tip), Stop(MAIN, tip, trip.tip)]
 
 
 def test_taken_back_without_a_visit(trip: Trip) -> None:

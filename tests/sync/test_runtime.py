@@ -199,8 +199,8 @@ import os
 child = os.fork()
 if child == 0:
     assert runtime._runtime is None
-    kittywatch.emit_history_added("WP01", "note", "from the child")
     assert kittywatch.get_connection_status() != "Connected"
+    kittywatch.emit_history_added("WP01", "note", "from the child")
     kittywatch.close_emitter()
     os._exit(0)
 kittywatch.emit_history_added("WP01", "note", "from the parent")
