@@ -7,17 +7,21 @@ signal may be lost, repeated or early, and a replica that missed some catches up
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import defaultdict
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from kittywatch.hub.database import reading
 from kittywatch.hub.schema import events
 
+_log = logging.getLogger("kittywatch.hub.feed")
 _AT_ONCE = 1000
 _QUEUED_CHUNKS = 256
+_RETRY_SECONDS = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,13 +99,21 @@ class Feed:
         while True:
             team_id = await self._signals.get()
             self._signalled.discard(team_id)
-            while team_id in self._cursors:
-                chunk = await run_in_threadpool(self._read, team_id, self._cursors[team_id])
-                if not chunk or team_id not in self._cursors:
-                    break
-                self._cursors[team_id] = chunk[-1].position
-                for subscription in list(self._subscribers.get(team_id, ())):
-                    subscription.offer(chunk)
+            try:
+                await self._hand_on(team_id)
+            except SQLAlchemyError:  # nobody else would notice that the feed has ended
+                _log.warning("the database did not answer; the feed tries again in %.1f s", _RETRY_SECONDS)
+                await asyncio.sleep(_RETRY_SECONDS)
+                self.signal(team_id)
+
+    async def _hand_on(self, team_id: int) -> None:
+        while team_id in self._cursors:
+            chunk = await run_in_threadpool(self._read, team_id, self._cursors[team_id])
+            if not chunk or team_id not in self._cursors:
+                break
+            self._cursors[team_id] = chunk[-1].position
+            for subscription in list(self._subscribers.get(team_id, ())):
+                subscription.offer(chunk)
 
     def _last(self, team_id: int) -> int:
         with reading(self._engine) as connection:

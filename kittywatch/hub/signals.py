@@ -33,7 +33,7 @@ async def listen(engine: Engine, *, on_signal: Callable[[int], None], on_connect
                 on_connected()
                 async for notice in connection.notifies():
                     on_signal(int(notice.payload))
-        except psycopg.OperationalError:
+        except psycopg.Error:
             _log.warning("the connection for signals broke; trying again in %.1f s", delay)
         await asyncio.sleep(delay)
         delay = min(delay * 2, _LAST_DELAY)
