@@ -32,6 +32,9 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver, ObservedWatch
 from watchdog.observers.polling import PollingObserver
 
+# watchdog complains of events that come while it is being stopped; without a handler, to the terminal.
+logging.getLogger("watchdog").addHandler(logging.NullHandler())
+
 POLL_SECONDS = 1.0
 _EVENTS: list[type[FileSystemEvent]] = [
     FileClosedEvent,

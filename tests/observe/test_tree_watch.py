@@ -176,3 +176,10 @@ def test_only_an_overflow_of_the_queue_is_a_loss(tmp_path: Path) -> None:
 def test_without_a_table_of_mounts_nothing_is_known_to_be_silent(tmp_path: Path) -> None:
     """As on a system that has no /proc."""
     assert silent_file_system(tmp_path, tmp_path / "none") is None
+
+
+def test_what_watchdog_complains_of_is_not_said_to_people() -> None:
+    """Events that come while it is being stopped: it logs errors, which Python prints if nobody handles them."""
+    program = "import logging, kittywatch.observe.tree_watch\nlogging.getLogger('watchdog.observers').error('inactive')"
+    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
