@@ -22,7 +22,7 @@ def run(name: str, arguments: Sequence[str]) -> None:
         print(f"kittywatch: {text}", file=sys.stderr)
 
     try:
-        from kittywatch.observe.git import Git
+        from kittywatch.git.repository import Git
         from kittywatch.observe.observation import observe
         from kittywatch.project import Project
 

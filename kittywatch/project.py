@@ -10,8 +10,8 @@ from pathlib import Path
 from kittywatch.digests import sha256
 from kittywatch.emitter import EventEmitter
 from kittywatch.errors import StoreError
+from kittywatch.git.repository import Git
 from kittywatch.home import home, node_id
-from kittywatch.observe.git import Git
 from kittywatch.plain_yaml import PlainYamlError, Value
 from kittywatch.stamp import Stamp
 from kittywatch.store.database import WAIT_SECONDS

@@ -35,28 +35,32 @@ _FILES = {"os", "io", "pathlib", "shutil", "tempfile", "glob", "fcntl", "msvcrt"
 _NETWORK = {"socket", "ssl", "http", "urllib", "httpx", "websockets", "asyncio"}
 _TIME = {"time", "random", "secrets", "sched"}
 _PROCESSES = {"subprocess", "multiprocessing", "signal"}
-_EDGES = {"cli", "hub", "observe", "store", "sync", "workflow"}
+_EDGES = {"cli", "demo", "doctor", "hub", "observe", "store", "sync", "workflow"}
 
 # A part of the package: what it never imports, of the package and of the rest.
 NEVER: dict[str, tuple[set[str], set[str]]] = {
     "workpackages": (
-        _EDGES | {"api", "by_hand", "derive", "emitter", "events", "home", "project", "stamp"},
+        _EDGES | {"api", "by_hand", "derive", "emitter", "events", "home", "project", "stamp", "git"},
         {"sqlite3", "git", "yaml"} | _NETWORK | _PROCESSES | _TIME,
     ),
+    "git": (
+        _EDGES | {"api", "by_hand", "derive", "emitter", "events", "home", "project", "stamp"},
+        {"sqlite3", "git"} | _NETWORK,
+    ),
     "derive": (
-        _EDGES | {"api", "by_hand", "emitter", "events", "home", "project", "stamp"},
+        _EDGES | {"api", "by_hand", "emitter", "events", "home", "project", "stamp", "git"},
         {"sqlite3", "git"} | _FILES | _NETWORK | _PROCESSES | _TIME,
     ),
     "events": (
-        _EDGES | {"api", "by_hand", "derive", "emitter", "home", "project", "stamp", "workpackages"},
+        _EDGES | {"api", "by_hand", "derive", "emitter", "home", "project", "stamp", "workpackages", "git"},
         {"sqlite3", "git", "pathlib"} | _NETWORK | _PROCESSES,
     ),
     "stamp": (
-        _EDGES | {"api", "by_hand", "emitter", "home", "project"},
+        _EDGES | {"api", "by_hand", "emitter", "home", "project", "git"},
         {"sqlite3", "git"} | _FILES | _NETWORK | _PROCESSES | _TIME,
     ),
     "store": (
-        {"api", "by_hand", "cli", "emitter", "hub", "observe", "project", "sync"},
+        {"api", "by_hand", "cli", "emitter", "git", "hub", "observe", "project", "sync"},
         {"git"} | _NETWORK | _PROCESSES,
     ),
     "emitter": ({"api", "cli", "hub", "observe", "project", "sync"}, {"git"} | _FILES | _NETWORK | _PROCESSES),
@@ -73,7 +77,7 @@ NEVER: dict[str, tuple[set[str], set[str]]] = {
 # The only modules that may import something.
 ONLY: dict[str, set[str]] = {
     "sqlite3": {"store", "emitter", "hub"},
-    "subprocess": {"observe/git.py", "observe/hooks.py", "workflow", "hub", "cli", "sync", "demo"},
+    "subprocess": {"git/repository.py", "observe/hooks.py", "workflow", "hub", "cli", "sync", "demo"},
     "click": {"cli"},
     "rich": {"cli"},
     "watchdog": {"observe"},
@@ -144,7 +148,7 @@ def test_one_module_asks_git_and_one_tells_it() -> None:
     ]
     works_with_git = "demo/"  # plays the people and the agents
     left = [place for place in starting if not place.startswith(works_with_git)]
-    assert left == ["observe/git.py", "workflow/repository.py"]  # the one that asks, and the one that changes
+    assert left == ["git/repository.py", "workflow/repository.py"]  # the one that asks, and the one that changes
 
 
 def test_sql_is_in_the_store_alone() -> None:

@@ -13,8 +13,8 @@ from kittywatch.cli.boundary import FAILED
 from kittywatch.cli.context import open_project
 from kittywatch.cli.output import Output, plain
 from kittywatch.cli.taken_in import say_baseline
+from kittywatch.git.repository import Git
 from kittywatch.observe import hooks as git_hooks
-from kittywatch.observe.git import Git
 from kittywatch.observe.observation import observe
 from kittywatch.project import Project
 

@@ -15,8 +15,8 @@ from kittywatch.cli.context import open_project
 from kittywatch.cli.lines import counted
 from kittywatch.cli.output import Output, plain
 from kittywatch.errors import KittywatchError, ProjectError, StoreError
+from kittywatch.git.repository import Git
 from kittywatch.observe import hooks as git_hooks
-from kittywatch.observe.git import Git
 from kittywatch.observe.traces import git_directories, traces_in
 from kittywatch.observe.watcher import LOCK, alone
 from kittywatch.plain_yaml import PlainYamlError

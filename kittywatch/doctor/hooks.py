@@ -11,8 +11,8 @@ from shlex import quote
 from kittywatch.doctor.finding import Examination, Finding
 from kittywatch.doctor.watching import watcher_of
 from kittywatch.errors import KittywatchError
+from kittywatch.git.repository import Git
 from kittywatch.observe import hooks as git_hooks
-from kittywatch.observe.git import Git
 from kittywatch.observe.hooks import Hook
 
 _INSTALL = "`kittywatch hooks install`"

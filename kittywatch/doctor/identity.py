@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kittywatch.doctor.finding import Examination, Finding
 from kittywatch.errors import KittywatchError
-from kittywatch.observe.git import Git
+from kittywatch.git.repository import Git
 from kittywatch.plain_yaml import PlainYamlError
 from kittywatch.project import Project
 from kittywatch.store.projects import git_directories

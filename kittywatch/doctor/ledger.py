@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from kittywatch.doctor.finding import Examination, Finding
 from kittywatch.emitter import Unit
 from kittywatch.events import StatusChange
-from kittywatch.observe.git import Git
+from kittywatch.git.repository import Git
+from kittywatch.git.state import busy
 from kittywatch.observe.reconcile import reconcile_view
-from kittywatch.observe.state import busy
 from kittywatch.observe.views import ref_name
 from kittywatch.project import Project
 from kittywatch.store.views import Views

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from kittywatch.doctor.finding import Examination, Finding
-from kittywatch.observe.git import Git
+from kittywatch.git.repository import Git
 from kittywatch.observe.traces import git_directories
 from kittywatch.observe.tree_watch import TreeWatch
 from kittywatch.observe.watcher import MARK

@@ -9,9 +9,9 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from kittywatch.derive.snapshot import Key, Origin, Snapshot
-from kittywatch.observe.git import Git
+from kittywatch.git.output import Commit
+from kittywatch.git.repository import Git
 from kittywatch.observe.history import Reader, Walk
-from kittywatch.observe.listings import Commit
 from kittywatch.observe.plans import keys_of
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from datetime import datetime
 
 from kittywatch.derive.snapshot import Key, Origin
-from kittywatch.observe.git import Git
+from kittywatch.git.output import Commit
+from kittywatch.git.repository import Git
 from kittywatch.observe.history import Reader, Walk
-from kittywatch.observe.listings import Commit
 
 
 def sides(

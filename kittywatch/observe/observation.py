@@ -23,12 +23,12 @@ from kittywatch.derive.tellings import Telling
 from kittywatch.emitter import Unit
 from kittywatch.errors import StoreError
 from kittywatch.events import Event
-from kittywatch.observe import reflog
-from kittywatch.observe.git import Git, Head
+from kittywatch.git import reflog
+from kittywatch.git.repository import Git, Head
+from kittywatch.git.state import Index, busy, ends_apply, index, rebased
 from kittywatch.observe.history import Reader
 from kittywatch.observe.past import Past
 from kittywatch.observe.plans import AdoptedStart, CopiedStart, Plan, ViewPlan, keys_of
-from kittywatch.observe.state import Index, busy, ends_apply, index, rebased
 from kittywatch.observe.stops import Stop, stops
 from kittywatch.observe.traces import note_observed
 from kittywatch.observe.views import Planner, ref_name

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 
 from kittywatch.errors import KittywatchError
-from kittywatch.observe.git import Git
+from kittywatch.git.repository import Git
 from kittywatch.observe.observation import Observed, Observer
 from kittywatch.observe.worktree import SETTLED
 from kittywatch.project import Project

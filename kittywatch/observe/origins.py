@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from pathlib import Path
 
 from kittywatch.derive.snapshot import Origin
-from kittywatch.observe import reflog
-from kittywatch.observe.git import Git
+from kittywatch.git import reflog
+from kittywatch.git.repository import Git
 
 
 class Origins:

@@ -21,9 +21,9 @@ from kittywatch.derive.settle import Known, Rules
 from kittywatch.derive.snapshot import Key, Origin, Snapshot
 from kittywatch.emitter import EventEmitter, Unit
 from kittywatch.events import Event, random_id
-from kittywatch.observe.git import Git
+from kittywatch.git.output import Commit
+from kittywatch.git.repository import Git
 from kittywatch.observe.history import Reader, Walk
-from kittywatch.observe.listings import Commit
 from kittywatch.observe.merges import movers, sides
 from kittywatch.workpackages.lanes import LaneNames
 

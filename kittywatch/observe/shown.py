@@ -6,8 +6,8 @@ import hashlib
 from datetime import UTC, datetime
 
 from kittywatch.derive.snapshot import Snapshot
+from kittywatch.git.output import File
 from kittywatch.observe.history import Reader, Walk
-from kittywatch.observe.listings import File
 from kittywatch.observe.worktree import read_file
 from kittywatch.project import Project
 from kittywatch.workpackages.layout import place

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from kittywatch.observe.git import Git
+from kittywatch.git.repository import Git
 from kittywatch.workpackages.check import check_feature
 from kittywatch.workpackages.lanes import LaneNames
 from kittywatch.workpackages.layout import SPECS, feature_of, place

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from kittywatch.observe import reflog
-from kittywatch.observe.git import Git, Head
+from kittywatch.git import reflog
+from kittywatch.git.repository import Git, Head
 from kittywatch.observe.views import ref_name
 from kittywatch.store.views import DETACHED
 

@@ -15,11 +15,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from kittywatch.derive.snapshot import Key, Origin, Snapshot
-from kittywatch.observe import reflog
+from kittywatch.git import reflog
+from kittywatch.git.output import Commit
+from kittywatch.git.repository import Git
 from kittywatch.observe.changes import Changes, squashed
-from kittywatch.observe.git import Git
 from kittywatch.observe.history import Reader, Walk
-from kittywatch.observe.listings import Commit
 from kittywatch.observe.merges import merged_away, movers, sides
 from kittywatch.observe.origins import Origins, horizon
 from kittywatch.observe.plans import AdoptedStart, CopiedStart, ViewPlan, keys_of

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from kittywatch.errors import GitError, KittywatchError, StoreError
+from kittywatch.git.repository import Git
 from kittywatch.observe.due import Due
-from kittywatch.observe.git import Git
 from kittywatch.observe.observation import Observed, Observer
 from kittywatch.observe.tree_watch import TreeWatch, silent_file_system
 from kittywatch.observe.worktree import SETTLED

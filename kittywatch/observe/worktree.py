@@ -17,9 +17,9 @@ from msgspec.structs import replace
 from kittywatch.derive.edits import WorktreeLook
 from kittywatch.derive.snapshot import Key
 from kittywatch.digests import sha256
-from kittywatch.observe.git import Git
+from kittywatch.git.output import File
+from kittywatch.git.repository import Git
 from kittywatch.observe.history import Reader, Walk
-from kittywatch.observe.listings import File
 from kittywatch.workpackages.layout import SPECS, feature_of, place
 from kittywatch.workpackages.reader import MAX_BYTES
 

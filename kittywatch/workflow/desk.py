@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kittywatch.errors import KittywatchError, WorkflowError
-from kittywatch.observe.git import Git
+from kittywatch.git.repository import Git
 from kittywatch.observe.observation import Observer
 from kittywatch.observe.worktree import read_file
 from kittywatch.project import Project

@@ -21,8 +21,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from kittywatch.errors import GitError, KittywatchError, ProjectError, WorkflowError
-from kittywatch.observe.git import LOCAL_VARIABLES, Git
-from kittywatch.observe.state import busy
+from kittywatch.git.repository import LOCAL_VARIABLES, Git
+from kittywatch.git.state import busy
 from kittywatch.store.files import replace_file
 from kittywatch.store.lock import locked
 from kittywatch.workflow import schedule

@@ -1,6 +1,6 @@
 """The commands that change a git repository, each of which the caller was asked for.
 
-What observes only asks git (`observe/git.py`); this is the other half. git runs as its user would run it, hooks and
+What observes only asks git (`git/repository.py`); this is the other half. git runs as its user would run it, hooks and
 all, but without what ties it to another repository, and without a terminal to ask at.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kittywatch.errors import GitError
-from kittywatch.observe.git import LOCAL_VARIABLES, Git
+from kittywatch.git.repository import LOCAL_VARIABLES, Git
 from kittywatch.workpackages.layout import place
 
 WORKTREES = ".worktrees"

@@ -20,8 +20,8 @@ from kittywatch.cli.lines import event_line
 from kittywatch.cli.output import plain
 from kittywatch.errors import AuthenticationError, SyncError
 from kittywatch.events import InvalidEventError, from_json, to_json
+from kittywatch.git import objects, output, reflog
 from kittywatch.home import sync_settings
-from kittywatch.observe import listings, objects, reflog
 from kittywatch.observe.history import broken_content, content_key
 from kittywatch.plain_yaml import PlainYamlError, read_mapping
 from kittywatch.store import clock
@@ -137,7 +137,7 @@ def commits(data: bytes) -> None:
     fields = b"\0".join(b":000000 100644 %s %s A\0%s" % (b"0" * 40, b"1" * 40, path) for path in paths)
     header = b"\x01" + b"a" * 40 + b" " + b"b" * 40 + b"\x01" + stated.encode() + b" 12"
     out = header + b"\0\n" + fields + b"\0" + header + b"\0"
-    first, second = listings.commits(out)
+    first, second = output.commits(out)
     assert [file.path.encode("utf-8", "surrogateescape") for file in first.changed] == paths
     assert (second.changed, first.moment.tzinfo) == ((), UTC)
 

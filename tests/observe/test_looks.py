@@ -14,8 +14,8 @@ from kittywatch.derive.edits import WorktreeLook
 from kittywatch.emitter import Unit
 from kittywatch.errors import StoreError
 from kittywatch.events import ErrorLogged
+from kittywatch.git.repository import Git, Head
 from kittywatch.observe import observation
-from kittywatch.observe.git import Git, Head
 from kittywatch.observe.observation import Observed, Observer, observe
 from kittywatch.observe.once import observe_all
 from kittywatch.observe.reconcile import reconcile_view

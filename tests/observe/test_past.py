@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from kittywatch.derive.edits import WorktreeLook
 from kittywatch.derive.snapshot import Key, Snapshot
-from kittywatch.observe.git import Git
+from kittywatch.git.repository import Git
 from kittywatch.observe.past import Past
 from kittywatch.observe.plans import CopiedStart, ViewPlan
 from kittywatch.store.views import View

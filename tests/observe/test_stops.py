@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from kittywatch.observe import reflog
-from kittywatch.observe.git import Git
-from kittywatch.observe.reflog import Entry
+from kittywatch.git import reflog
+from kittywatch.git.reflog import Entry
+from kittywatch.git.repository import Git
 from kittywatch.observe.stops import Stop, stops
 from kittywatch.store.views import DETACHED
 from tests.observe.hooked import Repository

@@ -100,7 +100,7 @@ FAULTS = (
     ),
     Fault(
         "O6: a rebase is looked at while it goes on",
-        "observe/state.py",
+        "git/state.py",
         'if (directory / state).exists() and hook != "post-rewrite":',
         "if False:",
     ),

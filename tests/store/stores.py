@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 from kittywatch.emitter import EventEmitter
-from kittywatch.observe.git import Git
+from kittywatch.git.repository import Git
 from kittywatch.observe.replay import Replay
 from kittywatch.stamp import Stamp
 from kittywatch.store.database import NAME

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from kittywatch.emitter import EventEmitter
-from kittywatch.observe.git import Git
+from kittywatch.git.repository import Git
 from kittywatch.store import salvage as salvaging
 from kittywatch.store.database import NAME
 from kittywatch.store.lock import locked

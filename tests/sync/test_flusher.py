@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from kittywatch.emitter import EventEmitter
-from kittywatch.observe.git import Git
+from kittywatch.git.repository import Git
 from kittywatch.project import Project
 from kittywatch.store import delivery, projects, recipients
 from kittywatch.sync import flusher

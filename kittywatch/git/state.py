@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kittywatch.errors import GitError
-from kittywatch.observe import reflog
-from kittywatch.observe.git import Git
+from kittywatch.git import reflog
+from kittywatch.git.repository import Git
 
 _REBASE = ("rebase-merge", "rebase-apply")
 _HEADS = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from kittywatch.git.linear import LONGEST, commits_between, files_of
+from kittywatch.git.objects import Objects
+from kittywatch.git.output import Commit
+from kittywatch.git.repository import Git
 from kittywatch.observe import history
-from kittywatch.observe.git import Git
 from kittywatch.observe.history import Reader
-from kittywatch.observe.listings import Commit
-from kittywatch.observe.objects import Objects
-from kittywatch.observe.stretch import LONGEST, commits_between, files_of
 from kittywatch.workpackages.lanes import LaneNames
 from kittywatch.workpackages.layout import feature_of, place
 from kittywatch.workpackages.reader import WorkPackage

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kittywatch.observe.state import busy
+from kittywatch.git.state import busy
 
 Run = Callable[..., int]
 

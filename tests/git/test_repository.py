@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kittywatch.errors import GitError, NotAProjectError, ProjectError
-from kittywatch.observe.git import Git, Head
+from kittywatch.git.repository import Git, Head
 from kittywatch.observe.staged import check_staged
 from kittywatch.workpackages.lanes import LaneNames
 from tests.observe.hooked import Repository

@@ -1,4 +1,4 @@
-"""Everything that knows git's commands; what they list is read by `listings`.
+"""Everything that knows git's commands; `output` reads what they list.
 
 git is only asked, never told: no command here writes to the repository, refreshes its index, opens a pager, runs a
 diff driver or a text conversion, or shows signatures. Once a repository is found, GIT_DIR and GIT_WORK_TREE name it:
@@ -17,8 +17,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from kittywatch.errors import GitError, NotAProjectError, ProjectError
-from kittywatch.observe.listings import COMMITS, Commit, File, changes, commits, first_moment, listed
-from kittywatch.observe.objects import Objects
+from kittywatch.git.objects import Objects
+from kittywatch.git.output import COMMITS, Commit, File, changes, commits, first_moment, listed
 from kittywatch.patterns import pattern
 from kittywatch.workpackages.layout import SPECS
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from kittywatch.observe.listings import Commit, File
-from kittywatch.observe.objects import Entry, Objects, Stated, Tree
+from kittywatch.git.objects import Entry, Objects, Stated, Tree
+from kittywatch.git.output import Commit, File
 from kittywatch.workpackages.layout import SPECS
 
 LONGEST = 16  # commits

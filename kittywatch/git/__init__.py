@@ -1,0 +1,1 @@
+"""All that asks git or reads its files: a repository, its objects, its reflogs, its operations under way."""
