@@ -8,12 +8,12 @@ from functools import cached_property
 from pathlib import Path
 
 from kittywatch.digests import sha256
-from kittywatch.emitter import EventEmitter
+from kittywatch.emit.drafts import Stamp
+from kittywatch.emit.emitter import EventEmitter
 from kittywatch.errors import StoreError
 from kittywatch.git.repository import Git
 from kittywatch.home import home, node_id
 from kittywatch.plain_yaml import PlainYamlError, Value
-from kittywatch.stamp import Stamp
 from kittywatch.store.database import WAIT_SECONDS
 from kittywatch.store.projects import remembered_uuid
 from kittywatch.store.store import Store

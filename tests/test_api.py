@@ -15,7 +15,7 @@ import pytest
 
 import kittywatch
 from kittywatch import api
-from kittywatch.emitter import EventEmitter
+from kittywatch.emit.emitter import EventEmitter
 from kittywatch.errors import NotAProjectError
 
 EMISSIONS = sorted(name for name in kittywatch.__all__ if name.startswith("emit_"))

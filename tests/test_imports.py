@@ -40,32 +40,29 @@ _EDGES = {"cli", "demo", "doctor", "hub", "observe", "store", "sync", "workflow"
 # A part of the package: what it never imports, of the package and of the rest.
 NEVER: dict[str, tuple[set[str], set[str]]] = {
     "workpackages": (
-        _EDGES | {"api", "by_hand", "derive", "emitter", "events", "home", "project", "stamp", "git"},
+        _EDGES | {"api", "derive", "emit", "events", "home", "project", "git"},
         {"sqlite3", "git", "yaml"} | _NETWORK | _PROCESSES | _TIME,
     ),
     "git": (
-        _EDGES | {"api", "by_hand", "derive", "emitter", "events", "home", "project", "stamp"},
+        _EDGES | {"api", "derive", "emit", "events", "home", "project"},
         {"sqlite3", "git"} | _NETWORK,
     ),
     "derive": (
-        _EDGES | {"api", "by_hand", "emitter", "events", "home", "project", "stamp", "git"},
+        _EDGES | {"api", "emit", "events", "home", "project", "git"},
         {"sqlite3", "git"} | _FILES | _NETWORK | _PROCESSES | _TIME,
     ),
     "events": (
-        _EDGES | {"api", "by_hand", "derive", "emitter", "home", "project", "stamp", "workpackages", "git"},
+        _EDGES | {"api", "derive", "emit", "home", "project", "workpackages", "git"},
         {"sqlite3", "git", "pathlib"} | _NETWORK | _PROCESSES,
     ),
-    "stamp": (
-        _EDGES | {"api", "by_hand", "emitter", "home", "project", "git"},
-        {"sqlite3", "git"} | _FILES | _NETWORK | _PROCESSES | _TIME,
-    ),
     "store": (
-        {"api", "by_hand", "cli", "emitter", "git", "hub", "observe", "project", "sync"},
+        {"api", "cli", "emit", "git", "hub", "observe", "project", "sync"},
         {"git"} | _NETWORK | _PROCESSES,
     ),
-    "emitter": ({"api", "cli", "hub", "observe", "project", "sync"}, {"git"} | _FILES | _NETWORK | _PROCESSES),
-    "by_hand": ({"api", "cli", "hub", "observe", "project", "sync"}, {"git"} | _FILES | _NETWORK | _PROCESSES),
-    "told_once": ({"api", "cli", "hub", "observe", "project", "sync"}, {"git"} | _FILES | _NETWORK | _PROCESSES),
+    "emit": (
+        (_EDGES - {"store"}) | {"api", "git", "home", "project"},
+        {"git"} | _FILES | _NETWORK | _PROCESSES | _TIME,
+    ),
     "observe": ({"api", "cli", "doctor", "hub"}, {"sqlite3"} | _NETWORK),
     "doctor": ({"api", "cli", "hub"}, {"sqlite3"} | _PROCESSES),
     "workflow": ({"api", "cli", "hub"}, {"sqlite3", "git"} | _NETWORK),
@@ -76,7 +73,7 @@ NEVER: dict[str, tuple[set[str], set[str]]] = {
 }
 # The only modules that may import something.
 ONLY: dict[str, set[str]] = {
-    "sqlite3": {"store", "emitter", "hub"},
+    "sqlite3": {"store", "emit", "hub"},
     "subprocess": {"git/repository.py", "observe/hooks.py", "workflow", "hub", "cli", "sync", "demo"},
     "click": {"cli"},
     "rich": {"cli"},
@@ -219,6 +216,6 @@ def test_the_package_alone_loads_nothing_of_it(project: Path) -> None:
 )
 def test_an_emission_loads_only_what_it_needs(project: Path, program: str) -> None:
     loaded = _loaded(program, project)
-    assert "kittywatch.emitter" in loaded
+    assert "kittywatch.emit.emitter" in loaded
     assert not {name for name in HEAVY if name in loaded}
     assert not {name for name in loaded if name.startswith(("kittywatch.cli", "kittywatch.hub"))}

@@ -16,7 +16,7 @@ from kittywatch.cli.lines import counted
 from kittywatch.cli.output import Output
 from kittywatch.errors import AuthenticationError, SyncError
 from kittywatch.home import home
-from kittywatch.store import delivery, projects, recipients
+from kittywatch.store import delivery, recipients
 from kittywatch.store.delivery import Waiting
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _opt(ctx: click.Context, *, out: bool) -> None:
     emitter = project.emitter
 
     def change(connection: sqlite3.Connection) -> None:
-        delivery.opt(connection, projects.ensure(connection, emitter.stamp, emitter.place), out=out)
+        delivery.opt(connection, emitter.ensure_row(connection), out=out)
 
     project.store.transact(change)
     where = "stay on this machine" if out else "are delivered"

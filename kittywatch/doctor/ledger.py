@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kittywatch.doctor.finding import Examination, Finding
-from kittywatch.emitter import Unit
+from kittywatch.emit.unit_of_work import UnitOfWork
 from kittywatch.events import StatusChange
 from kittywatch.git.repository import Git
 from kittywatch.git.state import busy
@@ -41,7 +41,7 @@ def _observed_tip(project: Project) -> str | None:
     """The commit at which this branch was observed last in this checkout."""
     ref = ref_name(project.git.head().ref)
 
-    def work(unit: Unit) -> str | None:
+    def work(unit: UnitOfWork) -> str | None:
         rows = Views(unit.connection, unit.project)
         checkout = rows.checkout(str(project.git.directory))
         view = rows.view(checkout.key, ref) if checkout else None

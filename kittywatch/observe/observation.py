@@ -20,7 +20,7 @@ from kittywatch.derive.settle import Known, Rules
 from kittywatch.derive.snapshot import Key, Snapshot
 from kittywatch.derive.steps import shown
 from kittywatch.derive.tellings import Telling
-from kittywatch.emitter import Unit
+from kittywatch.emit.unit_of_work import UnitOfWork
 from kittywatch.errors import StoreError
 from kittywatch.events import Event
 from kittywatch.git import reflog
@@ -171,7 +171,7 @@ class _Attempt:
     # Look.
 
     def _before(self) -> _Before:
-        def reading(unit: Unit) -> _Before:
+        def reading(unit: UnitOfWork) -> _Before:
             rows = Views(unit.connection, unit.project)
             checkout = rows.checkout(str(self.git.directory))
             views = rows.of_checkout(checkout.key) if checkout else {}
@@ -261,7 +261,7 @@ class _Attempt:
 
     # Carry out.
 
-    def _carry_out(self, unit: Unit, before: _Before, plan: Plan) -> None:
+    def _carry_out(self, unit: UnitOfWork, before: _Before, plan: Plan) -> None:
         rows = Views(unit.connection, unit.project)
         self.observed.events.clear()
         self.observed.baseline = None
@@ -285,7 +285,7 @@ class _Attempt:
         written = plan.worktree.written if plan.worktree is not None else {}
         rows.save_edits(checkout, book.edits, {**book.written, **written})
 
-    def _carry_out_view(self, unit: Unit, rows: Views, checkout: int, book: Book, plan: ViewPlan) -> int:
+    def _carry_out_view(self, unit: UnitOfWork, rows: Views, checkout: int, book: Book, plan: ViewPlan) -> int:
         view = rows.save_view(checkout, plan.ref, plan.tip)
         book.before = {}
         self._begin(unit, rows, book, view, plan)
@@ -303,7 +303,7 @@ class _Attempt:
         book.saved()
         return view
 
-    def _begin(self, unit: Unit, rows: Views, book: Book, view: int, plan: ViewPlan) -> None:
+    def _begin(self, unit: UnitOfWork, rows: Views, book: Book, view: int, plan: ViewPlan) -> None:
         """Let the book know where the view stands before its snapshots."""
         start = plan.start
         if isinstance(start, AdoptedStart):
@@ -327,7 +327,7 @@ class _Attempt:
                     book.known[key] = Known(now, standing(book, key, start.landed))
                     book.changed.add(key)
 
-    def _adopt(self, unit: Unit, book: Book, start: AdoptedStart) -> None:
+    def _adopt(self, unit: UnitOfWork, book: Book, start: AdoptedStart) -> None:
         if start.commit is not None:
             unit.ledger.add_horizon(start.commit, start.kind)
         worktree = book.worktree
@@ -343,7 +343,7 @@ class _Attempt:
         elif start.snapshot is not None:
             adopt(book, start.snapshot, "elsewhere")
 
-    def _tell(self, unit: Unit, tellings: list[Telling]) -> None:
+    def _tell(self, unit: UnitOfWork, tellings: list[Telling]) -> None:
         self.observed.events += unit.tell(tellings, self.observer.name)
 
 

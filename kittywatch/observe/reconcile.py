@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from kittywatch.derive.book import differences
 from kittywatch.derive.settle import Rules
-from kittywatch.emitter import Unit
+from kittywatch.emit.unit_of_work import UnitOfWork
 from kittywatch.errors import ProjectError
 from kittywatch.events import Event
 from kittywatch.observe.history import Reader, Walk
@@ -29,7 +29,7 @@ def reconcile_view(project: Project, *, dry_run: bool = False) -> list[Event]:
     packages = {(one.feature, one.wp_id): one for one in snapshot.packages} if snapshot else {}
     rules = Rules(project.names, project.emitter.stamp.event_id)
 
-    def work(unit: Unit) -> list[Event]:
+    def work(unit: UnitOfWork) -> list[Event]:
         rows = Views(unit.connection, unit.project)
         checkout = rows.checkout(str(project.git.directory))
         view = rows.view(checkout.key, ref_name(head.ref)) if checkout else None

@@ -19,7 +19,8 @@ from kittywatch.derive.book import Book, tell
 from kittywatch.derive.reserved import Reserved
 from kittywatch.derive.settle import Known, Rules
 from kittywatch.derive.snapshot import Key, Origin, Snapshot
-from kittywatch.emitter import EventEmitter, Unit
+from kittywatch.emit.emitter import EventEmitter
+from kittywatch.emit.unit_of_work import UnitOfWork
 from kittywatch.events import Event, random_id
 from kittywatch.git.output import Commit
 from kittywatch.git.repository import Git
@@ -108,7 +109,7 @@ class Replay:
     def _origins(self, tip: str) -> Callable[[str], tuple[Origin, bool]]:
         """Whose news a commit is, and whether it was there before the baseline."""
 
-        def horizons(unit: Unit) -> dict[str, list[str]]:
+        def horizons(unit: UnitOfWork) -> dict[str, list[str]]:
             return unit.ledger.horizons()
 
         found = self.emitter.peek(horizons)
@@ -164,7 +165,7 @@ class Replay:
         moved = movers(self.git, reader, side, merge, keys, origins, merge.moment)
         return frozenset(key for key, (_, origin) in moved.items() if origin == "elsewhere")
 
-    def _tell(self, unit: Unit, snapshots: list[Snapshot], later: list[Snapshot]) -> tuple[list[Event], Book]:
+    def _tell(self, unit: UnitOfWork, snapshots: list[Snapshot], later: list[Snapshot]) -> tuple[list[Event], Book]:
         """Tell within a transaction; changes nothing of the replay itself, because it may have to be done again."""
         unit.correlation_id = self._correlation_id
         book = unit.ledger.read()

@@ -7,30 +7,26 @@ from __future__ import annotations
 
 import sqlite3
 
-from kittywatch.stamp import Stamp
 
-
-def ensure(connection: sqlite3.Connection, stamp: Stamp, place: str) -> int:
-    """The row of the project that `stamp` names, at the repository with the common directory `place`."""
+def ensure(connection: sqlite3.Connection, project_uuid: str | None, *, slug: str | None, place: str) -> int:
+    """The row of a project, made where it is new; `place` is its repository's common directory."""
     local = f"place:{place}"
-    if stamp.project_uuid is not None:
-        row = _row(connection, stamp.project_uuid)
+    if project_uuid is not None:
+        row = _row(connection, project_uuid)
         if row is None and (row := _row(connection, local)) is not None:
-            connection.execute("UPDATE projects SET key = ? WHERE id = ?", (stamp.project_uuid, row))
+            connection.execute("UPDATE projects SET key = ? WHERE id = ?", (project_uuid, row))
     else:
         row = _row(connection, local)
     if row is not None:
         return row
-    made = connection.execute(
-        "INSERT INTO projects (key, slug) VALUES (?, ?)", (stamp.project_uuid or local, stamp.project_slug)
-    )
+    made = connection.execute("INSERT INTO projects (key, slug) VALUES (?, ?)", (project_uuid or local, slug))
     assert made.lastrowid is not None
     return made.lastrowid
 
 
-def find(connection: sqlite3.Connection, stamp: Stamp, place: str) -> int | None:
+def find(connection: sqlite3.Connection, project_uuid: str | None, *, place: str) -> int | None:
     """The row of a project, None where it was never observed."""
-    row = _row(connection, stamp.project_uuid) if stamp.project_uuid is not None else None
+    row = _row(connection, project_uuid) if project_uuid is not None else None
     return row if row is not None else _row(connection, f"place:{place}")
 
 

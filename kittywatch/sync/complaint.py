@@ -13,7 +13,7 @@ from kittywatch.sync.summary import Summary
 if TYPE_CHECKING:
     import sqlite3
 
-    from kittywatch.emitter import EventEmitter
+    from kittywatch.emit.emitter import EventEmitter
 
 
 def complain(store: Store, where: Path | EventEmitter | None, summary: Summary) -> bool:

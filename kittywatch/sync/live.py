@@ -44,7 +44,7 @@ from kittywatch.sync.websocket import Opened, WebSocketClient
 if TYPE_CHECKING:
     import sqlite3
 
-    from kittywatch.emitter import EventEmitter
+    from kittywatch.emit.emitter import EventEmitter
 
 ATTEMPTS = 2  # of one batch in a row; the service comes back to it by itself
 NOTE_SECONDS = 5.0

@@ -24,7 +24,7 @@ from kittywatch.home import home
 from kittywatch.sync.status import ConnectionStatus
 
 if TYPE_CHECKING:
-    from kittywatch.emitter import EventEmitter
+    from kittywatch.emit.emitter import EventEmitter
     from kittywatch.project import Project
     from kittywatch.sync.live import Live
 

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from kittywatch.errors import AuthenticationError
-from kittywatch.store import delivery, projects, recipients
+from kittywatch.store import delivery, recipients
 from kittywatch.store.delivery import Waiting
 from kittywatch.store.store import Store
 from kittywatch.sync.auth import LOCAL, AuthClient
@@ -86,7 +86,7 @@ def _look(
     for one in recipients.all_of_them(connection):
         if login is not None and (one.url, one.team) == (login.url, login.team_slug):
             to = one.key
-    row = projects.find(connection, project.emitter.stamp, project.emitter.place) if project else None
+    row = project.emitter.find_row(connection) if project else None
     out = row is not None and delivery.opted_out(connection, row)
     return delivery.waiting(connection, to), delivery.notes(connection), out
 

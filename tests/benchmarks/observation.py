@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from kittywatch.emitter import EventEmitter
+from kittywatch.emit.emitter import EventEmitter
 from kittywatch.home import node_id
 from kittywatch.observe.observation import observe
 from kittywatch.project import Project

@@ -12,7 +12,7 @@ from kittywatch.derive.settle import Rules
 from kittywatch.derive.snapshot import FeatureFacts, Origin, Snapshot
 from kittywatch.derive.steps import Step
 from kittywatch.derive.tellings import BesideTold, CompletedTold, FeatureTold, PackageTold, ResolvedTold, Telling
-from kittywatch.stamp import Stamp
+from kittywatch.emit.drafts import Stamp
 from kittywatch.workpackages.features import Meta
 from kittywatch.workpackages.lanes import LaneNames
 from kittywatch.workpackages.reader import WorkPackage, read_work_package

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kittywatch.derive.edits import WorktreeLook
-from kittywatch.emitter import Unit
+from kittywatch.emit.unit_of_work import UnitOfWork
 from kittywatch.errors import StoreError
 from kittywatch.events import ErrorLogged
 from kittywatch.git.repository import Git, Head
@@ -382,7 +382,7 @@ def test_a_checkout_begun_just_after_a_look_was_decided_on(desk: Desk, monkeypat
     with opened(desk.root, desk.home) as project:
         peek = project.emitter.peek
 
-        def begins(reading: Callable[[Unit], Any]) -> Any:
+        def begins(reading: Callable[[UnitOfWork], Any]) -> Any:
             monkeypatch.setattr(project.emitter, "peek", peek)
             desk.git("read-tree", "-m", "-u", "HEAD", "main")
             return peek(reading)

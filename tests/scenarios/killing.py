@@ -13,7 +13,7 @@ import threading
 from types import FrameType
 from typing import Any
 
-PLACES = ("/store/", "/emitter.py", "/observe/observation.py", "/observe/watcher.py", "/derive/book.py", "/stamp.py")
+PLACES = ("/store/", "/emit/", "/observe/observation.py", "/observe/watcher.py", "/derive/book.py")
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kittywatch.emitter import EventEmitter
+from kittywatch.emit.emitter import EventEmitter
 from tests.store import stores
 
 

@@ -26,7 +26,7 @@ from kittywatch.store.salvage import salvage
 from tests.store import stores
 
 _PACKAGE = Path(kittywatch.__file__).parent
-_EMISSION = tuple(str(_PACKAGE / name) for name in ("store/", "emitter.py", "by_hand.py"))
+_EMISSION = tuple(str(_PACKAGE / name) for name in ("store/", "emit/"))
 _MENDING = tuple(str(_PACKAGE / "store" / name) for name in ("salvage.py", "files.py", "lock.py"))
 
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 
-from kittywatch.emitter import EventEmitter
+from kittywatch.emit.drafts import Stamp
+from kittywatch.emit.emitter import EventEmitter
 from kittywatch.git.repository import Git
 from kittywatch.observe.replay import Replay
-from kittywatch.stamp import Stamp
 from kittywatch.store.database import NAME
 from kittywatch.store.store import Store
 from kittywatch.workpackages.lanes import LaneNames

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kittywatch.emitter import EventEmitter
+from kittywatch.emit.emitter import EventEmitter
 from kittywatch.errors import StoreBusyError, StoreError
 from kittywatch.store import condition as conditions
 from kittywatch.store.condition import condition, is_sound

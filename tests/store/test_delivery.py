@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from kittywatch.emitter import EventEmitter
-from kittywatch.store import delivery, outbox, projects, recipients
+from kittywatch.emit.emitter import EventEmitter
+from kittywatch.store import delivery, outbox, recipients
 from kittywatch.store.delivery import MAX_REFUSALS, Waiting
 from kittywatch.store.salvage import salvage
 from kittywatch.store.schema import MIGRATIONS
@@ -85,7 +85,7 @@ def test_a_project_that_opted_out_and_one_without_identity_stay(
     other = stores.emitter(home, stores.unexpected, uuid=OTHER)
     try:
         private, waits = told(other, "private"), told(nameless, "nameless")
-        row = other.store.transact(lambda connection: projects.ensure(connection, other.stamp, other.place))
+        row = other.store.transact(other.ensure_row)
         other.store.transact(lambda connection: delivery.opt(connection, row, out=True))
         assert look(target, to) == Waiting(1, 1, 1, 0, 0, look(target, to).oldest_told_at)
         assert claim(target, to) == mine

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kittywatch.emitter import EventEmitter
+from kittywatch.emit.emitter import EventEmitter
 from kittywatch.store import outbox
 from tests.store import stores
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kittywatch.emitter import EventEmitter
+from kittywatch.emit.emitter import EventEmitter
 from kittywatch.errors import StoreError
 from kittywatch.store import outbox
 from kittywatch.store.database import NAME, Database

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from kittywatch.emitter import EventEmitter
+from kittywatch.emit.emitter import EventEmitter
 from kittywatch.errors import StoreBusyError, StoreError
 from kittywatch.store import clock
 from kittywatch.store.database import NAME

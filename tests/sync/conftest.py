@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kittywatch.emitter import EventEmitter
+from kittywatch.emit.emitter import EventEmitter
 from tests.hub.hubs import Hub, populate
 from tests.store import stores
 

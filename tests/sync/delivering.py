@@ -11,9 +11,10 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kittywatch.emitter import EventEmitter, Unit
+from kittywatch.emit.drafts import draft_by_hand
+from kittywatch.emit.emitter import EventEmitter
+from kittywatch.emit.unit_of_work import UnitOfWork
 from kittywatch.events import HistoryEntry
-from kittywatch.stamp import draft_by_hand
 from kittywatch.store import delivery
 from kittywatch.store.store import Store
 from kittywatch.sync.auth import AuthClient
@@ -31,7 +32,7 @@ def queue(target: EventEmitter, count: int, *, text: str = "note") -> list[str]:
     """Tell `count` events that have no place in the ledger, in one transaction; returns their ids."""
     moment = datetime.now(UTC)
 
-    def work(unit: Unit) -> list[str]:
+    def work(unit: UnitOfWork) -> list[str]:
         drafts = [
             draft_by_hand(
                 HistoryEntry(

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from kittywatch.emitter import EventEmitter
-from kittywatch.store import delivery, projects, recipients
+from kittywatch.emit.emitter import EventEmitter
+from kittywatch.store import delivery, recipients
 from kittywatch.sync import envelopes
 from kittywatch.sync.batch import batch_sync
 from kittywatch.sync.clock import Clock
@@ -191,7 +191,7 @@ def test_opted_out_and_nameless_events_never_leave(bench: Bench) -> None:
     nameless = stores.emitter(bench.home, stores.unexpected, uuid=None)
     other.place, nameless.place = "/elsewhere/.git", "/third/.git"
     kept = delivering.queue(other, 2) + delivering.queue(nameless, 2)
-    row = other.store.transact(lambda connection: projects.ensure(connection, other.stamp, other.place))
+    row = other.store.transact(other.ensure_row)
     other.store.transact(lambda connection: delivery.opt(connection, row, out=True))
     mine = delivering.queue(bench.target, 2)
     assert bench.run(results).delivered == 2

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kittywatch.emitter import EventEmitter
+from kittywatch.emit.emitter import EventEmitter
 from kittywatch.errors import StoreError
 from kittywatch.store import delivery, recipients
 from kittywatch.sync.claims import DIRECTORY, Claims

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kittywatch.emitter import EventEmitter
+from kittywatch.emit.emitter import EventEmitter
 from kittywatch.errors import AuthenticationError, UnreachableError
 from kittywatch.store import delivery
 from kittywatch.sync.complaint import complain

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from kittywatch.emitter import EventEmitter
+from kittywatch.emit.emitter import EventEmitter
 from kittywatch.git.repository import Git
 from kittywatch.project import Project
-from kittywatch.store import delivery, projects, recipients
+from kittywatch.store import delivery, recipients
 from kittywatch.sync import flusher
 from kittywatch.sync.clock import Clock
 from kittywatch.sync.flusher import delivering
@@ -156,7 +156,7 @@ def test_when_it_is_not_started(
             "switched off"
         )
     config.unlink()
-    row = target.store.transact(lambda connection: projects.ensure(connection, target.stamp, target.place))
+    row = target.store.transact(target.ensure_row)
     target.store.transact(lambda connection: delivery.opt(connection, row, out=True))
     assert not started(), "opted out"
     target.store.transact(lambda connection: delivery.opt(connection, row, out=False))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kittywatch.emitter import EventEmitter
+from kittywatch.emit.emitter import EventEmitter
 from kittywatch.store import recipients
 from kittywatch.store.recipients import Recipient
 from kittywatch.sync.pace import reserve, wait_for

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kittywatch.emitter import EventEmitter
+from kittywatch.emit.emitter import EventEmitter
 from kittywatch.sync.batch import batch_sync
 from tests.hub.hubs import PASSWORD, Hub
 from tests.store import stores

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kittywatch.emitter import EventEmitter
+from kittywatch.emit.emitter import EventEmitter
 from kittywatch.sync.auth import AuthClient
 from kittywatch.sync.link import ATTEMPTS
 from kittywatch.sync.live import Live, Pulse

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from kittywatch.emitter import EventEmitter
+from kittywatch.emit.emitter import EventEmitter
 from kittywatch.events import LoggedError
 from kittywatch.observe.observation import observe
 from kittywatch.observe.replay import Replay

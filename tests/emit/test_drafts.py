@@ -14,8 +14,8 @@ from kittywatch.derive.settle import Told
 from kittywatch.derive.snapshot import BrokenContent, FeatureFacts
 from kittywatch.derive.steps import Step
 from kittywatch.derive.tellings import BrokenTold, FeatureTold, PackageTold
+from kittywatch.emit.drafts import Draft, Stamp, draft_by_hand, drafts, envelopes, timestamp
 from kittywatch.events import FeatureCreation, InvalidEventError, LoggedError, StatusChange, to_json
-from kittywatch.stamp import Draft, Stamp, draft_by_hand, drafts, envelopes, timestamp
 from kittywatch.workpackages.features import read_meta
 from kittywatch.workpackages.lanes import LaneNames
 from kittywatch.workpackages.reader import Problem, WorkPackage, read_work_package

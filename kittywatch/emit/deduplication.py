@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
@@ -26,6 +26,8 @@ from kittywatch.derive.consequences import left_done
 from kittywatch.derive.log import Entry
 from kittywatch.derive.marks import COMPLETE, hand_key, pairs_up
 from kittywatch.derive.snapshot import Key
+from kittywatch.emit.drafts import Draft, Stamp, draft_by_hand
+from kittywatch.emit.unit_of_work import UnitOfWork
 from kittywatch.events import (
     Assignment,
     Completion,
@@ -40,19 +42,15 @@ from kittywatch.events import (
     WPStatusChanged,
     from_json,
 )
-from kittywatch.stamp import Draft, Stamp, draft_by_hand
 from kittywatch.store import outbox
 from kittywatch.workpackages.lanes import LANES
-
-if TYPE_CHECKING:
-    from kittywatch.emitter import Unit
 
 _TICK = timedelta(microseconds=1)
 Tell: TypeAlias = Callable[[Payload], Event]
 
 
 def tell_by_hand(
-    unit: Unit, stamp: Stamp, payload: Payload, aggregate_id: str, aggregate_type: str, causation_id: str | None
+    unit: UnitOfWork, stamp: Stamp, payload: Payload, aggregate_id: str, aggregate_type: str, causation_id: str | None
 ) -> Event | None:
     """Tell one event in the transaction of `unit`; returns it, or the one that told the same before.
 
@@ -75,7 +73,7 @@ def tell_by_hand(
     return told
 
 
-def _once(unit: Unit, book: Book, key: Key, payload: Payload, tell: Tell) -> Event | None:
+def _once(unit: UnitOfWork, book: Book, key: Key, payload: Payload, tell: Tell) -> Event | None:
     match payload:
         case StatusChange():
             return _transition(unit, book, key, payload, tell)
@@ -112,7 +110,7 @@ def _is_known(book: Book, key: Key, payload: Payload) -> bool:
             return False
 
 
-def _transition(unit: Unit, book: Book, key: Key, payload: StatusChange, tell: Tell) -> Event | None:
+def _transition(unit: UnitOfWork, book: Book, key: Key, payload: StatusChange, tell: Tell) -> Event | None:
     log = book.log(key)
     last = log.base(log.entries[-1]) if log.entries else None
     if last is not None and last.kind == "step" and last.lane == payload.new_status:
@@ -137,7 +135,7 @@ def _transition(unit: Unit, book: Book, key: Key, payload: StatusChange, tell: T
     return event
 
 
-def _assignment(unit: Unit, book: Book, key: Key, payload: Assignment, tell: Tell) -> Event | None:
+def _assignment(unit: UnitOfWork, book: Book, key: Key, payload: Assignment, tell: Tell) -> Event | None:
     log = book.log(key)
     if not log.entries:
         return tell(payload)
@@ -150,7 +148,7 @@ def _assignment(unit: Unit, book: Book, key: Key, payload: Assignment, tell: Tel
     return event
 
 
-def _creation(unit: Unit, book: Book, key: Key, payload: Creation, tell: Tell) -> Event | None:
+def _creation(unit: UnitOfWork, book: Book, key: Key, payload: Creation, tell: Tell) -> Event | None:
     log = book.log(key)
     first = log.entries[0] if log.entries else None
     if first is not None and first.kind == "created":
@@ -161,7 +159,7 @@ def _creation(unit: Unit, book: Book, key: Key, payload: Creation, tell: Tell) -
     return event
 
 
-def _feature(unit: Unit, book: Book, payload: FeatureCreation, tell: Tell) -> Event | None:
+def _feature(unit: UnitOfWork, book: Book, payload: FeatureCreation, tell: Tell) -> Event | None:
     if book.features.get(payload.feature_slug) == "told":
         data = outbox.first_of_feature(unit.connection, unit.project, "FeatureCreated", payload.feature_slug)
         return from_json(data) if data else None
@@ -169,7 +167,7 @@ def _feature(unit: Unit, book: Book, payload: FeatureCreation, tell: Tell) -> Ev
     return tell(payload)
 
 
-def _latest(unit: Unit, payload: Payload) -> Event | None:
+def _latest(unit: UnitOfWork, payload: Payload) -> Event | None:
     """The latest event of the log that says the same, as far as it matters; None where the log has lost it."""
     wp_id = getattr(payload, "wp_id", None)
     rows = outbox.logged(unit.connection, unit.project, feature=payload.feature_slug, wp_id=wp_id)
@@ -186,13 +184,15 @@ def _same(one: Payload, other: Payload) -> bool:
     return isinstance(one, Completion) or one == other
 
 
-def _told(unit: Unit, entry: Entry) -> Event | None:
+def _told(unit: UnitOfWork, entry: Entry) -> Event | None:
     """The event that an entry of the ledger was told with, None where the log has lost it."""
     data = outbox.told(unit.connection, entry.event_id) if entry.event_id else None
     return from_json(data) if data else None
 
 
-def _draft(unit: Unit, stamp: Stamp, payload: Payload, aggregate: tuple[str, str], causation_id: str | None) -> Draft:
+def _draft(
+    unit: UnitOfWork, stamp: Stamp, payload: Payload, aggregate: tuple[str, str], causation_id: str | None
+) -> Draft:
     """The event, at a moment of its own: the same content twice in one microsecond is still two emissions."""
     moment = datetime.now(UTC)
     draft = draft_by_hand(payload, aggregate, stamp, moment, causation_id)

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from ulid import ULID
 
-from kittywatch.emitter import EventEmitter, Unit
+from kittywatch.emit.emitter import EventEmitter
+from kittywatch.emit.unit_of_work import UnitOfWork
 from kittywatch.events import Event, HistoryEntry, WPStatusChanged, from_json
 from kittywatch.observe.observation import observe
 from kittywatch.observe.replay import Replay
@@ -252,7 +253,7 @@ def test_the_same_content_in_one_microsecond_is_still_two_emissions(
         def now(cls, tz: tzinfo | None = None) -> Stopped:
             return cls(2026, 1, 31, 12, tzinfo=UTC)
 
-    monkeypatch.setattr("kittywatch.told_once.datetime", Stopped)
+    monkeypatch.setattr("kittywatch.emit.deduplication.datetime", Stopped)
     told = [emitter.emit_history_added("WP01", "note", "x") for _ in range(3)]
     assert [event and event["timestamp"] for event in told] == [
         "2026-01-31T12:00:00Z",
@@ -278,7 +279,7 @@ def test_what_the_log_has_takes_no_tick(project: Project) -> None:
     told = [event for events in Replay(project.git, project.names, project.emitter).run("HEAD") for event in events]
     assert told
 
-    def forget(unit: Unit) -> None:
+    def forget(unit: UnitOfWork) -> None:
         for table in ("ledger", "features", "lanes", "landings", "horizons"):
             unit.connection.execute(f"DELETE FROM {table}")
 

@@ -1,6 +1,6 @@
 """Events by hand: what a script or an agent says happened, told beside what observers see.
 
-`told_once.py` decides whether it was told before.
+`deduplication.py` decides whether it was told before.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from kittywatch.emit.drafts import timestamp
 from kittywatch.events import (
     Assignment,
     Completion,
@@ -25,7 +26,6 @@ from kittywatch.events import (
     StatusChange,
     random_id,
 )
-from kittywatch.stamp import timestamp
 
 
 class ByHand(ABC):

@@ -7,57 +7,19 @@ ticked and queued here, in the transaction that keeps the step (rule O8).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
-from msgspec.structs import replace
-
-from kittywatch.by_hand import ByHand
-from kittywatch.derive.tellings import Telling
+from kittywatch.emit.drafts import Stamp
+from kittywatch.emit.manual import ByHand
+from kittywatch.emit.unit_of_work import UnitOfWork
 from kittywatch.errors import KittywatchError
-from kittywatch.events import Event, InvalidEventError, Payload, random_id
-from kittywatch.stamp import Draft, Stamp, drafts, envelopes
-from kittywatch.store import clock, outbox, projects, recipients
-from kittywatch.store.ledger import Ledger
+from kittywatch.events import Event, InvalidEventError, Payload
+from kittywatch.store import projects
 from kittywatch.store.store import Store
 
 Result = TypeVar("Result")
-
-
-class Unit:
-    """One observation within its transaction: the ledger to decide by, and the way to tell what was decided."""
-
-    def __init__(self, connection: sqlite3.Connection, emitter: EventEmitter, *, writes: bool = True) -> None:
-        self.connection = connection
-        self.project = (projects.ensure if writes else projects.find)(connection, emitter.stamp, emitter.place) or 0
-        self.ledger = Ledger(connection, self.project)
-        self.events: list[Event] = []
-        self.correlation_id = random_id()  # shared by all events of the observation
-        self._emitter = emitter
-
-    def tell(self, tellings: Iterable[Telling], observer: str) -> list[Event]:
-        """Stamp, tick and queue what one commit, or one look at a worktree, tells; returns the events."""
-        return self.enter(drafts(tellings, self._emitter.stamp, observer, self._emitter.warn, self._first_moment))
-
-    def _first_moment(self, feature: str, event_type: str | None) -> str | None:
-        return outbox.first_moment(self.connection, self.project, feature, event_type)
-
-    def enter(self, drafted: Iterable[Draft]) -> list[Event]:
-        """Tick and queue; what the log has already takes no tick, or there would be a gap where it stays out."""
-        emitter = self._emitter
-        made = [draft for draft in drafted if outbox.told(self.connection, draft.event_id) is None]
-        if not made:
-            return []
-        last = clock.ticks(self.connection, len(made), at_least=emitter.store.least_tick)
-        stamp, recipient = emitter.stamp, recipients.present(self.connection)
-        if recipient is not None:
-            stamp = replace(stamp, team_slug=recipient.team)
-        sourced = envelopes(made, stamp, last - len(made) + 1, self.correlation_id)
-        outbox.append(self.connection, self.project, sourced, recipient=recipient.key if recipient else None)
-        events = [event for event, _ in sourced]
-        self.events += events
-        return events
 
 
 class EventEmitter(ByHand):
@@ -80,7 +42,7 @@ class EventEmitter(ByHand):
 
         Never raises: None means that nothing was told, and `warn` has said why.
         """
-        from kittywatch.told_once import tell_by_hand  # what only observes has no need of it
+        from kittywatch.emit.deduplication import tell_by_hand  # what only observes has no need of it
 
         try:
             return self.transact(
@@ -97,11 +59,11 @@ class EventEmitter(ByHand):
         with suppress(Exception):
             self.warn(f"an event was not emitted: {error if ours else type(error).__name__}")
 
-    def transact(self, work: Callable[[Unit], Result]) -> Result:
+    def transact(self, work: Callable[[UnitOfWork], Result]) -> Result:
         """Decide and tell in one transaction; raises StoreError, after which nothing of it has happened."""
 
         def deciding(connection: sqlite3.Connection) -> tuple[Result, bool]:
-            unit = Unit(connection, self)
+            unit = self._unit(connection)
             return work(unit), bool(unit.events)
 
         result, told = self.store.transact(deciding)
@@ -109,15 +71,27 @@ class EventEmitter(ByHand):
             self.on_told()
         return result
 
-    def rehearse(self, work: Callable[[Unit], Result]) -> Result:
+    def rehearse(self, work: Callable[[UnitOfWork], Result]) -> Result:
         """The same on a copy in memory: what would be told, without telling it."""
-        return self.store.rehearse(lambda connection: work(Unit(connection, self)))
+        return self.store.rehearse(lambda connection: work(self._unit(connection)))
 
-    def peek(self, work: Callable[[Unit], Result]) -> Result:
+    def peek(self, work: Callable[[UnitOfWork], Result]) -> Result:
         """Look at the ledger without changing it; a project that was never observed has an empty one."""
         if not self.store.exists:
             return self.rehearse(work)
-        return self.store.read(lambda connection: work(Unit(connection, self, writes=False)))
+        return self.store.read(lambda connection: work(self._unit(connection, writes=False)))
+
+    def find_row(self, connection: sqlite3.Connection) -> int | None:
+        """The store's row of this project, None where it was never observed."""
+        return projects.find(connection, self.stamp.project_uuid, place=self.place)
+
+    def ensure_row(self, connection: sqlite3.Connection) -> int:
+        """The store's row of this project, made where it is new."""
+        return projects.ensure(connection, self.stamp.project_uuid, slug=self.stamp.project_slug, place=self.place)
+
+    def _unit(self, connection: sqlite3.Connection, *, writes: bool = True) -> UnitOfWork:
+        row = self.ensure_row(connection) if writes else self.find_row(connection) or 0
+        return UnitOfWork(connection, row, self.stamp, warn=self.warn, least_tick=self.store.least_tick)
 
     def read(self, work: Callable[[sqlite3.Connection, int], Result], *, default: Result) -> Result:
         """Run `work` with this project's row, only reading; `default` where nothing was ever told."""
@@ -125,7 +99,7 @@ class EventEmitter(ByHand):
             return default
 
         def reading(connection: sqlite3.Connection) -> Result:
-            row = projects.find(connection, self.stamp, self.place)
+            row = self.find_row(connection)
             return default if row is None else work(connection, row)
 
         return self.store.read(reading)

@@ -1,0 +1,1 @@
+"""The one door to the store: what was derived, or is stated by hand, becomes events in one transaction (rule O8)."""
