@@ -46,7 +46,7 @@ kittywatch_hook() { # A function: it returns early, and costs no process of its 
 
   # -E -P: neither PYTHONPATH nor the worktree may bring modules.
   [ ! -x "$kw_python" ] ||
-    "$kw_python" -E -P -c 'from kittywatch.hook import main; main()' "$kw_hook" "$@" </dev/null >/dev/null
+    "$kw_python" -E -P -c 'from kittywatch.githooks.entry import main; main()' "$kw_hook" "$@" </dev/null >/dev/null
 }
 kittywatch_alive() { [ "${20-}" = "$kw_started" ] && [ "$1" != T ] && [ "$1" != Z ]; }
 # All sides of a merge count. A merge itself is listed whatever it brought: then the commits on its sides are looked

@@ -35,7 +35,7 @@ _FILES = {"os", "io", "pathlib", "shutil", "tempfile", "glob", "fcntl", "msvcrt"
 _NETWORK = {"socket", "ssl", "http", "urllib", "httpx", "websockets", "asyncio"}
 _TIME = {"time", "random", "secrets", "sched"}
 _PROCESSES = {"subprocess", "multiprocessing", "signal"}
-_EDGES = {"cli", "demo", "doctor", "hub", "observe", "store", "sync", "workflow"}
+_EDGES = {"cli", "demo", "doctor", "githooks", "hook", "hub", "observe", "store", "sync", "workflow"}
 
 # A part of the package: what it never imports, of the package and of the rest.
 NEVER: dict[str, tuple[set[str], set[str]]] = {
@@ -63,7 +63,8 @@ NEVER: dict[str, tuple[set[str], set[str]]] = {
         (_EDGES - {"store"}) | {"api", "git", "home", "project"},
         {"git"} | _FILES | _NETWORK | _PROCESSES | _TIME,
     ),
-    "observe": ({"api", "cli", "doctor", "hub"}, {"sqlite3"} | _NETWORK),
+    "githooks": ({"api", "cli", "demo", "doctor", "hub", "workflow"}, {"sqlite3"} | _NETWORK),
+    "observe": ({"api", "cli", "demo", "doctor", "githooks", "hook", "hub", "workflow"}, {"sqlite3"} | _NETWORK),
     "doctor": ({"api", "cli", "hub"}, {"sqlite3"} | _PROCESSES),
     "workflow": ({"api", "cli", "hub"}, {"sqlite3", "git"} | _NETWORK),
     "sync": ({"api", "cli", "derive", "hub", "observe"}, {"sqlite3", "git"}),
@@ -74,7 +75,7 @@ NEVER: dict[str, tuple[set[str], set[str]]] = {
 # The only modules that may import something.
 ONLY: dict[str, set[str]] = {
     "sqlite3": {"store", "emit", "hub"},
-    "subprocess": {"git/repository.py", "observe/hooks.py", "workflow", "hub", "cli", "sync", "demo"},
+    "subprocess": {"git/repository.py", "githooks/installation.py", "workflow", "hub", "cli", "sync", "demo"},
     "click": {"cli"},
     "rich": {"cli"},
     "watchdog": {"observe"},

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import click
 
-from kittywatch import hook
 from kittywatch.cli.boundary import FAILED
 from kittywatch.cli.context import open_project
 from kittywatch.cli.output import Output, plain
 from kittywatch.cli.taken_in import say_baseline
 from kittywatch.git.repository import Git
-from kittywatch.observe import hooks as git_hooks
+from kittywatch.githooks import entry, installation
 from kittywatch.observe.observation import observe
 from kittywatch.project import Project
 
@@ -40,9 +39,9 @@ def install(ctx: click.Context, dry_run: bool) -> None:
     output: Output = ctx.obj
     project = open_project(ctx, writes=not dry_run)
     directory = _directory(project)
-    changes = git_hooks.plan_install(directory)
+    changes = installation.plan_install(directory)
     if not dry_run:
-        git_hooks.apply(changes)
+        installation.apply(changes)
     _say(output, directory, changes, dry_run)
     _warn_of_place(output, project.git, directory)
     if not dry_run:
@@ -61,9 +60,9 @@ def uninstall(ctx: click.Context, dry_run: bool) -> None:
     """
     output: Output = ctx.obj
     directory = _directory(open_project(ctx, writes=False))
-    changes = git_hooks.plan_uninstall(directory)
+    changes = installation.plan_uninstall(directory)
     if not dry_run:
-        git_hooks.apply(changes)
+        installation.apply(changes)
     _say(output, directory, changes, dry_run)
     if not changes:
         output.say("no hooks of kittywatch are installed")
@@ -81,7 +80,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
       kittywatch hooks status --json
     """
     output: Output = ctx.obj
-    found = git_hooks.status(_directory(open_project(ctx, writes=False)))
+    found = installation.status(_directory(open_project(ctx, writes=False)))
     if as_json:
         fields = [
             {
@@ -106,7 +105,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
 
 
 @hooks.command(context_settings={"ignore_unknown_options": True})
-@click.argument("name", type=click.Choice([*git_hooks.HOOKS, "auto"]))
+@click.argument("name", type=click.Choice([*installation.HOOKS, "auto"]))
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def run(name: str, arguments: tuple[str, ...]) -> None:
     """What a hook calls; `auto` is for the pre-commit framework, whose variables say which hook it is.
@@ -117,9 +116,9 @@ def run(name: str, arguments: tuple[str, ...]) -> None:
       kittywatch hooks run auto
     """
     if name == "auto":
-        name, arguments = git_hooks.framework_hook(os.environ)
+        name, arguments = installation.framework_hook(os.environ)
     if os.environ.get("KITTYWATCH") != "0":
-        hook.run(name, arguments)
+        entry.run(name, arguments)
 
 
 @hooks.command()
@@ -146,7 +145,7 @@ def check(ctx: click.Context) -> None:
 
 
 def _directory(project: Project) -> Path:
-    return git_hooks.hooks_directory(project.git.hooks_path(), project.git.root)
+    return installation.hooks_directory(project.git.hooks_path(), project.git.root)
 
 
 def _warn_of_place(output: Output, git: Git, directory: Path) -> None:
@@ -163,9 +162,9 @@ def _warn_of_place(output: Output, git: Git, directory: Path) -> None:
         )
 
 
-def _say(output: Output, directory: Path, changes: list[git_hooks.Change], dry_run: bool) -> None:
+def _say(output: Output, directory: Path, changes: list[installation.Change], dry_run: bool) -> None:
     if changes:
         output.say(plain(f"{'would change' if dry_run else 'hooks'} in {directory}:"))
     for change in changes:
-        for line in git_hooks.describe(change):
+        for line in installation.describe(change):
             output.say(f"  {line}")

@@ -16,7 +16,7 @@ from kittywatch.cli.lines import counted
 from kittywatch.cli.output import Output, plain
 from kittywatch.errors import KittywatchError, ProjectError, StoreError
 from kittywatch.git.repository import Git
-from kittywatch.observe import hooks as git_hooks
+from kittywatch.githooks import installation
 from kittywatch.observe.traces import git_directories, traces_in
 from kittywatch.observe.watcher import LOCK, alone
 from kittywatch.plain_yaml import PlainYamlError
@@ -117,14 +117,14 @@ def _asked() -> bool:
 def _uninstall_hooks(project: Project, output: Output, *, dry_run: bool) -> None:
     """Where git looks for hooks, and where it looked before somebody set core.hooksPath."""
     git = project.git
-    directories = {git_hooks.hooks_directory(git.hooks_path(), git.root), git.common / "hooks"}
-    changes = [change for directory in sorted(directories) for change in git_hooks.plan_uninstall(directory)]
+    directories = {installation.hooks_directory(git.hooks_path(), git.root), git.common / "hooks"}
+    changes = [change for directory in sorted(directories) for change in installation.plan_uninstall(directory)]
     traces = traces_in(git.common)
     if not dry_run:
-        git_hooks.apply(changes)
+        installation.apply(changes)
         _unlink(traces)
     for change in changes:
-        for line in git_hooks.describe(change):
+        for line in installation.describe(change):
             output.say(plain(f"{'would change ' if dry_run else ''}{change.path.parent}: {line}"))
     for path in traces:
         output.say(plain(f"{path}: {'would be removed' if dry_run else 'removed'}"))

@@ -12,16 +12,16 @@ from kittywatch.doctor.finding import Examination, Finding
 from kittywatch.doctor.watching import watcher_of
 from kittywatch.errors import KittywatchError
 from kittywatch.git.repository import Git
-from kittywatch.observe import hooks as git_hooks
-from kittywatch.observe.hooks import Hook
+from kittywatch.githooks import installation
+from kittywatch.githooks.installation import Hook
 
 _INSTALL = "`kittywatch hooks install`"
 
 
 def check(examination: Examination) -> Iterator[Finding]:
     git = examination.project.git
-    main = git_hooks.hooks_directory(git.hooks_path(), git.root)
-    found = git_hooks.status(main)
+    main = installation.hooks_directory(git.hooks_path(), git.root)
+    found = installation.status(main)
     missing = [hook for hook in found if hook.state == "missing"]
     fix = partial(_install, main) if _within(main, git) else None
     for hook in found:
@@ -45,19 +45,19 @@ def _missing(
 ) -> Iterator[Finding]:
     """One finding for all: they are installed together. Without any of them a watcher may do their work."""
     git = examination.project.git
-    if not missing or (len(missing) == len(git_hooks.HOOKS) and watcher_of(git.directory) is not None):
+    if not missing or (len(missing) == len(installation.HOOKS) and watcher_of(git.directory) is not None):
         return
     names = ", ".join(hook.name for hook in missing)
     own = git.common / "hooks"
     configured = git.config("core.hooksPath")
     if configured and _same(own, directory):
         configured = None
-    if configured and any(hook.state != "missing" for hook in git_hooks.status(own)):
+    if configured and any(hook.state != "missing" for hook in installation.status(own)):
         what = f"core.hooksPath is {configured}, so git runs nothing of {own}, where kittywatch's hooks are"
         yield Finding(what, f"{_INSTALL}, or `git config --unset core.hooksPath`", fix)
         return
     where = f"{directory}, as core.hooksPath says" if configured else str(directory)
-    if len(missing) == len(git_hooks.HOOKS):
+    if len(missing) == len(installation.HOOKS):
         what = f"nothing observes this checkout: no watcher runs, and no hooks are installed in {where}"
         yield Finding(what, f"{_INSTALL}, or keep `kittywatch watch` running", fix)
         return
@@ -67,7 +67,7 @@ def _missing(
 def _leftovers(found: list[Hook]) -> Iterator[Finding]:
     """What was moved aside for a hook of ours that is another tool's by now: nothing runs it."""
     for hook in found:
-        aside = git_hooks.moved_aside(hook.path, hook.name)
+        aside = installation.moved_aside(hook.path, hook.name)
         if hook.foreign == "script" and os.path.lexists(aside):
             yield Finding(f"nothing runs {aside} any more", f"put it back or remove it: {hook.path} took its place")
 
@@ -80,12 +80,12 @@ def _worktrees(examination: Examination, main: Path, *, all_missing: bool) -> It
             continue
         try:
             other = Git.find(root)
-            directory = git_hooks.hooks_directory(other.hooks_path(), root)
+            directory = installation.hooks_directory(other.hooks_path(), root)
         except KittywatchError:
             continue  # half made, or broken: git itself says more there
         if _same(directory, main) or all_missing or watcher_of(other.directory) is not None:
             continue
-        missing = [hook.name for hook in git_hooks.status(directory) if hook.state != "installed"]
+        missing = [hook.name for hook in installation.status(directory) if hook.state != "installed"]
         if missing:
             what = f"the worktree {root} looks for its hooks in {directory}, which lacks {', '.join(missing)}"
             fix = partial(_install, directory) if _within(directory, other) else None
@@ -93,8 +93,8 @@ def _worktrees(examination: Examination, main: Path, *, all_missing: bool) -> It
 
 
 def _install(directory: Path) -> str:
-    changes = [change for change in git_hooks.plan_install(directory) if change.deed != "keep"]
-    git_hooks.apply(changes)
+    changes = [change for change in installation.plan_install(directory) if change.deed != "keep"]
+    installation.apply(changes)
     return f"installed in {directory}: {', '.join(change.hook for change in changes) or 'all there already'}"
 
 

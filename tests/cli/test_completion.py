@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Command
-from tests.observe.hooked import needs
+from tests.githooks.hooked import needs
 
 NAMES = ("kittywatch", "spec-kitty")
 

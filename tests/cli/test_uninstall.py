@@ -12,8 +12,8 @@ import pytest
 
 from tests.builders import work_package_text
 from tests.cli.conftest import WP01, Command
+from tests.githooks.hooked import Tree, tree, without_times
 from tests.history.script import Repository
-from tests.observe.hooked import Tree, tree, without_times
 from tests.scenarios.world import Watching
 
 

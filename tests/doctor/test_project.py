@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kittywatch.observe import hooks as git_hooks
+from kittywatch.githooks import installation
 from tests.doctor.conftest import PROGRAM, Clinic
 from tests.scenarios.world import Clone, Watching
 
@@ -112,7 +112,7 @@ def test_a_foreign_hook_alone(clinic: Clinic) -> None:
 def test_a_hook_that_was_moved_aside_and_is_forgotten(clinic: Clinic) -> None:
     path = clinic.root / ".git" / "hooks" / "post-commit"
     ours = path.read_bytes()
-    aside = git_hooks.moved_aside(path, "post-commit")
+    aside = installation.moved_aside(path, "post-commit")
     aside.parent.mkdir()
     aside.write_bytes(b"#!/bin/sh\n")
     path.write_bytes(ours.replace(b"#!/bin/sh\n", b"#!/bin/sh\necho another\n", 1))

@@ -22,9 +22,9 @@ from kittywatch.store.store import Store
 from tests.builders import work_package_text
 from tests.everywhere.lines import PROGRAMS, ROOT, all_lines, helps
 from tests.everywhere.runner import Case
+from tests.githooks.hooked import needs
 from tests.history.script import Repository
 from tests.hub.hubs import populate
-from tests.observe.hooked import needs
 
 # Lines that are not run, each with the reason. A pattern matches from the line's beginning.
 NOT_RUN = {

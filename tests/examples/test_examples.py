@@ -19,10 +19,10 @@ import yaml
 
 from kittywatch.cli.main import cli
 from tests.builders import work_package_text
+from tests.githooks.hooked import needs
 from tests.history.script import Repository
 from tests.hub.clusters import cluster, create_database
 from tests.hub.hubs import PASSWORD, Hub, populate
-from tests.observe.hooked import needs
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]

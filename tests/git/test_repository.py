@@ -13,7 +13,7 @@ from kittywatch.errors import GitError, NotAProjectError, ProjectError
 from kittywatch.git.repository import Git, Head
 from kittywatch.observe.staged import check_staged
 from kittywatch.workpackages.lanes import LaneNames
-from tests.observe.hooked import Repository
+from tests.githooks.hooked import Repository
 
 _GOOD = "---\nwork_package_id: WP01\ntitle: One\nlane: doing\n---\n"
 

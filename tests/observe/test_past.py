@@ -16,7 +16,7 @@ from kittywatch.observe.past import Past
 from kittywatch.observe.plans import CopiedStart, ViewPlan
 from kittywatch.store.views import View
 from tests.derive.packages import KEY, package
-from tests.observe.hooked import Repository
+from tests.githooks.hooked import Repository
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 OTHER: Key = (KEY[0], "WP02")

@@ -12,7 +12,7 @@ from kittywatch.git.reflog import Entry
 from kittywatch.git.repository import Git
 from kittywatch.observe.stops import Stop, stops
 from kittywatch.store.views import DETACHED
-from tests.observe.hooked import Repository
+from tests.githooks.hooked import Repository
 
 MAIN, TOPIC = "refs/heads/main", "refs/heads/topic"
 

@@ -32,7 +32,7 @@ def main() -> None:
 
     sys.argv = ["kittywatch", *sys.argv[2:]]
     if sys.argv[1] == "hook":
-        from kittywatch.hook import run
+        from kittywatch.githooks.entry import run
 
         sys.settrace(trace)
         run("post-commit", [])

@@ -9,19 +9,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from kittywatch.observe import hooks
+from kittywatch.githooks import installation
 from tests.scenarios.world import World
 
-_RUN = "kittywatch.hook.run(sys.argv[1], sys.argv[2:])"
+_RUN = "entry.run(sys.argv[1], sys.argv[2:])"
 
 
 def _hooks(world: World, python: Path, code: str) -> None:
     """Install hooks whose interpreter runs them after some code."""
-    python.write_text(
-        f"""#!/bin/sh\nshift 4\nexec '{sys.executable}' -P -c "import sys, kittywatch.hook; {code}; {_RUN}" "$@"\n"""
-    )
+    program = f"import sys; from kittywatch.githooks import entry; {code}; {_RUN}"
+    python.write_text(f"""#!/bin/sh\nshift 4\nexec '{sys.executable}' -P -c "{program}" "$@"\n""")
     python.chmod(0o755)
-    hooks.apply(hooks.plan_install(world.root / ".git" / "hooks", str(python)))
+    installation.apply(installation.plan_install(world.root / ".git" / "hooks", str(python)))
 
 
 def _commit(world: World, lane: str) -> list[str]:
@@ -42,7 +41,7 @@ def _commit(world: World, lane: str) -> list[str]:
 
 def test_locked_database(make_world: Callable[[str], World], tmp_path: Path) -> None:
     world = make_world("H")
-    _hooks(world, tmp_path / "impatient", "kittywatch.hook.WAIT_SECONDS = 0.2")
+    _hooks(world, tmp_path / "impatient", "entry.WAIT_SECONDS = 0.2")
     with contextlib.closing(sqlite3.connect(world.home / "queue.db", isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
         said = _commit(world, "doing")

@@ -17,7 +17,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from kittywatch.observe import hooks
+from kittywatch.githooks import installation
 from kittywatch.observe.observation import Observed, Observer
 from kittywatch.observe.replay import Replay
 from kittywatch.project import Project
@@ -363,11 +363,11 @@ def _install(clone: Path, server: HookServer) -> None:
         leftover.unlink()
     place = clone / ".git" / "hooks"
     place.mkdir()
-    for name in hooks.HOOKS:
+    for name in installation.HOOKS:
         script = place / name
         script.write_text(f"#!/bin/sh\necho {name} >>'{clone / '.git' / 'ran'}'\n", "utf-8")
         script.chmod(0o755)
-    hooks.apply(hooks.plan_install(place, str(server.client)))
+    installation.apply(installation.plan_install(place, str(server.client)))
 
 
 def _unexpected(text: str) -> None:

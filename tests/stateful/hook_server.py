@@ -82,7 +82,7 @@ def serve(directory: Path) -> None:
     # What a hook imports, so that no child has to.
     import kittywatch.observe.observation
     import kittywatch.project  # noqa: F401
-    from kittywatch.hook import run
+    from kittywatch.githooks.entry import run
 
     reply = os.open(directory / "reply", os.O_RDWR)
     while True:

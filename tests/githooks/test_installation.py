@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from kittywatch.errors import ProjectError
-from kittywatch.observe import hooks
-from tests.observe.hooked import Recorder, Repository, needs, tree, without_times
+from kittywatch.githooks import installation
+from tests.githooks.hooked import Recorder, Repository, needs, tree, without_times
 
 _SHELL = 'printf "%s\\n" "$@" >"$RECORD"\ncat >>"$RECORD"\n'
 _PYTHON = "import os, sys\nout = open(os.environ['RECORD'], 'w')\nout.write(''.join(a + '\\n' for a in sys.argv[1:]))\n"
@@ -106,12 +106,14 @@ def _foreign(kind: str, path: Path) -> None:
 def test_fresh_hooks_come_and_go(repository: Repository) -> None:
     before = tree(repository.hooks)
     repository.install()
-    assert {one.name for one in hooks.status(repository.hooks) if one.state == "installed"} == set(hooks.HOOKS)
-    assert all(os.access(repository.hooks / name, os.X_OK) for name in hooks.HOOKS)
-    assert all(b"\r" not in (repository.hooks / name).read_bytes() for name in hooks.HOOKS)
+    assert {one.name for one in installation.status(repository.hooks) if one.state == "installed"} == set(
+        installation.HOOKS
+    )
+    assert all(os.access(repository.hooks / name, os.X_OK) for name in installation.HOOKS)
+    assert all(b"\r" not in (repository.hooks / name).read_bytes() for name in installation.HOOKS)
     repository.uninstall()
     assert tree(repository.hooks) == before
-    assert hooks.plan_uninstall(repository.hooks) == []
+    assert installation.plan_uninstall(repository.hooks) == []
 
 
 @pytest.mark.parametrize("kind", [*_SCRIPTS, "zsh", "node", "binary", "link"])
@@ -230,7 +232,7 @@ def test_a_directory_that_does_not_exist(repository: Repository, recorder: Recor
     for path in repository.hooks.iterdir():
         path.unlink()
     repository.hooks.rmdir()
-    assert {one.state for one in hooks.status(repository.hooks)} == {"missing"}
+    assert {one.state for one in installation.status(repository.hooks)} == {"missing"}
     repository.install(recorder.python)
     repository.lane("planned")
     repository.commit()
@@ -244,10 +246,11 @@ def test_a_directory_that_cannot_be_written(repository: Repository) -> None:
     repository.git("config", "--unset", "core.hooksPath")
     before = tree(repository.hooks)
     repository.hooks.chmod(0o555)
-    program = "import os, sys\nfrom pathlib import Path\nfrom kittywatch.observe import hooks\n"
-    program += "from kittywatch.errors import ProjectError\ntemplate = hooks.plan_install(Path(sys.argv[1]))\n"
+    program = "import os, sys\nfrom pathlib import Path\nfrom kittywatch.githooks import installation\n"
+    program += "from kittywatch.errors import ProjectError\ntemplate = installation.plan_install(Path(sys.argv[1]))\n"
     program += "os.chdir(sys.argv[1])\nif os.geteuid() == 0: os.seteuid(65534)\n"
-    program += "try: hooks.apply(hooks.plan_install(Path('.')))\nexcept ProjectError as error: print(error.remedy)\n"
+    program += "try: installation.apply(installation.plan_install(Path('.')))\n"
+    program += "except ProjectError as error: print(error.remedy)\n"
     done = subprocess.run(
         [sys.executable, "-c", program, str(repository.hooks)], capture_output=True, text=True, check=True
     )
@@ -258,7 +261,7 @@ def test_a_directory_that_cannot_be_written(repository: Repository) -> None:
 
 def test_nothing_is_lost_where_something_is_aside_already(repository: Repository) -> None:
     post_commit = repository.hooks / "post-commit"
-    aside = repository.hooks / hooks.ASIDE / "post-commit"
+    aside = repository.hooks / installation.ASIDE / "post-commit"
     _put(post_commit, _SCRIPTS["python"])
     repository.install()
     assert aside.exists()
@@ -301,7 +304,7 @@ def test_a_program_that_serves_several_hooks_knows_which_it_is(
 
 def test_an_installation_that_was_killed_is_completed(repository: Repository, recorder: Recorder) -> None:
     post_commit = repository.hooks / "post-commit"
-    aside = repository.hooks / hooks.ASIDE / "post-commit"
+    aside = repository.hooks / installation.ASIDE / "post-commit"
     _put(post_commit, _SCRIPTS["python"])
     before = without_times(tree(repository.hooks))
     aside.parent.mkdir()
@@ -324,7 +327,7 @@ def test_an_installation_that_was_killed_is_completed(repository: Repository, re
 def test_a_link_of_a_killed_installation_is_known_again(repository: Repository) -> None:
     """What is aside is the hook's own link, told by where both lead; another link is another tool's."""
     post_commit = repository.hooks / "post-commit"
-    aside = repository.hooks / hooks.ASIDE / "post-commit"
+    aside = repository.hooks / installation.ASIDE / "post-commit"
     post_commit.symlink_to("../dispatch")
     before = without_times(tree(repository.hooks))
     aside.parent.mkdir()
@@ -357,7 +360,7 @@ def test_where_there_are_no_hard_links_a_hook_moves_aside(
     before = without_times(tree(repository.hooks))
     monkeypatch.setattr(os, "link", no_link)
     repository.install()
-    assert (repository.hooks / hooks.ASIDE / "post-commit").read_text() == _SCRIPTS["python"]
+    assert (repository.hooks / installation.ASIDE / "post-commit").read_text() == _SCRIPTS["python"]
     repository.uninstall()
     assert without_times(tree(repository.hooks)) == before
 
@@ -375,7 +378,7 @@ def test_where_there_are_no_hard_links_a_hook_moves_aside(
     ],
 )
 def test_which_hook_the_framework_runs(variables: dict[str, str], hook: tuple[str, tuple[str, ...]]) -> None:
-    assert hooks.framework_hook(variables) == hook
+    assert installation.framework_hook(variables) == hook
 
 
 def test_a_framework_that_moves_hooks_takes_the_chain_along(repository: Repository, tmp_path: Path) -> None:
@@ -386,7 +389,7 @@ def test_a_framework_that_moves_hooks_takes_the_chain_along(repository: Reposito
     _put(repository.hooks / name, '#!/bin/sh\n"$0.legacy" "$@"\n')
     repository.git("checkout", "-q", "-b", "other", RECORD=str(record))
     assert len(record.read_text().split()) == 3
-    found = {one.name: one for one in hooks.status(repository.hooks)}[name]
+    found = {one.name: one for one in installation.status(repository.hooks)}[name]
     assert (found.state, found.path.name) == ("installed", f"{name}.legacy")
     before = tree(repository.hooks)
     repository.install()
@@ -401,7 +404,7 @@ def test_a_framework_that_moves_hooks_takes_the_chain_along(repository: Reposito
 
 def test_status_finds_what_is_wrong(repository: Repository, recorder: Recorder, tmp_path: Path) -> None:
     def fault(name: str = "post-commit") -> tuple[str, str]:
-        found = {one.name: one for one in hooks.status(repository.hooks)}[name]
+        found = {one.name: one for one in installation.status(repository.hooks)}[name]
         return found.state, found.fault or ""
 
     repository.install()
@@ -594,7 +597,7 @@ def test_other_shells(shell: str, options: str, hooked: Repository, recorder: Re
 def test_shellcheck_has_nothing_to_say() -> None:
     done = subprocess.run(
         [needs("shellcheck"), "--shell=sh", "--enable=all", "--exclude=SC2250,SC2310,SC2312", "-"],
-        input=hooks.stub(),
+        input=installation.stub(),
         capture_output=True,
         check=False,
     )
@@ -602,7 +605,7 @@ def test_shellcheck_has_nothing_to_say() -> None:
 
 
 def test_the_stub_keeps_its_line_ends() -> None:
-    assert b"\r" not in hooks.stub()
+    assert b"\r" not in installation.stub()
     attributes = Path(__file__).parents[2] / ".gitattributes"
     if attributes.exists():
         assert "eol=lf" in attributes.read_text()
@@ -685,7 +688,12 @@ def test_nothing_of_the_repository_is_executed(
         where = Repository(repository.root / "sub module", fresh=False)
     trap = f"open({str(tmp_path / 'trapped')!r}, 'a').write(__name__)\n"
     names = ["yaml", "sitecustomize", "usercustomize", "frontmatter", "msgspec", "sqlite3", "encodings", "json"]
-    for path in ["kittywatch/__init__.py", "kittywatch/hook.py", *(f"{name}.py" for name in names)]:
+    for path in [
+        "kittywatch/__init__.py",
+        "kittywatch/hook.py",
+        "kittywatch/githooks/entry.py",
+        *(f"{name}.py" for name in names),
+    ]:
         where.write(trap, path)
     _put(where.root / "git", f"#!/bin/sh\ntouch '{tmp_path}/trapped'\n")
     where.install()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kittywatch.observe import hooks
+from kittywatch.githooks import installation
 
 Tree = dict[str, tuple[str, int, int]]
 
@@ -42,7 +42,7 @@ class Repository:
 
     @property
     def hooks(self) -> Path:
-        return hooks.hooks_directory(self.git("rev-parse", "--git-path", "hooks").rstrip("\n"), self.root)
+        return installation.hooks_directory(self.git("rev-parse", "--git-path", "hooks").rstrip("\n"), self.root)
 
     @property
     def directory(self) -> Path:
@@ -61,10 +61,10 @@ class Repository:
         return self.run("commit", "-q", "-m", message, *options, check=True, **environment)
 
     def install(self, python: Path | str = sys.executable) -> None:
-        hooks.apply(hooks.plan_install(self.hooks, str(python)))
+        installation.apply(installation.plan_install(self.hooks, str(python)))
 
     def uninstall(self) -> None:
-        hooks.apply(hooks.plan_uninstall(self.hooks))
+        installation.apply(installation.plan_uninstall(self.hooks))
 
     def observed(self) -> None:
         """Say that the commit that is checked out was looked at, as an observation does."""

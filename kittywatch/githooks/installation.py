@@ -128,7 +128,7 @@ def stub() -> bytes:
 
 def works(python: str) -> bool:
     """Whether an interpreter is there and has kittywatch."""
-    command = [python, "-E", "-P", "-c", "import kittywatch.hook"]
+    command = [python, "-E", "-P", "-c", "import kittywatch.githooks.entry"]
     try:
         return subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL).returncode == 0
     except OSError:
