@@ -7,8 +7,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from kittywatch.digests import sha256
 from kittywatch.errors import StoreError
+from kittywatch.startup.digests import sha256
 
 DEFAULT_MAX_QUEUE = 10_000
 DEFAULT_INTERVAL_SECONDS = 300.0

@@ -7,18 +7,18 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
-from kittywatch.digests import sha256
 from kittywatch.emit.drafts import Stamp
 from kittywatch.emit.emitter import EventEmitter
 from kittywatch.errors import StoreError
 from kittywatch.git.repository import Git
 from kittywatch.home import home, node_id
-from kittywatch.plain_yaml import PlainYamlError, Value
+from kittywatch.startup.digests import sha256
 from kittywatch.store.database import WAIT_SECONDS
 from kittywatch.store.projects import remembered_uuid
 from kittywatch.store.store import Store
 from kittywatch.sync.identity import ProjectIdentity, Site, ensure_identity, identity_in, read_config
 from kittywatch.workpackages.lanes import DEFAULT_ALIASES, LANES, LaneNames
+from kittywatch.yaml.values import PlainYamlError, Value
 
 Warn = Callable[[str], None]
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -35,42 +37,44 @@ _FILES = {"os", "io", "pathlib", "shutil", "tempfile", "glob", "fcntl", "msvcrt"
 _NETWORK = {"socket", "ssl", "http", "urllib", "httpx", "websockets", "asyncio"}
 _TIME = {"time", "random", "secrets", "sched"}
 _PROCESSES = {"subprocess", "multiprocessing", "signal"}
-_EDGES = {"cli", "demo", "doctor", "githooks", "hook", "hub", "observe", "store", "sync", "workflow"}
 
-# A part of the package: what it never imports, of the package and of the rest.
+# From the core outward: a part imports itself and what stands before it.
+LAYERS: tuple[set[str], ...] = (
+    {"errors", "startup"},
+    {"home", "yaml"},
+    {"events", "workpackages"},
+    {"derive", "git"},
+    {"store"},
+    {"emit", "hub"},
+    {"sync"},
+    {"project"},
+    {"observe"},
+    {"api", "githooks", "workflow"},
+    {"demo", "doctor"},
+    {"cli", "hook"},
+)
+# A part of the package: what it doesn't know though it stands before it, and what it never imports of the rest.
 NEVER: dict[str, tuple[set[str], set[str]]] = {
-    "workpackages": (
-        _EDGES | {"api", "derive", "emit", "events", "home", "project", "git"},
-        {"sqlite3", "git", "yaml"} | _NETWORK | _PROCESSES | _TIME,
-    ),
-    "git": (
-        _EDGES | {"api", "derive", "emit", "events", "home", "project"},
-        {"sqlite3", "git"} | _NETWORK,
-    ),
-    "derive": (
-        _EDGES | {"api", "emit", "events", "home", "project", "git"},
-        {"sqlite3", "git"} | _FILES | _NETWORK | _PROCESSES | _TIME,
-    ),
-    "events": (
-        _EDGES | {"api", "derive", "emit", "home", "project", "workpackages", "git"},
-        {"sqlite3", "git", "pathlib"} | _NETWORK | _PROCESSES,
-    ),
-    "store": (
-        {"api", "cli", "emit", "git", "hub", "observe", "project", "sync"},
-        {"git"} | _NETWORK | _PROCESSES,
-    ),
-    "emit": (
-        (_EDGES - {"store"}) | {"api", "git", "home", "project"},
-        {"git"} | _FILES | _NETWORK | _PROCESSES | _TIME,
-    ),
-    "githooks": ({"api", "cli", "demo", "doctor", "hub", "workflow"}, {"sqlite3"} | _NETWORK),
-    "observe": ({"api", "cli", "demo", "doctor", "githooks", "hook", "hub", "workflow"}, {"sqlite3"} | _NETWORK),
-    "doctor": ({"api", "cli", "hub"}, {"sqlite3"} | _PROCESSES),
-    "workflow": ({"api", "cli", "hub"}, {"sqlite3", "git"} | _NETWORK),
-    "sync": ({"api", "cli", "derive", "hub", "observe"}, {"sqlite3", "git"}),
-    "errors": (_EDGES | {"derive", "events", "workpackages"}, {"sqlite3"} | _PROCESSES | _NETWORK),
-    "project": ({"api", "cli", "hub"}, {"sqlite3"} | _NETWORK | _PROCESSES),
-    "api": ({"cli", "hub"}, {"sqlite3"} | _NETWORK | _PROCESSES),
+    "workpackages": (set(), {"sqlite3", "git", "yaml"} | _NETWORK | _PROCESSES | _TIME),
+    "derive": ({"events", "home"}, {"sqlite3", "git"} | _FILES | _NETWORK | _PROCESSES | _TIME),
+    "events": ({"home"}, {"sqlite3", "git", "pathlib"} | _NETWORK | _PROCESSES),
+    "git": ({"events", "home"}, {"sqlite3", "git"} | _NETWORK),
+    "store": ({"git"}, {"git"} | _NETWORK | _PROCESSES),
+    "emit": ({"git", "home"}, {"git"} | _FILES | _NETWORK | _PROCESSES | _TIME),
+    "hub": ({"derive", "git", "store", "workpackages"}, {"git", "watchdog"}),
+    "sync": ({"derive", "git", "hub", "workpackages"}, {"sqlite3", "git"}),
+    "project": ({"hub"}, {"sqlite3"} | _NETWORK | _PROCESSES),
+    "observe": ({"hub"}, {"sqlite3"} | _NETWORK),
+    "githooks": ({"hub"}, {"sqlite3"} | _NETWORK),
+    "workflow": ({"events", "hub"}, {"sqlite3", "git"} | _NETWORK),
+    "api": ({"hub"}, {"sqlite3"} | _NETWORK | _PROCESSES),
+    "doctor": ({"hub"}, {"sqlite3"} | _PROCESSES),
+    "errors": (set(), {"sqlite3"} | _PROCESSES | _NETWORK),
+}
+# What runs back up all the same, and why.
+UPWARD: dict[str, set[str]] = {
+    "__init__.py": {"api"},  # the public names, imported when they are asked for
+    "sync/complaint.py": {"project"},  # a flusher, whose process has no emitter yet
 }
 # The only modules that may import something.
 ONLY: dict[str, set[str]] = {
@@ -124,12 +128,26 @@ def _parts_of(names: set[str]) -> set[str]:
 def test_imports_point_inward(place: str, path: Path) -> None:
     names = _imported(path)
     top = {name.split(".")[0] for name in names}
-    ours, others = NEVER.get(_part(place), (set(), set()))
-    assert not _parts_of(names) & ours
+    part = _part(place)
+    ours, others = NEVER.get(part, (set(), set()))
+    inward = {part, "__version__"}.union(*itertools.takewhile(lambda layer: part not in layer, LAYERS))
+    if part != "__init__":
+        assert part in set().union(*LAYERS), "a part of the package has a place among the layers"
+    assert _parts_of(names) - UPWARD.get(place, set()) <= (inward if part != "__init__" else set()) - ours
     assert not top & others
     for module, homes in ONLY.items():
         if module in top:
             assert place in homes or _part(place) in homes, f"only {sorted(homes)} import {module}"
+
+
+def test_no_imports_go_in_circles() -> None:
+    """The package's own module is left out: what it gives is made without importing anything."""
+    modules = {f"kittywatch.{place.removesuffix('.py').replace('/', '.')}": path for place, path in _modules()}
+    graph = {
+        name: {one if one in modules else one.rpartition(".")[0] for one in _imported(path)} & modules.keys()
+        for name, path in modules.items()
+    }
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the modules
 
 
 def test_one_module_asks_git_and_one_tells_it() -> None:

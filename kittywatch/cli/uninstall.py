@@ -19,13 +19,13 @@ from kittywatch.git.repository import Git
 from kittywatch.githooks import installation
 from kittywatch.observe.traces import git_directories, traces_in
 from kittywatch.observe.watcher import LOCK, alone
-from kittywatch.plain_yaml import PlainYamlError
 from kittywatch.project import Project
 from kittywatch.store.outbox import queue_length
 from kittywatch.store.projects import git_directories_of_all
 from kittywatch.store.traces import own_directories, own_files
 from kittywatch.sync.flusher import delivering
 from kittywatch.sync.identity import CONFIG, identity_in, read_config
+from kittywatch.yaml.values import PlainYamlError
 
 _MADE_ALONE = re.compile(rb"project:\n(?: +(?:uuid|slug|node_id): [^\n#]*\n){3}")
 

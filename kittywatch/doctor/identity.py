@@ -9,10 +9,10 @@ from pathlib import Path
 from kittywatch.doctor.finding import Examination, Finding
 from kittywatch.errors import KittywatchError
 from kittywatch.git.repository import Git
-from kittywatch.plain_yaml import PlainYamlError
 from kittywatch.project import Project
 from kittywatch.store.projects import git_directories
 from kittywatch.sync.identity import CONFIG, ProjectIdentity, config_from, identity_in, read_config
+from kittywatch.yaml.values import PlainYamlError
 
 _NEW = "remove the uuid of the one that was copied, and run `kittywatch init` there"
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_origin, ge
 import msgspec
 from msgspec import Meta
 
-from kittywatch.patterns import pattern
+from kittywatch.startup.patterns import pattern
 
 # \Z instead of $: Python's $ also matches before a trailing newline. The schema export writes it back as $.
 Ulid = Annotated[str, Meta(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")]

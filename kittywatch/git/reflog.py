@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from kittywatch.patterns import pattern
+from kittywatch.startup.patterns import pattern
 
 # Every way in which git records that a commit came into being here. The rest moved HEAD to one that was there.
 _MADE = pattern(

@@ -19,7 +19,7 @@ from msgspec import Struct
 from kittywatch.errors import GitError, NotAProjectError, ProjectError
 from kittywatch.git.objects import Objects
 from kittywatch.git.output import COMMITS, Commit, File, changes, commits, first_moment, listed
-from kittywatch.patterns import pattern
+from kittywatch.startup.patterns import pattern
 from kittywatch.workpackages.layout import SPECS
 
 # What `git rev-parse --local-env-vars` lists, and what else turns a command towards other objects or formats.

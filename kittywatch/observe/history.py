@@ -14,10 +14,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from kittywatch.derive.snapshot import BrokenContent, FeatureFacts, Key, Origin, Roster, Snapshot
-from kittywatch.digests import sha256
 from kittywatch.git.linear import commits_between, files_of
 from kittywatch.git.output import Commit, File
 from kittywatch.git.repository import Git
+from kittywatch.startup.digests import sha256
 from kittywatch.workpackages.features import Meta, dependencies_of, first_of_each, read_dependencies, read_meta
 from kittywatch.workpackages.lanes import Lane, LaneNames
 from kittywatch.workpackages.layout import SPECS, feature_of, place

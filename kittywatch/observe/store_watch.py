@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from kittywatch.observe.tree_watch import TreeWatch
-from kittywatch.waits import seconds_until
+from kittywatch.observe.waits import seconds_until
 
 
 class StoreWatch:

@@ -21,10 +21,10 @@ from kittywatch.git.repository import Git
 from kittywatch.observe.due import Due
 from kittywatch.observe.observation import Observed, Observer
 from kittywatch.observe.tree_watch import TreeWatch, silent_file_system
+from kittywatch.observe.waits import seconds_until
 from kittywatch.observe.worktree import SETTLED
 from kittywatch.project import Project
 from kittywatch.store.lock import locked
-from kittywatch.waits import seconds_until
 from kittywatch.workpackages.layout import SPECS, place
 
 QUIET = 0.05  # seconds without an event after which a file that nobody closed counts as written

@@ -16,10 +16,10 @@ from msgspec.structs import replace
 
 from kittywatch.derive.edits import WorktreeLook
 from kittywatch.derive.snapshot import Key
-from kittywatch.digests import sha256
 from kittywatch.git.output import File
 from kittywatch.git.repository import Git
 from kittywatch.observe.history import Reader, Walk
+from kittywatch.startup.digests import sha256
 from kittywatch.workpackages.layout import SPECS, feature_of, place
 from kittywatch.workpackages.reader import MAX_BYTES
 

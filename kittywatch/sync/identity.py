@@ -26,10 +26,11 @@ from typing import Any
 from msgspec import Struct
 
 from kittywatch.home import node_id
-from kittywatch.patterns import pattern
-from kittywatch.plain_yaml import PlainYamlError, Value, read_mapping
+from kittywatch.startup.patterns import pattern
 from kittywatch.store.files import replace_file
 from kittywatch.store.lock import locked
+from kittywatch.yaml.mapping import read_mapping
+from kittywatch.yaml.values import PlainYamlError, Value
 
 CONFIG = Path(".kittify") / "config.yaml"
 MAX_BYTES = 1 << 20

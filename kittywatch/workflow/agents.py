@@ -32,10 +32,10 @@ from pathlib import Path
 from msgspec import Struct
 
 from kittywatch.errors import WorkflowError
-from kittywatch.plain_yaml import Value
 from kittywatch.store.files import replace_file
 from kittywatch.store.lock import locked
 from kittywatch.workflow.schedule import Team
+from kittywatch.yaml.values import Value
 
 _CONFIG = ".kittify/config.yaml"
 _NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.+@-]{0,63}\Z")

@@ -25,8 +25,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from kittywatch.errors import WorkflowError
+from kittywatch.observe.waits import seconds_until
 from kittywatch.store.lock import locked
-from kittywatch.waits import seconds_until
 from kittywatch.workflow.launch import started_at
 from kittywatch.workflow.schedule import Start
 

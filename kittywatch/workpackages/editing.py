@@ -14,13 +14,13 @@ from typing import TypeAlias
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from kittywatch.plain_yaml import PlainYamlError, Value
 from kittywatch.workpackages.activity import NewRecord, append_record
 from kittywatch.workpackages.frontmatter import Bounds, FrontmatterError, find_frontmatter, read_frontmatter
 from kittywatch.workpackages.lanes import LANES, LaneNames
 from kittywatch.workpackages.reader import Problem, WorkPackage, read_work_package
 from kittywatch.workpackages.source import EditError, Source
-from kittywatch.yaml_events import Places, Spot, locate
+from kittywatch.yaml.composer import Places, Spot, locate
+from kittywatch.yaml.values import PlainYamlError, Value
 
 NewValue: TypeAlias = str | Sequence[str]
 

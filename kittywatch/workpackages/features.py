@@ -9,7 +9,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from kittywatch.patterns import pattern
+from kittywatch.startup.patterns import pattern
 from kittywatch.workpackages.reader import MAX_BYTES, Problem, WorkPackage, distinct
 
 _NUMBER = pattern(r"([0-9]{3})-")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from kittywatch.patterns import pattern
+from kittywatch.startup.patterns import pattern
 
 _SECTION = pattern(r"^## +Review Feedback[ \t]*$", re.MULTILINE | re.IGNORECASE)
 _LINE = pattern(r"^(?P<heading>#{1,2} )|^ {0,3}(?P<fence>`{3,}|~{3,})", re.MULTILINE)

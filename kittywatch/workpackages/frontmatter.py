@@ -9,7 +9,8 @@ from itertools import islice
 
 from msgspec import Struct
 
-from kittywatch.plain_yaml import PlainYamlError, Value, read_mapping
+from kittywatch.yaml.mapping import read_mapping
+from kittywatch.yaml.values import PlainYamlError, Value
 
 
 class FrontmatterError(ValueError):

@@ -9,7 +9,7 @@ import re
 
 from msgspec import Struct
 
-from kittywatch.patterns import pattern
+from kittywatch.startup.patterns import pattern
 from kittywatch.workpackages.lanes import LANES, Lane
 
 SPECS = "kitty-specs"

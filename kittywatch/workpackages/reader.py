@@ -7,13 +7,13 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from kittywatch.patterns import pattern
-from kittywatch.plain_yaml import Value
+from kittywatch.startup.patterns import pattern
 from kittywatch.workpackages.feedback import read_feedback
 from kittywatch.workpackages.frontmatter import Frontmatter, FrontmatterError, read_frontmatter
 from kittywatch.workpackages.lanes import Lane, LaneNames
 from kittywatch.workpackages.layout import Place, place
 from kittywatch.workpackages.trail import Record, read_trail
+from kittywatch.yaml.values import Value
 
 MAX_BYTES = 1 << 20
 _ID = pattern(r"WP[0-9]{2}\Z")

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from kittywatch.digests import sha256
-from kittywatch.patterns import pattern
+from kittywatch.startup.digests import sha256
+from kittywatch.startup.patterns import pattern
 
 # Only lines that can matter: top-level list items and fences. One pass in C over bodies of up to 1 MiB.
 _LINES = pattern(r"^(?:(?P<item>- .*)|(?P<indent> {0,3})(?P<fence>`{3,}|~{3,})(?P<info>.*))$", re.MULTILINE)

@@ -23,7 +23,6 @@ from kittywatch.events import InvalidEventError, from_json, to_json
 from kittywatch.git import objects, output, reflog
 from kittywatch.home import sync_settings
 from kittywatch.observe.history import broken_content, content_key
-from kittywatch.plain_yaml import PlainYamlError, read_mapping
 from kittywatch.store import clock
 from kittywatch.sync.answers import classify, retry_after
 from kittywatch.sync.credentials import CredentialsFile
@@ -38,6 +37,8 @@ from kittywatch.workpackages.lanes import LANES, LaneNames
 from kittywatch.workpackages.layout import place
 from kittywatch.workpackages.reader import Problem, read_work_package
 from kittywatch.workpackages.trail import digest, read_trail
+from kittywatch.yaml.mapping import read_mapping
+from kittywatch.yaml.values import PlainYamlError
 from tests.builders import PATH, record, work_package_text
 
 _NAMES = LaneNames()

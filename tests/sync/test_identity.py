@@ -13,7 +13,6 @@ import pytest
 
 from kittywatch.home import node_id
 from kittywatch.observe.observation import observe
-from kittywatch.plain_yaml import PlainYamlError
 from kittywatch.project import Project
 from kittywatch.sync.identity import (
     CONFIG,
@@ -26,6 +25,7 @@ from kittywatch.sync.identity import (
     read_config,
     repository_name,
 )
+from kittywatch.yaml.values import PlainYamlError
 
 UUID = "550e8400-e29b-41d4-a716-446655440000"
 OWN = ProjectIdentity(UUID, "my-project", "a1b2c3d4e5f6")

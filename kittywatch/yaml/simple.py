@@ -1,46 +1,15 @@
-"""YAML as data and nothing else, for frontmatter and configuration.
-
-What YAML's loaders would do beyond mappings, lists and text is refused: tags, anchors and aliases, because nothing
-here needs them and each is a way to make a reader do more than read. All scalars stay text: a lane named `no` is the
-text `no`. Of a key that is there twice the last one counts, as in every YAML loader in use.
-
-PyYAML's parser decides what a text says. To load it takes a hook longer than git takes for the whole commit, so the
-few forms of line that nearly all frontmatter consists of are read here; a text with any other line is read by PyYAML
-from its beginning. A test holds the two equal.
-"""
+"""The usual forms of YAML's lines, read without a library."""
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from kittywatch.yaml.values import NULL, Value
 
-Value: TypeAlias = "str | list[Value] | dict[str, Value] | None"
-
-NULL = frozenset({"", "~", "null", "Null", "NULL"})  # as plain scalars
 _LONGEST_KEY = 128  # YAML ends a key without quotes at 1,024
 _DEEPEST = 8
 
 
-class PlainYamlError(ValueError):
-    """A text that cannot be read; `line` counts from 1 in the text, `reason` quotes no content."""
-
-    def __init__(self, line: int, reason: str) -> None:
-        super().__init__(line, reason)
-        self.line = line
-        self.reason = reason
-
-
-def read_mapping(text: str) -> tuple[dict[str, Value], dict[str, int]]:
-    """The text's mapping, and the line of each of its keys; raises PlainYamlError."""
-    found = read_simple(text)
-    if found is not None:
-        return found
-    from kittywatch.yaml_events import read_whole  # see above
-
-    return read_whole(text)
-
-
 def read_simple(text: str) -> tuple[dict[str, Value], dict[str, int]] | None:
-    """The same where every line is of a simple form, None where one is not."""
+    """As `read_mapping` where every line is of a simple form, None where one is not."""
     numbers: dict[str, int] = {}
     try:
         lines = _Lines(text)

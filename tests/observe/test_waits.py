@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from kittywatch.waits import LONGEST, seconds_until
+from kittywatch.observe.waits import LONGEST, seconds_until
 
 
 @pytest.mark.parametrize(

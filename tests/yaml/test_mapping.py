@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kittywatch.plain_yaml import PlainYamlError, read_mapping, read_simple
-from kittywatch.yaml_events import read_whole
+from kittywatch.yaml.composer import read_whole
+from kittywatch.yaml.mapping import read_mapping
+from kittywatch.yaml.simple import read_simple
+from kittywatch.yaml.values import PlainYamlError
 
 
 def test_scalars_stay_text() -> None:

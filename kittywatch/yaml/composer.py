@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 from msgspec import Struct
 
-from kittywatch.patterns import pattern
-from kittywatch.plain_yaml import NULL, PlainYamlError, Value
+from kittywatch.startup.patterns import pattern
+from kittywatch.yaml.values import NULL, PlainYamlError, Value
 
 _PARSER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAX_DEPTH = 64

@@ -1,0 +1,1 @@
+"""Reading YAML strictly: data and nothing else, as text."""
