@@ -2,159 +2,157 @@
 
 Where the contract is silent, these are the rules:
 
-1. Both are decided when the step is told, which happens once, and so are they. They have its time.
-2. Who depends on it, and which work packages a feature has, is what the view shows then: its files.
-3. A view is not asked for the lanes alone: where another one has told more of a work package, that counts. So the
-   last one to be told completes the feature, on whichever branch; a history goes by its own walk.
+1. Both are decided when the step is emitted, which happens once, and so are they. They have its time.
+2. Who depends on it, and which work packages a feature has, is what the commit or the worktree shows: its files.
+3. Where the ledger knows that a work package went further on another branch, that counts as well. So the last one to
+   be emitted completes the feature, on whichever branch; what a replay finds before the baseline goes by its commit.
 4. Complete again is a feature only after one of its work packages left done, not because one was added. What was
    complete before kittywatch came (B1), or what others completed, needs the same.
-5. Of several that reach done with one commit, the last one told completes the feature.
-6. A step to done that was told by hand causes the same, when the first observer comes by that shows it.
+5. Of several that reach done with one commit, the last one emitted completes the feature.
+6. A step to done that was emitted manually causes the same, when the first observer comes by that shows it.
+7. `merged` is what a merge itself decides; what came in with one has its own commits, the same on every machine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from kittywatch.derive.marks import COMPLETE
-from kittywatch.derive.settle import Rules
-from kittywatch.derive.snapshot import Key, Origin, Roster
-from kittywatch.derive.tellings import Cause, CompletedTold, PackageTold, ResolvedTold, Telling
-
-if TYPE_CHECKING:
-    from kittywatch.derive.book import Book
-    from kittywatch.workpackages.lanes import Lane
+from kittywatch.derive.changes import FeatureGraph, Key, Provenance
+from kittywatch.derive.facts import Cause, CompletionFact, Fact, ResolutionFact, TransitionFact
+from kittywatch.derive.ledger import LedgerState
+from kittywatch.derive.seen import COMPLETE
 
 
-class Come(Struct, frozen=True):
-    """How the steps came in: whose they are, which a merge brought, and the features as they are now."""
+class ChangeContext(Struct, frozen=True):
+    """How steps came in: whose they are, whether a merge decided them, and the features as they are now."""
 
-    origin: Origin = "here"
-    brought: Set[Key] = frozenset()
-    rosters: Mapping[str, Roster] = field(default_factory=dict)
-
-
-def reopened(book: Book, feature: str, rules: Rules) -> None:
-    """Note that a work package left done."""
-    if rules.mode == "history":
-        book.complete.discard(feature)
-    elif COMPLETE in book.marks.get((feature, ""), {}):
-        del book.marked((feature, ""))[COMPLETE]
+    provenance: Provenance = Provenance.LOCAL
+    is_merge: bool = False
+    graphs: Mapping[str, FeatureGraph] = field(default_factory=dict)
 
 
-def caused(book: Book, tellings: list[Telling], come: Come, rules: Rules) -> list[Telling]:
-    """The same tellings, each step to done with what follows from it right after it."""
+def reopen(state: LedgerState, key: Key, provenance: Provenance) -> None:
+    """Record that a work package left done: its feature is not complete, and who waits for it waits again."""
+    if provenance is Provenance.HISTORY:
+        state.complete.discard(key[0])
+        return
+    if COMPLETE in state.pages.get((key[0], ""), {}):
+        del state.seen((key[0], ""))[COMPLETE]
+
+
+def left_done(state: LedgerState, key: Key) -> None:
+    """Record an emitted step out of done: what followed from the one to done can follow again."""
+    reopen(state, key, Provenance.LOCAL)
+    for name in [name for name in state.pages.get(key, {}) if name[0] in "dp"]:
+        del state.seen(key)[name]
+
+
+def with_consequences(state: LedgerState, facts: list[Fact], context: ChangeContext) -> list[Fact]:
+    """The same facts, each step to done with what follows from it right after it."""
     causes: dict[int, Cause] = {}
     last: dict[str, int] = {}
-    for at, telling in enumerate(tellings):
-        if isinstance(telling, PackageTold) and (step := telling.told.step) is not None:
-            package, entry = telling.told.package, telling.told.entry
-            if step.previous == "done" and rules.mode == "live":
-                left_done(book, (package.feature, package.wp_id))
-            if step.new == "done":
-                causes[at] = Cause(
-                    package.feature, package.wp_id, entry.event_id or "", telling.told.moment, telling.commit
-                )
-                last[package.feature] = at
-    late = [] if rules.mode == "history" or come.origin == "elsewhere" else _by_hand(book, come)
-    told: list[Telling] = []
-    for at, telling in enumerate(tellings):
-        told.append(telling)
+    is_history = context.provenance is Provenance.HISTORY
+    for at, fact in enumerate(facts):
+        if not isinstance(fact, TransitionFact) or (step := fact.emitted.step) is None:
+            continue
+        package, entry = fact.emitted.package, fact.emitted.entry
+        if step.previous == "done" and not is_history:
+            left_done(state, state.key(package.feature, package.wp_id))
+        if step.new == "done":
+            causes[at] = Cause(package.feature, package.wp_id, entry.event_id or "", fact.emitted.moment, fact.commit)
+            last[package.feature] = at
+    late = _manual_causes(state, context) if context.provenance is Provenance.LOCAL else []
+    found: list[Fact] = []
+    for at, fact in enumerate(facts):
+        found.append(fact)
         if (cause := causes.get(at)) is not None:
-            told += _resolved(book, cause, come, rules)
+            found += _resolved(state, cause, context)
             if last[cause.feature] == at and cause.feature not in {one.feature for one in late}:
-                told += _completed(book, cause, come, rules)
+                found += _completed(state, cause, context)
     for number, cause in enumerate(late):
-        told += _resolved(book, cause, come, rules)
+        found += _resolved(state, cause, context)
         if all(other.feature != cause.feature for other in late[number + 1 :]):
-            told += _completed(book, cause, come, rules)
-    for feature, roster in come.rosters.items() if come.origin == "elsewhere" or rules.mode == "history" else ():
-        if _work_packages(book, feature, roster, rules):
-            _note_complete(book, feature, rules)
-    return told
+            found += _completed(state, cause, context)
+    if context.provenance is not Provenance.LOCAL:
+        for feature, graph in context.graphs.items():
+            if _work_packages(state, feature, graph, context):
+                _note_complete(state, feature, context)
+    return found
 
 
-def left_done(book: Book, key: Key) -> None:
-    """Note that a work package left done: what waits for it waits again, and its feature is not complete."""
-    feature = key[0]
-    if COMPLETE in book.marks.get((feature, ""), {}):
-        del book.marked((feature, ""))[COMPLETE]
-    for mark in [mark for mark in book.marks.get(key, {}) if mark[0] in "dp"]:
-        del book.marked(key)[mark]
-
-
-def _by_hand(book: Book, come: Come) -> list[Cause]:
-    """Steps to done that were told by hand, and that an observer sees now (rule 6)."""
+def _manual_causes(state: LedgerState, context: ChangeContext) -> list[Cause]:
+    """Steps to done that were emitted manually, and that an observer sees now (rule 6)."""
     causes: list[Cause] = []
-    for feature, roster in sorted(come.rosters.items()):
-        for wp_id in sorted(roster.dependencies):
-            key = (feature, wp_id)
-            known = book.edits.get(key) or book.known.get(key)
-            if known is None or known.shown.lane != "done":
+    for feature, graph in sorted(context.graphs.items()):
+        for wp_id in sorted(graph.dependencies):
+            key = state.key(feature, wp_id)
+            if graph.lanes.get(wp_id) != "done":
                 continue
-            for mark, when in [item for item in book.marks.get(key, {}).items() if item[0][0] == "p"]:
-                del book.marked(key)[mark]
-                causes.append(Cause(feature, wp_id, mark[1:], datetime.fromisoformat(when), None))
+            for name, when in [item for item in state.pages.get(key, {}).items() if item[0][0] == "p"]:
+                del state.seen(key)[name]
+                causes.append(Cause(feature, wp_id, name[1:], datetime.fromisoformat(when), None))
     return causes
 
 
-def _resolved(book: Book, cause: Cause, come: Come, rules: Rules) -> list[Telling]:
-    roster = come.rosters.get(cause.feature)
-    key = (cause.feature, cause.wp_id)
-    merged = come.origin == "side" or key in come.brought
-    told: list[Telling] = []
-    for wp_id, dependencies in sorted(roster.dependencies.items()) if roster else ():
+def _resolved(state: LedgerState, cause: Cause, context: ChangeContext) -> list[Fact]:
+    graph = context.graphs.get(cause.feature)
+    key = state.key(cause.feature, cause.wp_id)
+    found: list[Fact] = []
+    for wp_id, dependencies in sorted(graph.dependencies.items()) if graph else ():
         if cause.wp_id not in dependencies:
             continue
-        if rules.mode == "live":
-            before = book.marks.get(key, {}).get(f"d{wp_id}")
-            book.marked(key)[f"d{wp_id}"] = "told"
+        if context.provenance is Provenance.LOCAL:
+            before = state.pages.get(key, {}).get(f"d{wp_id}")
+            state.seen(key)[f"d{wp_id}"] = "told"
             if before == "by hand":
                 continue
-        told.append(ResolvedTold(cause, wp_id, "merged" if merged else "completed"))
-    return told
+        found.append(ResolutionFact(cause, wp_id, "merged" if context.is_merge else "completed"))
+    return found
 
 
-def _completed(book: Book, cause: Cause, come: Come, rules: Rules) -> list[Telling]:
-    feature, roster = cause.feature, come.rosters.get(cause.feature)
-    if roster is None or not (count := _work_packages(book, feature, roster, rules)):
+def _completed(state: LedgerState, cause: Cause, context: ChangeContext) -> list[Fact]:
+    feature, graph = cause.feature, context.graphs.get(cause.feature)
+    if graph is None or not (count := _work_packages(state, feature, graph, context)):
         return []
-    if _is_complete(book, feature, rules):
+    if _is_complete(state, feature, context):
         return []
-    _note_complete(book, feature, rules)
-    return [CompletedTold(cause, count, roster.created_at)]
+    _note_complete(state, feature, context)
+    return [CompletionFact(cause, count, graph.created_at)]
 
 
-def _is_complete(book: Book, feature: str, rules: Rules) -> bool:
-    if rules.mode == "history":
-        return feature in book.complete
-    return COMPLETE in book.marks.get((feature, ""), {})
+def _is_complete(state: LedgerState, feature: str, context: ChangeContext) -> bool:
+    name = state.canonical(feature)
+    if context.provenance is Provenance.HISTORY:
+        return name in state.complete
+    return COMPLETE in state.pages.get((name, ""), {})
 
 
-def _note_complete(book: Book, feature: str, rules: Rules) -> None:
-    if rules.mode == "history":
-        book.complete.add(feature)
-    elif COMPLETE not in book.marks.get((feature, ""), {}):
-        book.marked((feature, ""))[COMPLETE] = "told"
+def _note_complete(state: LedgerState, feature: str, context: ChangeContext) -> None:
+    name = state.canonical(feature)
+    if context.provenance is Provenance.HISTORY:
+        state.complete.add(name)
+    elif context.provenance is not Provenance.OUT_OF_SCOPE and COMPLETE not in state.pages.get((name, ""), {}):
+        state.seen((name, ""))[COMPLETE] = "told"
 
 
-def _work_packages(book: Book, feature: str, roster: Roster, rules: Rules) -> int:
+def _work_packages(state: LedgerState, feature: str, graph: FeatureGraph, context: ChangeContext) -> int:
     """How many work packages a feature has, 0 unless all of them are done."""
-    lanes = [_lane(book, (feature, wp_id), rules) for wp_id in roster.dependencies]
+    lanes = [
+        "done" if _is_done(state, state.key(feature, wp_id), context) else graph.lanes.get(wp_id)
+        for wp_id in graph.dependencies
+        if graph.lanes.get(wp_id) != "done"
+    ]
     stated = [lane for lane in lanes if lane is not None]
-    return len(stated) if all(lane == "done" for lane in stated) else 0
+    done = sum(1 for wp_id in graph.dependencies if graph.lanes.get(wp_id) == "done")
+    return done + len(stated) if all(lane == "done" for lane in stated) else 0
 
 
-def _lane(book: Book, key: Key, rules: Rules) -> Lane | None:
-    """Where a work package is (rule 3), None where nobody has seen it in a lane."""
-    known, log = book.known.get(key), book.logs.get(key)
-    if rules.mode == "history" or log is None or not log.entries:
-        return known.shown.lane if known else None
-    last = log.base(log.entries[-1])
-    if known is not None and log.base(known.cursor) is last:
-        return known.shown.lane
-    return last.lane if last else None
+def _is_done(state: LedgerState, key: Key, context: ChangeContext) -> bool:
+    """Whether the ledger knows that a work package reached done on another branch (rule 3)."""
+    history = state.histories.get(key)
+    if context.provenance is not Provenance.LOCAL or history is None:
+        return False
+    return history.last_lane == "done"

@@ -1,87 +1,100 @@
 """Edits that are not committed: what a worktree shows beyond its commit.
 
-A worktree leads and commits follow. An edit is told when it is seen, so the commit that brings the same is silent; a
-commit of something older, staged before the edit, is contained in what the edit told; an edit that vanishes without
-being committed was discarded, which is a transition as well (rule O5).
+A worktree leads and commits follow. An edit is emitted when it is seen, and pending until a commit takes it over; an
+edit that is gone without a commit was discarded, which is a transition as well (rule O5).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
-from datetime import datetime
+from collections.abc import Mapping
 
-from msgspec import Struct, field
 from msgspec.structs import replace
 
-from kittywatch.derive.log import Entry, Log
-from kittywatch.derive.settle import Known, Rules, Settled, Sighting, settle
-from kittywatch.derive.snapshot import BrokenContent, FeatureFacts, Key, Roster
-from kittywatch.derive.steps import Shown, shown
+from kittywatch.derive.annotations import Sighting
+from kittywatch.derive.changes import Key, WorktreeLook
+from kittywatch.derive.commits import errors, feature_fact, in_order, package_facts
+from kittywatch.derive.consequences import ChangeContext, with_consequences
+from kittywatch.derive.facts import EmittedStep, Fact, TransitionFact
+from kittywatch.derive.ledger import PendingEdit
+from kittywatch.derive.resolve import Occurrence, Resolver
+from kittywatch.derive.steps import LaneState, lane_state, steps_between
 from kittywatch.workpackages.reader import WorkPackage
 
 
-class WorktreeLook(Struct, frozen=True):
-    """What a worktree shows at a moment.
-
-    `edited` differ from the commit that is checked out, `clean` don't; a work package in neither has no file, or one
-    that says nothing now, and stays as it was. `written` are fingerprints of the files that were looked at. `behind`
-    are commits below the worktree that brought entries ahead of where the view stands.
-    """
-
-    moment: datetime
-    edited: Mapping[Key, WorkPackage] = field(default_factory=dict)
-    clean: Mapping[Key, WorkPackage] = field(default_factory=dict)
-    broken: tuple[BrokenContent, ...] = ()
-    features: Mapping[str, FeatureFacts] = field(default_factory=dict)
-    rosters: Mapping[str, Roster] = field(default_factory=dict)
-    unsettled: tuple[str, ...] = ()
-    written: Mapping[Key, str] = field(default_factory=dict)
-    behind: frozenset[str] = frozenset()
-
-    def shows(self, key: Key) -> Shown | None:
-        """What is there of a work package now, None where nothing is."""
-        package = self.edited.get(key) or self.clean.get(key)
-        return shown(package) if package else None
-
-
-def settle_commit(
-    log: Log,
-    known: Known | None,
-    edit: Known,
-    sighting: Sighting,
-    rules: Rules,
-    claimed: Set[Entry],
+def resolve_worktree(
+    resolver: Resolver,
+    look: WorktreeLook,
+    view: str,
     *,
-    worktree: Shown | None,
-    untouched: bool = True,
-) -> tuple[Settled, Known | None]:
-    """Settle a commit of a work package that has an edit; returns the edit that is left.
+    home: Mapping[Key, LaneState],
+    before: Mapping[Key, LaneState],
+) -> list[Fact]:
+    """Resolve what a worktree shows against its commit and the pending edits, which it brings up to date.
 
-    `worktree` is what its file shows now: where that is the commit's content, the commit has replaced the edit.
-    `untouched` says that nobody has written the file since the edit was seen, so that a commit of something else was
-    staged before it.
+    `home` are the committed states of pending edits in the view that they were seen in: discarded, they are back there.
+    `before` are the states in the commit that was checked out when the worktree was last looked at: a file that still
+    shows that one was not edited, HEAD moved under it, as libgit2 or a push make it.
     """
-    now = shown(sighting.package)
-    ahead = known is None or log.reach(edit.cursor) >= log.reach(known.cursor)
-    if now == edit.shown and ahead:
-        return Settled(edit, already_told=1, basis=edit), None
-    if not ahead:
-        return settle(log, known, sighting, rules, claimed), edit
-    if now == worktree:
-        return settle(log, edit, sighting, rules, claimed), None
-    # What isn't told is found out by asking as if it were others', whose it isn't: so without the commit.
-    behind = settle(log, known, replace(sighting, origin="elsewhere", commit=None), rules, claimed)
-    if not behind.withheld or (worktree == edit.shown and untouched):
-        return Settled(behind.known, already_told=behind.already_told + behind.withheld, basis=behind.basis), edit
-    return settle(log, edit, sighting, rules, claimed), None
+    where = Occurrence(look.moment, view, tip=look.tip)
+    for new, old in look.renamed.items():
+        resolver.state.rename(new, old, None)
+    edited = {resolver.state.key(*key): package for key, package in look.edited.items()}
+    clean = {resolver.state.key(*key): package for key, package in look.clean.items()}
+    facts: list[Fact] = []
+    seen_features: set[str] = set()
+    for key in sorted(resolver.pending.keys() | edited.keys()):
+        package, edit = edited.get(key), resolver.pending.get(key)
+        if package is not None:
+            if edit is None and before.get(key) == lane_state(package):
+                resolver.pending[key] = PendingEdit(before[key], written=look.written.get(key, ""))
+                continue
+            if package.feature not in seen_features:
+                seen_features.add(package.feature)
+                facts += feature_fact(resolver, package.feature, look.features.get(package.feature), where)
+            facts += _edited(resolver, key, package, look, where)
+        elif edit is not None and (found := clean.get(key)) is not None:
+            facts += _gone(resolver, key, found, home.get(key) or look.committed.get(key), where)
+    facts = in_order(facts + errors(resolver, look.broken, where))
+    return with_consequences(resolver.state, facts, ChangeContext(graphs=look.graphs))
 
 
-def settle_discard(log: Log, edit: Known, home: Known, package: WorkPackage, moment: datetime, rules: Rules) -> Settled:
-    """Settle an edit that is gone without a commit: the work package is back at what its view, `home`, shows."""
-    if edit.shown.lane == home.shown.lane:  # it may have gone there and back; who has it counts as committed
-        return Settled(Known(home.shown, log.later(home.cursor, log.base(edit.cursor))))
-    back = replace(package, lane=home.shown.lane, trail=())
-    settled = settle(log, edit, Sighting(back, moment), rules)
-    cursor = settled.known.cursor if settled.known else home.cursor
-    settled.known = Known(home.shown, cursor)
-    return settled
+def _edited(resolver: Resolver, key: Key, package: WorkPackage, look: WorktreeLook, where: Occurrence) -> list[Fact]:
+    committed, now = look.committed.get(key), lane_state(package)
+    edit = resolver.pending.get(key)
+    base = edit.state if edit is not None else committed
+    edit = resolver.pending.setdefault(key, PendingEdit(base or LaneState("planned")))
+    emitted: list[EmittedStep] = []
+    if base is None:
+        emitted += resolver.creation(key, resolver.state.history(key), package, where)
+    used = list(edit.entries)
+    for step in steps_between(base, package, resolver.rules.names):
+        emitted += resolver.step(key, package, step, where, used)
+    edit.entries = used
+    facts = package_facts(resolver, Sighting(key, package, base, emitted, where))
+    if now is not None:
+        edit.state, edit.written = now, look.written.get(key, "")
+    if committed is not None and now is not None and now == committed:
+        _drop(resolver, key)
+    return facts
+
+
+def _gone(
+    resolver: Resolver, key: Key, package: WorkPackage, home: LaneState | None, where: Occurrence
+) -> list[Fact]:
+    """An edit that its worktree shows no more: committed by now, or discarded."""
+    edit = resolver.pending[key]
+    if home is None or not edit.entries or edit.state.lane == home.lane:
+        _drop(resolver, key)
+        return []
+    back = replace(package, lane=home.lane, trail=())
+    step = steps_between(edit.state, back, resolver.rules.names)[0]
+    emitted = list(resolver.take_back(key, back, step, where))
+    _drop(resolver, key)
+    return [TransitionFact(one, None) for one in emitted]
+
+
+def _drop(resolver: Resolver, key: Key) -> None:
+    """Forget an edit; what it emitted and nobody committed was taken back."""
+    for entry in resolver.pending.pop(key).entries:
+        if not entry.links:
+            resolver.state.void(key, entry)

@@ -14,8 +14,8 @@ from kittywatch.workpackages.trail import Record, digest
 DEFAULT_AGENT = "user"
 
 
-class Shown(Struct, frozen=True):
-    """What a work package last showed with a valid lane: the lane, and its trail as a length and a fingerprint."""
+class LaneState(Struct, frozen=True):
+    """What a work package showed with a valid lane: the lane, and its trail as a length and a fingerprint."""
 
     lane: Lane
     records: int = 0
@@ -23,7 +23,7 @@ class Shown(Struct, frozen=True):
 
 
 class Step(Struct, frozen=True):
-    """One transition. `moment` is the trail record's time, None where no record tells it."""
+    """One transition. `moment` is the trail record's time, None where no record states it."""
 
     previous: Lane
     new: Lane
@@ -31,17 +31,17 @@ class Step(Struct, frozen=True):
     moment: datetime | None
 
 
-def shown(package: WorkPackage) -> Shown | None:
-    """What is to be remembered of a work package, None where it states no valid lane."""
-    if package.lane is None:
+def lane_state(package: WorkPackage | None) -> LaneState | None:
+    """The state to remember of a work package, None where it states no valid lane."""
+    if package is None or package.lane is None:
         return None
-    return Shown(package.lane, len(package.trail), digest(package.trail))
+    return LaneState(package.lane, len(package.trail), digest(package.trail))
 
 
-def steps_between(before: Shown | None, package: WorkPackage, names: LaneNames) -> tuple[Step, ...]:
+def steps_between(before: LaneState | None, package: WorkPackage, names: LaneNames) -> tuple[Step, ...]:
     """The steps from what was known to what `package` shows now; none where no lane differs.
 
-    `before` is None for a work package that was never seen: its steps then begin at planned (rule D2).
+    `before` is None for a work package that was in no lane before: its steps then begin at planned (rule D2).
     """
     if package.lane is None:
         return ()
@@ -59,7 +59,7 @@ def steps_between(before: Shown | None, package: WorkPackage, names: LaneNames) 
     )
 
 
-def _recorded(before: Shown | None, package: WorkPackage, names: LaneNames) -> list[tuple[Lane, Record]] | None:
+def _recorded(before: LaneState | None, package: WorkPackage, names: LaneNames) -> list[tuple[Lane, Record]] | None:
     """The appended records that move the lane from `before` to now, None where they don't explain it (rule D3)."""
     known = before.records if before else 0
     if before and digest(package.trail[:known]) != before.trail:

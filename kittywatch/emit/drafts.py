@@ -1,4 +1,4 @@
-"""From tellings to events: identity, content ids, Lamport ticks, causation. Computes only, without files or store."""
+"""From facts to events: identity, content ids, Lamport ticks, causation. Computes only, without files or store."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from kittywatch.derive.beside import Note
-from kittywatch.derive.settle import Assigned
-from kittywatch.derive.steps import Step
-from kittywatch.derive.tellings import (
-    BesideTold,
-    BrokenTold,
-    CompletedTold,
-    FeatureTold,
-    PackageTold,
-    ResolvedTold,
-    Telling,
+from kittywatch.derive.facts import (
+    AnnotationFact,
+    Assigned,
+    CompletionFact,
+    ErrorFact,
+    Fact,
+    FeatureFact,
+    Note,
+    ResolutionFact,
+    TransitionFact,
 )
+from kittywatch.derive.steps import Step
 from kittywatch.events import (
     EVENT_TYPES,
     SCHEMA_VERSION,
@@ -92,7 +92,7 @@ def timestamp(moment: datetime) -> str:
 
 
 def drafts(
-    tellings: Iterable[Telling],
+    facts: Iterable[Fact],
     stamp: Stamp,
     observer: str,
     warn: Callable[[str], None],
@@ -105,12 +105,12 @@ def drafts(
     """
     made: list[Draft] = []
     causes: dict[str, str] = {}
-    for telling in tellings:
+    for fact in facts:
         try:
-            if isinstance(telling, CompletedTold):
-                made.append(_completion_draft(telling, stamp, observer, _began(telling, made, first_moment)))
+            if isinstance(fact, CompletionFact):
+                made.append(_completion_draft(fact, stamp, observer, _began(fact, made, first_moment)))
             else:
-                made.append(_draft(telling, stamp, observer, causes))
+                made.append(_draft(fact, stamp, observer, causes))
         except InvalidEventError as error:
             warn(f"an event was discarded: {error}")
     return made
@@ -151,77 +151,77 @@ def draft_by_hand(
 
 
 def _draft(
-    telling: FeatureTold | PackageTold | BesideTold | ResolvedTold | BrokenTold,
+    fact: FeatureFact | TransitionFact | AnnotationFact | ResolutionFact | ErrorFact,
     stamp: Stamp,
     observer: str,
     causes: dict[str, str],
 ) -> Draft:
-    if isinstance(telling, FeatureTold):
-        causes[telling.feature] = random_id()
-        moment = telling.facts.meta.created_at or timestamp(telling.moment)
-        return _feature_draft(telling, stamp, observer, causes[telling.feature], moment)
-    if isinstance(telling, PackageTold):
-        return _package_draft(telling, observer, causes)
-    if isinstance(telling, BesideTold):
-        return _beside_draft(telling, stamp, observer)
-    if isinstance(telling, ResolvedTold):
-        return _resolution_draft(telling, stamp, observer)
-    return _broken_draft(telling, stamp, observer)
+    if isinstance(fact, FeatureFact):
+        causes[fact.feature] = random_id()
+        moment = fact.info.meta.created_at or timestamp(fact.moment)
+        return _feature_draft(fact, stamp, observer, causes[fact.feature], moment)
+    if isinstance(fact, TransitionFact):
+        return _transition_draft(fact, observer, causes)
+    if isinstance(fact, AnnotationFact):
+        return _annotation_draft(fact, stamp, observer)
+    if isinstance(fact, ResolutionFact):
+        return _resolution_draft(fact, stamp, observer)
+    return _error_draft(fact, stamp, observer)
 
 
-def _package_draft(telling: PackageTold, observer: str, causes: dict[str, str]) -> Draft:
-    told = telling.told
+def _transition_draft(fact: TransitionFact, observer: str, causes: dict[str, str]) -> Draft:
+    told = fact.emitted
     package, step = told.package, told.step
     payload: Payload
     if step is None:
         payload, cause = Creation(**_creation_fields(package)), causes.get(package.feature)
     else:
         payload, cause = StatusChange(**_step_fields(package, step)), None
-    source = _source(observer, telling.commit, package.path, record=step is not None and step.moment is not None)
+    source = _source(observer, fact.commit, package.path, record=step is not None and step.moment is not None)
     event_id = told.entry.event_id or ""
     return Draft(payload, package.wp_id, "WorkPackage", timestamp(told.moment), event_id, cause, source)
 
 
-def _beside_draft(telling: BesideTold, stamp: Stamp, observer: str) -> Draft:
-    beside, package = telling.beside, telling.beside.package
-    when = timestamp(beside.moment)
+def _annotation_draft(fact: AnnotationFact, stamp: Stamp, observer: str) -> Draft:
+    annotation, package = fact.annotation, fact.annotation.package
+    when = timestamp(annotation.moment)
     payload: Payload
-    if isinstance(beside.what, Note):
+    if isinstance(annotation.what, Note):
         payload = HistoryEntry(
             wp_id=package.wp_id,
-            entry_type=beside.what.kind,
-            entry_content=beside.what.content,
-            author=beside.what.author,
+            entry_type=annotation.what.kind,
+            entry_content=annotation.what.content,
+            author=annotation.what.author,
             feature_slug=package.feature,
         )
         event_id = _identify(payload, package.wp_id, stamp, when)
     else:
-        payload = Assignment(**_assignment_fields(package, beside.what))
-        event_id = (beside.entry and beside.entry.event_id) or ""
-    source = _source(observer, telling.commit, package.path, record=beside.place % 1 == 0)
+        payload = Assignment(**_assignment_fields(package, annotation.what))
+        event_id = (annotation.entry and annotation.entry.event_id) or ""
+    source = _source(observer, fact.commit, package.path, record=annotation.place % 1 == 0)
     return Draft(payload, package.wp_id, "WorkPackage", when, event_id, None, source)
 
 
-def _resolution_draft(telling: ResolvedTold, stamp: Stamp, observer: str) -> Draft:
-    cause = telling.cause
+def _resolution_draft(fact: ResolutionFact, stamp: Stamp, observer: str) -> Draft:
+    cause = fact.cause
     payload = Resolution(
-        wp_id=telling.wp_id,
+        wp_id=fact.wp_id,
         dependency_wp_id=cause.wp_id,
-        resolution_type=telling.how,
+        resolution_type=fact.how,
         feature_slug=cause.feature,
     )
     when = timestamp(cause.moment)
-    event_id = _identify(payload, telling.wp_id, stamp, when)
+    event_id = _identify(payload, fact.wp_id, stamp, when)
     source = _source(observer, cause.commit, None)
-    return Draft(payload, telling.wp_id, "WorkPackage", when, event_id, cause.event_id, source)
+    return Draft(payload, fact.wp_id, "WorkPackage", when, event_id, cause.event_id, source)
 
 
-def _completion_draft(telling: CompletedTold, stamp: Stamp, observer: str, began: datetime) -> Draft:
-    cause = telling.cause
+def _completion_draft(fact: CompletionFact, stamp: Stamp, observer: str, began: datetime) -> Draft:
+    cause = fact.cause
     when = timestamp(cause.moment)
     payload = Completion(
         feature_slug=cause.feature,
-        total_wps=telling.work_packages,
+        total_wps=fact.work_packages,
         completed_at=when,
         total_duration=duration(cause.moment - began),
     )
@@ -230,17 +230,17 @@ def _completion_draft(telling: CompletedTold, stamp: Stamp, observer: str, began
     return Draft(payload, cause.feature, "Feature", when, event_id, cause.event_id, source)
 
 
-def _began(telling: CompletedTold, made: Iterable[Draft], first_moment: FirstMoment) -> datetime:
+def _began(fact: CompletionFact, made: Iterable[Draft], first_moment: FirstMoment) -> datetime:
     """When a feature began: with its creation, as that was told, else as its files or its first commit say.
 
     So a machine that took the feature in silently has the same duration as one that told all of it (rule O9).
     """
-    feature = telling.cause.feature
+    feature = fact.cause.feature
     own = [draft for draft in made if getattr(draft.payload, "feature_slug", None) == feature]
     created = next((draft.timestamp for draft in own if isinstance(draft.payload, FeatureCreation)), None)
-    known = created or first_moment(feature, "FeatureCreated") or telling.created_at
+    known = created or first_moment(feature, "FeatureCreated") or fact.created_at
     moments = [known] if known else [first_moment(feature, None), *(draft.timestamp for draft in own)]
-    return min((datetime.fromisoformat(one.upper()) for one in moments if one), default=telling.cause.moment)
+    return min((datetime.fromisoformat(one.upper()) for one in moments if one), default=fact.cause.moment)
 
 
 def duration(span: timedelta) -> str:
@@ -253,24 +253,24 @@ def duration(span: timedelta) -> str:
     return f"P{date}T{time}" if time else f"P{date}"
 
 
-def _feature_draft(telling: FeatureTold, stamp: Stamp, observer: str, cause: str, moment: str) -> Draft:
-    meta = telling.facts.meta
+def _feature_draft(fact: FeatureFact, stamp: Stamp, observer: str, cause: str, moment: str) -> Draft:
+    meta = fact.info.meta
     moment = timestamp(datetime.fromisoformat(moment.upper()))
     payload = FeatureCreation(
-        feature_slug=telling.feature,
+        feature_slug=fact.feature,
         feature_number=meta.number,
         target_branch=meta.target_branch or stamp.target_branch(),
-        wp_count=telling.facts.work_packages,
+        wp_count=fact.info.work_packages,
         created_at=moment,
     )
-    event_id = _identify(payload, telling.feature, stamp, moment)
-    source = _source(observer, telling.commit, None)
-    return Draft(payload, telling.feature, "Feature", moment, event_id, cause, source)
+    event_id = _identify(payload, fact.feature, stamp, moment)
+    source = _source(observer, fact.commit, None)
+    return Draft(payload, fact.feature, "Feature", moment, event_id, cause, source)
 
 
-def _broken_draft(telling: BrokenTold, stamp: Stamp, observer: str) -> Draft:
-    broken = telling.broken
-    moment = timestamp(telling.moment)
+def _error_draft(fact: ErrorFact, stamp: Stamp, observer: str) -> Draft:
+    broken = fact.broken
+    moment = timestamp(fact.moment)
     payload = LoggedError(
         wp_id=broken.wp_id,
         error_type="validation",
@@ -280,7 +280,7 @@ def _broken_draft(telling: BrokenTold, stamp: Stamp, observer: str) -> Draft:
         feature_slug=broken.feature,
     )
     owner, kind = (broken.wp_id, "WorkPackage") if broken.wp_id else (broken.feature, "Feature")
-    source = _source(observer, telling.commit, broken.problem.path)
+    source = _source(observer, fact.commit, broken.problem.path)
     return Draft(payload, owner, kind, moment, _identify(payload, owner, stamp, moment), None, source)
 
 

@@ -117,7 +117,10 @@ class Database:
         with self.transaction() as connection:
             for number, statements in enumerate(MIGRATIONS[self._version() :], start=self._version() + 1):
                 for statement in statements:
-                    connection.execute(statement)
+                    if callable(statement):
+                        statement(connection)
+                    else:
+                        connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {number}")
 
     def _version(self) -> int:

@@ -1,20 +1,24 @@
-"""The ledger in rows: fills a book for one observation, and saves what the observation wrote into it."""
+"""The ledger in rows: reads what one observation needs of it, and saves what the observation changed."""
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from kittywatch.derive.book import Book
-from kittywatch.derive.log import Entry, Log
-from kittywatch.derive.settle import Known
-from kittywatch.derive.snapshot import Key
-from kittywatch.derive.steps import Shown
+from kittywatch.derive.changes import Key
+from kittywatch.derive.ledger import Entry, LedgerState
 
 _FEW = 200  # up to here one query a work package is cheaper than reading all of them
+_COLUMNS = (
+    "entries.feature, entries.wp_id, entries.id, kind, status, entries.lane, previous, event_id, identities,"
+    " first_commit, edited_on, taken_back_in, agent, phase"
+)
+
+BoundaryKind = Literal["baseline", "elsewhere"]
 
 
 class Ledger:
@@ -23,197 +27,145 @@ class Ledger:
     def __init__(self, connection: sqlite3.Connection, project: int) -> None:
         self.connection = connection
         self.project = project
-        self._entries: dict[int, tuple[Key, Entry]] = {}
+        self.entries: dict[int, Entry] = {}
 
-    def read(self, keys: Iterable[Key] | None = None, *, view: int | None = None, landings: bool = True) -> Book:
-        """A book of the work packages `keys`, None for all, as the view with that row stands."""
-        book = Book()
+    # Reading.
+
+    def read(self, keys: Iterable[Key] | None = None) -> LedgerState:
+        """The state of some work packages, of all for None; features and broken contents whole."""
+        state = LedgerState()
         wanted = None if keys is None else set(keys)
         if wanted is not None and len(wanted) > _FEW:
             wanted = None
-        columns = "SELECT feature, wp_id, id, kind, lane, event_id, commit_id, agent, phase FROM ledger"
-        for row in self._select(columns, wanted):
-            key = (row[0], row[1])
-            entry = Entry(row[3], row[4], row[5], row[6], row[2], row[7], row[8])
-            self._entries[row[2]] = (key, entry)
-            book.log(key).entries.append(entry)
-        if view is not None:
-            self._read_known(book, view, wanted)
-        if landings:
-            self._read_landings(book, wanted)
+        for row in self._select(f"SELECT {_COLUMNS} FROM entries", wanted, order=" ORDER BY id"):
+            entry = _entry(row[2:])
+            self.entries[row[2]] = entry
+            state.history((row[0], row[1])).entries.append(entry)
+        links = "SELECT links.entry, links.commit_id, links.lane FROM entries JOIN links ON links.entry = entries.id"
+        for row, commit, lane in self._select(links, wanted):
+            self.entries[row].links.add((commit, lane))
         pages = None if wanted is None else wanted | {(feature, "") for feature, _ in wanted}
-        for feature, wp_id, marks in self._select("SELECT feature, wp_id, marks FROM marks", pages, order=""):
-            book.marks[feature, wp_id] = msgspec.json.decode(marks, type=dict[str, str])
+        for feature, wp_id, keys_seen in self._select("SELECT feature, wp_id, keys FROM seen", pages):
+            state.pages[feature, wp_id] = msgspec.json.decode(keys_seen, type=dict[str, str])
         run = self.connection.execute
-        book.features = dict(run("SELECT feature, kind FROM features WHERE project = ?", (self.project,)))
-        book.broken = dict(run("SELECT content, kind FROM broken WHERE project = ?", (self.project,)))
-        return book
+        state.features = dict(run("SELECT feature, kind FROM features WHERE project = ?", (self.project,)))
+        state.broken = dict(run("SELECT content, kind FROM broken WHERE project = ?", (self.project,)))
+        state.renames = self.renames()
+        return state
 
-    def save(self, book: Book, *, view: int | None = None) -> None:
-        """Write what an observation changed."""
-        for key, log in book.logs.items():
-            if log.added:
-                self._save_log(key, log)
-        run = self.connection.executemany
-        run(
-            "INSERT OR IGNORE INTO landings VALUES (?, ?, ?)",
-            [(self.project, commit, entry.key) for commit, _, entry in book.landings],
-        )
-        for table, new in (("features", book.new_features), ("broken", book.new_broken)):
-            run(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?)", [(self.project, *item) for item in new.items()])
-        run(
-            "INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?)",
-            [(self.project, *key, msgspec.json.encode(book.marks[key]).decode()) for key in book.changed_marks],
-        )
-        if view is not None:
-            self.save_known(view, {key: book.known[key] for key in book.changed})
+    def renames(self) -> dict[str, str]:
+        """The later names of renamed features, each with the one that it is kept under."""
+        sql = "SELECT feature, kept_as FROM renames WHERE project = ?"
+        return dict(self.connection.execute(sql, (self.project,)))
 
-    def save_known(self, view: int, known: dict[Key, Known]) -> None:
-        """Write where a view stands with some work packages."""
-        self.connection.executemany(
-            "INSERT OR REPLACE INTO lanes (view, feature, wp_id, lane, records, trail, cursor)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [(view, *key, *_columns(one)) for key, one in known.items()],
-        )
+    def version(self) -> int:
+        """A number that every change of the project's ledger raises; 0 for a project that isn't known yet."""
+        row = self.connection.execute("SELECT version FROM projects WHERE id = ?", (self.project,)).fetchone()
+        return int(row[0]) if row else 0
 
-    def rebound(self, known: Known) -> Known:
-        """The same standing, with the cursor among the entries that were read last."""
-        return Known(known.shown, self.entry(known.cursor.key) if known.cursor else None)
-
-    def landing_commits(self, keys: Iterable[Key]) -> set[str]:
-        """The commits that are known to have brought entries of some work packages."""
+    def introduced(self, commits: Iterable[str]) -> set[str]:
+        """Those of some commits that are known to have introduced an entry."""
         sql = (
-            "SELECT landings.commit_id FROM ledger JOIN landings ON landings.entry = ledger.id"
-            " WHERE ledger.project = ? AND feature = ? AND wp_id = ?"
+            "SELECT 1 FROM links JOIN entries ON entries.id = links.entry"
+            " WHERE links.commit_id = ? AND entries.project = ? LIMIT 1"
         )
-        return {row[0] for key in keys for row in self.connection.execute(sql, (self.project, *key))}
+        return {one for one in commits if self.connection.execute(sql, (one, self.project)).fetchone()}
 
-    def ahead(self, view: int, keys: Iterable[Key]) -> set[str]:
-        """The commits that are known to have brought entries of some work packages ahead of where a view stands."""
-        sql = (
-            "SELECT landings.commit_id FROM ledger JOIN landings ON landings.entry = ledger.id"
-            " WHERE ledger.project = ?1 AND feature = ?3 AND wp_id = ?4 AND position > coalesce((SELECT at.position"
-            " FROM lanes JOIN ledger AS at ON at.id = lanes.cursor"
-            " WHERE lanes.view = ?2 AND lanes.feature = ?3 AND lanes.wp_id = ?4), -1)"
-        )
-        run = self.connection.execute
-        return {row[0] for feature, wp_id in keys for row in run(sql, (self.project, view, feature, wp_id))}
-
-    def standing(self, view: int, key: Key) -> list[Known]:
-        """Where the project's other views stand with a work package, which must have been read."""
-        sql = (
-            "SELECT lanes.lane, records, trail, cursor FROM checkouts JOIN views ON views.checkout = checkouts.id"
-            " JOIN lanes ON lanes.view = views.id WHERE project = ? AND feature = ? AND wp_id = ? AND view != ?"
-        )
-        rows = self.connection.execute(sql, (self.project, *key, view))
-        return [Known(Shown(*row[:3]), self.entry(row[3])) for row in rows]
-
-    def landed(self, commits: Iterable[str]) -> set[str]:
-        """Those of some commits that are known to have brought an entry."""
-        sql = "SELECT commit_id FROM landings WHERE project = ? AND commit_id = ?"
-        return {commit for commit in commits if self.connection.execute(sql, (self.project, commit)).fetchone()}
-
-    def horizons(self) -> dict[str, list[str]]:
-        """The commits up to which all was there before the project was observed, and up to which others told."""
-        found: dict[str, list[str]] = {"baseline": [], "elsewhere": []}
-        rows = self.connection.execute("SELECT kind, commit_id FROM horizons WHERE project = ?", (self.project,))
+    def boundaries(self) -> dict[BoundaryKind, list[str]]:
+        """The commits up to which all was there before the project was observed, and up to which others emitted."""
+        found: dict[BoundaryKind, list[str]] = {"baseline": [], "elsewhere": []}
+        rows = self.connection.execute("SELECT kind, commit_id FROM boundaries WHERE project = ?", (self.project,))
         for kind, commit in rows:
             found[kind].append(commit)
         return found
 
-    def add_horizon(self, commit: str, kind: str) -> None:
-        self.connection.execute("INSERT OR IGNORE INTO horizons VALUES (?, ?, ?)", (self.project, commit, kind))
+    def features_of(self, wp_id: str) -> list[str]:
+        """The features that are known to have a work package of this id, in their names' order."""
+        sql = "SELECT DISTINCT feature FROM entries WHERE project = ? AND wp_id = ? ORDER BY feature"
+        return [str(row[0]) for row in self.connection.execute(sql, (self.project, wp_id))]
 
-    def only_feature(self, wp_id: str) -> str | None:
-        """The one feature that is known to have a work package of this id, None where there are none or several."""
-        rows = self.connection.execute(
-            "SELECT DISTINCT feature FROM ledger WHERE project = ? AND wp_id = ? LIMIT 2", (self.project, wp_id)
-        ).fetchall()
-        return str(rows[0][0]) if len(rows) == 1 else None
+    # Writing.
 
-    def entry(self, key: int | None) -> Entry | None:
-        """The entry with that row among those read, None where there is none any more."""
-        found = self._entries.get(key) if key is not None else None
-        return found[1] if found else None
+    def save(self, state: LedgerState) -> None:
+        """Write what changed, and raise the version if anything did."""
+        run = self.connection.executemany
+        for entry, key in state.changed.items():
+            self._save_entry(key, entry)
+        for table, new in (("features", state.new_features), ("broken", state.new_broken)):
+            run(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?)", [(self.project, *item) for item in new.items()])
+        run(
+            "INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?)",
+            [(self.project, *key, msgspec.json.encode(state.pages[key]).decode()) for key in state.changed_pages],
+        )
+        run(
+            "INSERT OR IGNORE INTO renames VALUES (?, ?, ?, ?)",
+            [(self.project, new, kept, commit) for new, (kept, commit) in state.new_renames.items()],
+        )
+        self.raise_version()
 
-    def known(self, view: int, keys: Iterable[Key]) -> dict[Key, Known]:
-        """Where a view stands with some work packages, which must have been read."""
-        book = Book()
-        wanted = set(keys)
-        self._read_known(book, view, wanted if len(wanted) <= _FEW else None)
-        return book.known
+    def raise_version(self) -> None:
+        """Let whoever planned on what was there before plan again."""
+        self.connection.execute("UPDATE projects SET version = version + 1 WHERE id = ?", (self.project,))
 
-    def forget(self, view: int, keys: Iterable[Key]) -> None:
-        """Let a view not know some work packages."""
+    def add_boundary(self, commit: str, kind: BoundaryKind) -> None:
+        self.connection.execute("INSERT OR IGNORE INTO boundaries VALUES (?, ?, ?)", (self.project, commit, kind))
+
+    def _save_entry(self, key: Key, entry: Entry) -> None:
+        columns = (
+            entry.kind,
+            entry.status,
+            entry.lane,
+            entry.previous,
+            entry.event_id,
+            json.dumps(sorted(entry.identities)),
+            entry.first,
+            entry.edited_on,
+            entry.taken_back_in,
+            entry.agent,
+            entry.phase,
+        )
+        if entry.row is None:
+            row = self.connection.execute(
+                "INSERT INTO entries (project, feature, wp_id, kind, status, lane, previous, event_id, identities,"
+                " first_commit, edited_on, taken_back_in, agent, phase) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                (self.project, *key, *columns),
+            )
+            assert row.lastrowid is not None
+            entry.row = row.lastrowid
+            self.entries[entry.row] = entry
+        else:
+            self.connection.execute(
+                "UPDATE entries SET kind = ?, status = ?, lane = ?, previous = ?, event_id = ?, identities = ?,"
+                " first_commit = ?, edited_on = ?, taken_back_in = ?, agent = ?, phase = ? WHERE id = ?",
+                (*columns, entry.row),
+            )
         self.connection.executemany(
-            "DELETE FROM lanes WHERE view = ? AND feature = ? AND wp_id = ?", [(view, *key) for key in keys]
+            "INSERT OR IGNORE INTO links VALUES (?, ?, ?)", [(entry.row, *link) for link in entry.links]
         )
 
-    def _read_known(self, book: Book, view: int, wanted: set[Key] | None) -> None:
-        columns = "SELECT feature, wp_id, lane, records, trail, cursor FROM lanes"
-        for row in self._select(columns, wanted, owner=("view", view), order=""):
-            book.known[row[0], row[1]] = Known(Shown(row[2], row[3], row[4]), self.entry(row[5]))
-
-    def _read_landings(self, book: Book, wanted: set[Key] | None) -> None:
+    def _select(self, query: str, wanted: set[Key] | None, *, order: str = "") -> Iterator[Any]:
         if wanted is None:
-            rows: Iterable[Any] = self.connection.execute(
-                "SELECT commit_id, entry FROM landings WHERE project = ?", (self.project,)
-            )
-        else:
-            rows = (
-                row
-                for key in self._entries
-                for row in self.connection.execute("SELECT commit_id, entry FROM landings WHERE entry = ?", (key,))
-            )
-        for commit, entry in rows:
-            if entry in self._entries:
-                book.landed.setdefault(commit, []).append(self._entries[entry])
-
-    def _select(
-        self,
-        columns: str,
-        wanted: set[Key] | None,
-        *,
-        owner: tuple[str, int] | None = None,
-        order: str = " ORDER BY position",
-    ) -> Iterator[Any]:
-        column, value = owner or ("project", self.project)
-        if wanted is None:
-            yield from self.connection.execute(f"{columns} WHERE {column} = ?{order}", (value,))
+            yield from self.connection.execute(f"{query} WHERE project = ?{order}", (self.project,))
             return
         for key in wanted:
-            sql = f"{columns} WHERE {column} = ? AND feature = ? AND wp_id = ?{order}"
-            yield from self.connection.execute(sql, (value, *key))
-
-    def _save_log(self, key: Key, log: Log) -> None:
-        new = {id(entry) for entry in log.added}
-        moved = False
-        for position, entry in enumerate(log.entries):
-            if id(entry) in new and entry.key is not None:
-                self.connection.execute(
-                    "UPDATE ledger SET position = ?, kind = ?, event_id = ? WHERE id = ?",
-                    (position, entry.kind, entry.event_id, entry.key),
-                )
-            elif id(entry) in new:
-                row = self.connection.execute(
-                    "INSERT INTO ledger"
-                    " (project, feature, wp_id, position, kind, lane, event_id, commit_id, agent, phase)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (self.project, *key, position, *_entry_columns(entry)),
-                )
-                assert row.lastrowid is not None
-                entry.key = row.lastrowid
-                self._entries[entry.key] = (key, entry)  # the next view may stand there already
-                moved = True
-            elif moved:
-                self.connection.execute("UPDATE ledger SET position = ? WHERE id = ?", (position, entry.key))
-        log.added.clear()
+            sql = f"{query} WHERE project = ? AND feature = ? AND wp_id = ?{order}"
+            yield from self.connection.execute(sql, (self.project, *key))
 
 
-def _entry_columns(entry: Entry) -> tuple[object, ...]:
-    return entry.kind, entry.lane, entry.event_id, entry.commit, entry.agent, entry.phase
-
-
-def _columns(known: Known) -> tuple[object, ...]:
-    shown = known.shown
-    return shown.lane, shown.records, shown.trail, known.cursor.key if known.cursor else None
+def _entry(row: tuple[Any, ...]) -> Entry:
+    number, kind, status, lane, previous, event_id, identities, first, edited_on, taken_back_in, agent, phase = row
+    return Entry(
+        kind,
+        status,
+        lane,
+        previous,
+        event_id,
+        set(json.loads(identities)),
+        set(),
+        first,
+        edited_on,
+        taken_back_in,
+        agent,
+        phase,
+        number,
+    )

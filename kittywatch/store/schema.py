@@ -6,7 +6,20 @@ that was ever told here. `queue` holds those that no server has taken yet.
 
 from __future__ import annotations
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (
+import sqlite3
+from collections.abc import Callable
+from typing import TypeAlias
+
+Migration: TypeAlias = "tuple[str | Callable[[sqlite3.Connection], None], ...]"
+
+
+def _carry_over(connection: sqlite3.Connection) -> None:
+    from kittywatch.store.carry_over import carry_over  # imported lazily: once in a database's life
+
+    carry_over(connection)
+
+
+MIGRATIONS: tuple[Migration, ...] = (
     (
         """CREATE TABLE IF NOT EXISTS queue (
             id INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT UNIQUE NOT NULL, event_type TEXT NOT NULL,
@@ -82,6 +95,40 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     # Whether an edit's file was written since it was seen: its fingerprint then, NULL where that isn't known.
     ("ALTER TABLE edits ADD COLUMN written TEXT",),
+    # The ledger over the commit graph. An entry has no position: `links` has the commits that introduced it, each with
+    # the lane of the commit's own step, '' where the commit only has it in its past. `identities` and the entries of
+    # pending edits are JSON. `version` is raised by every change of a project's ledger.
+    (
+        """CREATE TABLE entries (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, project INTEGER NOT NULL, feature TEXT NOT NULL,
+            wp_id TEXT NOT NULL, kind TEXT NOT NULL, status TEXT NOT NULL, lane TEXT NOT NULL, previous TEXT,
+            event_id TEXT, identities TEXT NOT NULL, first_commit TEXT, edited_on TEXT, taken_back_in TEXT,
+            agent TEXT, phase TEXT)""",
+        "CREATE INDEX entries_of_package ON entries (project, feature, wp_id)",
+        """CREATE TABLE links (
+            entry INTEGER NOT NULL, commit_id TEXT NOT NULL, lane TEXT NOT NULL,
+            PRIMARY KEY (entry, commit_id, lane)) WITHOUT ROWID""",
+        "CREATE INDEX links_of_commit ON links (commit_id)",
+        """CREATE TABLE boundaries (
+            project INTEGER NOT NULL, commit_id TEXT NOT NULL, kind TEXT NOT NULL,
+            UNIQUE (project, commit_id, kind))""",
+        """CREATE TABLE pending (
+            id INTEGER PRIMARY KEY, checkout INTEGER NOT NULL, feature TEXT NOT NULL, wp_id TEXT NOT NULL,
+            lane TEXT NOT NULL, records INTEGER NOT NULL, trail TEXT NOT NULL, written TEXT, entries TEXT NOT NULL,
+            UNIQUE (checkout, feature, wp_id))""",
+        """CREATE TABLE renames (
+            project INTEGER NOT NULL, feature TEXT NOT NULL, kept_as TEXT NOT NULL, commit_id TEXT,
+            UNIQUE (project, feature))""",
+        "ALTER TABLE projects ADD COLUMN version INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE marks RENAME TO seen",
+        "ALTER TABLE seen RENAME COLUMN marks TO keys",
+        _carry_over,
+        "DROP TABLE ledger",
+        "DROP TABLE landings",
+        "DROP TABLE horizons",
+        "DROP TABLE lanes",
+        "DROP TABLE edits",
+    ),
 )
 
 TABLES = (
@@ -91,14 +138,14 @@ TABLES = (
     "projects",
     "clock",
     "events",
-    "ledger",
-    "landings",
-    "horizons",
+    "entries",
+    "links",
+    "boundaries",
     "features",
     "broken",
     "checkouts",
     "views",
-    "lanes",
-    "edits",
-    "marks",
+    "pending",
+    "seen",
+    "renames",
 )

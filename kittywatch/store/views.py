@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping
 
 from msgspec import Struct
 
-from kittywatch.derive.settle import Known
-from kittywatch.derive.snapshot import Key
-from kittywatch.derive.steps import Shown
+from kittywatch.derive.changes import Key
+from kittywatch.derive.ledger import PendingEdit
+from kittywatch.derive.steps import LaneState
 from kittywatch.store.ledger import Ledger
 
 DETACHED = "HEAD"
@@ -21,14 +22,6 @@ class Checkout(Struct, frozen=True):
     key: int
     ref: str
     log_size: int
-    version: int
-
-
-class View(Struct, frozen=True):
-    """A branch in a checkout: the commit it showed when it was last looked at, None before the first commit."""
-
-    key: int
-    tip: str | None
 
 
 class Views:
@@ -44,14 +37,15 @@ class Views:
         return row is not None
 
     def checkout(self, git_directory: str) -> Checkout | None:
+        """The checkout with that git directory, None where it was never observed."""
         row = self.connection.execute(
-            "SELECT id, ref, log_size, version FROM checkouts WHERE project = ? AND git_dir = ?",
+            "SELECT id, ref, log_size FROM checkouts WHERE project = ? AND git_dir = ?",
             (self.project, git_directory),
         ).fetchone()
         return Checkout(*row) if row else None
 
     def save_checkout(self, git_directory: str, ref: str, log_size: int) -> int:
-        """Note where a checkout is now; raises its version, so that whoever planned on the old one plans again."""
+        """Record where a checkout is now; returns its row."""
         self.connection.execute(
             "INSERT INTO checkouts (project, git_dir, ref, log_size, version) VALUES (?1, ?2, ?3, ?4, 1)"
             " ON CONFLICT (project, git_dir) DO UPDATE SET ref = ?3, log_size = ?4, version = version + 1",
@@ -62,73 +56,56 @@ class Views:
         ).fetchone()
         return int(row[0])
 
-    def view(self, checkout: int, ref: str) -> View | None:
-        row = self.connection.execute(
-            "SELECT id, tip FROM views WHERE checkout = ? AND ref = ?", (checkout, ref)
-        ).fetchone()
-        return View(*row) if row else None
+    def of_checkout(self, checkout: int) -> dict[str, str | None]:
+        """The views of a checkout by their names, each with the commit that it showed, None before the first one."""
+        return dict(self.connection.execute("SELECT ref, tip FROM views WHERE checkout = ?", (checkout,)))
 
-    def of_checkout(self, checkout: int) -> dict[str, View]:
-        """The views of a checkout by their names."""
-        rows = self.connection.execute("SELECT ref, id, tip FROM views WHERE checkout = ?", (checkout,))
-        return {ref: View(key, tip) for ref, key, tip in rows}
-
-    def save_view(self, checkout: int, ref: str, tip: str | None) -> int:
+    def save_view(self, checkout: int, ref: str, tip: str | None) -> None:
+        """Record the commit that a view shows."""
         self.connection.execute(
             "INSERT INTO views (checkout, ref, tip) VALUES (?1, ?2, ?3)"
             " ON CONFLICT (checkout, ref) DO UPDATE SET tip = ?3",
             (checkout, ref, tip),
         )
-        view = self.view(checkout, ref)
-        assert view is not None
-        return view.key
 
-    def tips(self) -> list[View]:
-        """Every view of the project that shows a commit, the latest observed first."""
+    def tips(self) -> set[str]:
+        """The commits that the project's views show, in whichever clone."""
         rows = self.connection.execute(
-            "SELECT views.id, tip FROM views JOIN checkouts ON checkouts.id = views.checkout"
-            " WHERE project = ? AND tip IS NOT NULL ORDER BY views.id DESC",
+            "SELECT DISTINCT tip FROM views JOIN checkouts ON checkouts.id = views.checkout"
+            " WHERE project = ? AND tip IS NOT NULL",
             (self.project,),
         )
-        return [View(*row) for row in rows]
+        return {row[0] for row in rows}
 
-    def copy(self, source: int, target: int) -> None:
-        """Let one view stand where another one stands, and nowhere else."""
-        self.connection.execute("DELETE FROM lanes WHERE view = ?", (target,))
-        self.connection.execute(
-            "INSERT OR REPLACE INTO lanes (view, feature, wp_id, lane, records, trail, cursor)"
-            " SELECT ?, feature, wp_id, lane, records, trail, cursor FROM lanes WHERE view = ?",
-            (target, source),
-        )
-
-    def edit_keys(self, checkout: int) -> set[Key]:
+    def pending_keys(self, checkout: int) -> set[Key]:
         """The work packages that a worktree showed otherwise than its commit when it was last looked at."""
-        rows = self.connection.execute("SELECT feature, wp_id FROM edits WHERE checkout = ?", (checkout,))
+        rows = self.connection.execute("SELECT feature, wp_id FROM pending WHERE checkout = ?", (checkout,))
         return {(feature, wp_id) for feature, wp_id in rows}
 
-    def edits(self, checkout: int, ledger: Ledger) -> dict[Key, Known]:
-        """The same with what was shown; the ledger must have read their work packages."""
+    def pending(self, checkout: int, ledger: Ledger) -> dict[Key, PendingEdit]:
+        """The same with what was shown and emitted; the ledger must have read their work packages."""
         rows = self.connection.execute(
-            "SELECT feature, wp_id, lane, records, trail, cursor FROM edits WHERE checkout = ?", (checkout,)
+            "SELECT feature, wp_id, lane, records, trail, written, entries FROM pending WHERE checkout = ?", (checkout,)
         )
-        return {(row[0], row[1]): Known(Shown(row[2], row[3], row[4]), ledger.entry(row[5])) for row in rows}
+        return {
+            (row[0], row[1]): PendingEdit(
+                LaneState(*row[2:5]),
+                [ledger.entries[one] for one in json.loads(row[6]) if one in ledger.entries],
+                row[5] or "",
+            )
+            for row in rows
+        }
 
-    def written(self, checkout: int) -> dict[Key, str]:
-        """Fingerprints of the files that these edits were seen in, as far as they are known."""
-        rows = self.connection.execute(
-            "SELECT feature, wp_id, written FROM edits WHERE checkout = ? AND written IS NOT NULL", (checkout,)
-        )
-        return {(feature, wp_id): written for feature, wp_id, written in rows}
-
-    def save_edits(self, checkout: int, edits: Mapping[Key, Known], written: Mapping[Key, str]) -> None:
-        """Replace all edits of a checkout, and the fingerprints of their files."""
-        self.connection.execute("DELETE FROM edits WHERE checkout = ?", (checkout,))
-        rows = [
-            (*key, one.shown.lane, one.shown.records, one.shown.trail, one.cursor and one.cursor.key, written.get(key))
-            for key, one in edits.items()
-        ]
+    def save_pending(self, checkout: int, pending: Mapping[Key, PendingEdit]) -> None:
+        """Replace all pending edits of a checkout; their entries must be saved before."""
+        self.connection.execute("DELETE FROM pending WHERE checkout = ?", (checkout,))
         self.connection.executemany(
-            "INSERT INTO edits (checkout, feature, wp_id, lane, records, trail, cursor, written)"
+            "INSERT INTO pending (checkout, feature, wp_id, lane, records, trail, written, entries)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [(checkout, *row) for row in rows],
+            [(checkout, *key, *_columns(edit)) for key, edit in pending.items()],
         )
+
+
+def _columns(edit: PendingEdit) -> tuple[object, ...]:
+    state = edit.state
+    return state.lane, state.records, state.trail, edit.written, json.dumps([entry.row for entry in edit.entries])

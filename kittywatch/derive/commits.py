@@ -1,0 +1,147 @@
+"""One commit: its steps, notes, assignments, new features and broken contents, as facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kittywatch.derive.annotations import Sighting, annotate, place_of, see_silently
+from kittywatch.derive.changes import BrokenContent, CommitChanges, FeatureInfo, Key, Provenance
+from kittywatch.derive.consequences import ChangeContext, reopen, with_consequences
+from kittywatch.derive.facts import AnnotationFact, EmittedStep, ErrorFact, Fact, FeatureFact, TransitionFact, place
+from kittywatch.derive.ledger import Entry, LedgerState
+from kittywatch.derive.resolve import Occurrence, Resolver
+from kittywatch.derive.seen import COMPLETE, manual_key
+from kittywatch.workpackages.reader import WorkPackage
+
+
+def resolve_commit(
+    resolver: Resolver, changes: CommitChanges, where: Occurrence, *, without: Iterable[Key] = ()
+) -> list[Fact]:
+    """Resolve a commit: what is to be emitted of it, by feature, then work package, then the order of the steps.
+
+    Of the work packages `without`, lanes are left out: they are resolved otherwise.
+    """
+    state = resolver.state
+    for new, old in changes.renamed.items():
+        state.rename(new, old, changes.commit)
+    left_out = set(without)
+    facts: list[Fact] = []
+    feature = None
+    for change in sorted(changes.packages, key=lambda one: (one.package.feature, one.wp_id)):
+        package = change.package
+        if package.lane is None:
+            continue
+        if package.feature != feature:
+            feature = package.feature
+            facts += feature_fact(resolver, feature, changes.features.get(feature), where)
+        key = state.key(feature, change.wp_id)
+        if change.base is not None and change.base.lane == "done" and package.lane != "done" and where.is_kept:
+            reopen(state, key, where.provenance)
+        emitted = resolver.steps(change, where) if key not in left_out else []
+        facts += package_facts(resolver, Sighting(key, package, change.base, emitted, where))
+    facts = in_order(facts + errors(resolver, changes.broken, where))
+    context = ChangeContext(where.provenance, changes.is_merge, changes.graphs)
+    return with_consequences(state, facts, context)
+
+
+def package_facts(resolver: Resolver, sighting: Sighting) -> list[Fact]:
+    """The facts of one work package: its emitted steps and its annotations, in the order of the trail."""
+    commit = sighting.where.commit
+    facts: list[tuple[float, Fact]] = []
+    at = -1.0
+    for one in sighting.emitted:
+        lane = one.step.new if one.step else None
+        at = max(at, place_of(one.package, one.moment, lane, resolver.rules.names) if lane else -1.0)
+        facts.append((at, TransitionFact(one, commit)))
+    facts += [(one.place, AnnotationFact(one, commit)) for one in annotate(resolver, sighting)]
+    return [fact for _, fact in sorted(facts, key=lambda placed: placed[0])]
+
+
+def in_order(facts: list[Fact]) -> list[Fact]:
+    """By feature, then by work package; what is said of one stays in its order."""
+    return sorted(facts, key=place)
+
+
+def feature_fact(
+    resolver: Resolver, feature: str, info: FeatureInfo | None, where: Occurrence
+) -> list[Fact]:
+    """Resolve the first sight of a feature with a work package in a lane."""
+    state, name = resolver.state, resolver.state.canonical(feature)
+    kind = state.features.get(name)
+    if not where.is_kept or (kind is not None and not (kind == "baseline" and where.provenance is Provenance.HISTORY)):
+        _count(state, name, kind)
+        return []
+    state.know_feature(name, "told" if where.is_ours else "elsewhere")
+    state.met.add(name)
+    if info is None or not where.is_ours:
+        return []
+    return [FeatureFact(feature, info, where.moment, where.commit)]
+
+
+def errors(resolver: Resolver, broken: Iterable[BrokenContent], where: Occurrence) -> list[Fact]:
+    """Resolve contents that cannot be read, each once."""
+    state = resolver.state
+    found: list[Fact] = []
+    for one in broken:
+        kind = state.broken.get(one.content)
+        if kind is not None and not (kind == "baseline" and where.provenance is Provenance.HISTORY):
+            _count(state, one.content, kind)
+            continue
+        state.met.add(one.content)
+        if not where.is_kept:
+            continue
+        state.know_broken(one, "told" if where.is_ours else "elsewhere")
+        if where.is_ours and not _said_manually(state, one):
+            found.append(ErrorFact(one, where.moment, where.commit))
+    return found
+
+
+def record_baseline(
+    state: LedgerState, packages: Iterable[WorkPackage], broken: Iterable[BrokenContent], commit: str | None
+) -> int:
+    """Record what was there before kittywatch came, without emitting it (rule B1); counts what is new."""
+    count = 0
+    lanes: dict[str, list[str]] = {}
+    for package in packages:
+        if package.lane is None:
+            continue
+        key = state.key(package.feature, package.wp_id)
+        lanes.setdefault(key[0], []).append(package.lane)
+        if see_silently(state.pages.setdefault(key, {}), package, "baseline"):
+            state.changed_pages.add(key)
+        if key[0] not in state.features:
+            state.know_feature(key[0], "baseline")
+        if not state.history(key).entries:
+            agent = package.assigned if package.lane != "planned" else None
+            entry = Entry("known", "baseline", package.lane, first=commit, agent=agent)
+            entry.phase = "implementation" if agent else None
+            state.add(key, entry)
+            count += 1
+    for feature, stated in lanes.items():
+        if all(lane == "done" for lane in stated):
+            state.seen((feature, ""))[COMPLETE] = "baseline"
+    for one in broken:
+        if one.content not in state.broken:
+            state.know_broken(one, "baseline")
+    return count
+
+
+def _said_manually(state: LedgerState, broken: BrokenContent) -> bool:
+    """Whether somebody logged the error in the same words, which then is used up."""
+    key, name = state.key(broken.feature, broken.wp_id or ""), manual_key(("error", str(broken.problem)))
+    if name not in state.pages.get(key, {}):
+        return False
+    del state.seen(key)[name]
+    return True
+
+
+def _count(state: LedgerState, name: str, kind: str | None) -> None:
+    """What was emitted before is counted where it is met first."""
+    if kind == "told" and name not in state.met:
+        state.already_emitted += 1
+    state.met.add(name)
+
+
+def emitted_facts(emitted: Iterable[EmittedStep], commit: str | None) -> list[Fact]:
+    """The facts of some steps of a commit, or of an edit."""
+    return [TransitionFact(one, commit) for one in emitted]

@@ -1,0 +1,356 @@
+"""Resolve the steps of commits and edits against the ledger: the one place where exactly once is decided.
+
+Each step of a commit is resolved in this order (rules O1, O3, O4, O7):
+
+1. An entry that this commit introduced, as its step to this lane: known.
+2. An entry with the step's identity: known; the commit joins its commits.
+3. An entry that was emitted manually, or for an edit of this worktree that the commit takes over: known.
+4. A step without a record, and an entry into the same lane whose commits are all concurrent with this one: known, a
+   squash or a move made twice. What happened before that entry on its side is behind this commit as well.
+5. Else it is emitted if it was made here, and recorded as remote if not.
+
+An entry that is behind the commit is never matched. Where a step is known under another id than it has by itself, its
+own id becomes an alias (rule O11).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from kittywatch.derive.changes import CommitChanges, Key, PackageChange, Provenance, WorktreeLook
+from kittywatch.derive.facts import Assigned, EmittedStep
+from kittywatch.derive.ledger import TICK, CommitGraph, Entry, LedgerState, PackageHistory, PendingEdit, behind, identity
+from kittywatch.derive.steps import Step, steps_between
+from kittywatch.workpackages.lanes import LaneNames
+from kittywatch.workpackages.reader import WorkPackage
+
+Identify: TypeAlias = Callable[[WorkPackage, "Step | Assigned | None", datetime], str]
+"""The event id of a creation, a step or an assignment at a moment (rule O9)."""
+
+
+class Rules(Struct, frozen=True):
+    """The names of lanes, and how events get their ids."""
+
+    names: LaneNames
+    identify: Identify
+
+
+class Occurrence(Struct, frozen=True):
+    """Where something was seen: in a commit, or in a worktree on top of `tip` (then `commit` is None).
+
+    `moment` is the commit's author time or the time of observation, `view` the name of the view that is looked at.
+    """
+
+    moment: datetime
+    view: str
+    commit: str | None = None
+    tip: str | None = None
+    provenance: Provenance = Provenance.LOCAL
+
+    @property
+    def is_ours(self) -> bool:
+        return self.provenance in (Provenance.LOCAL, Provenance.HISTORY)
+
+    @property
+    def is_kept(self) -> bool:
+        return self.provenance is not Provenance.OUT_OF_SCOPE
+
+
+class Resolver:
+    """Resolves what one observation of a checkout finds; changes `state` and `pending`.
+
+    `pending` are the edits of the checkout's worktree that were emitted before, `look` what it shows now, None where
+    nobody looked. `replaced` are the commits that each rewritten commit replaces, as far as git said so.
+    """
+
+    def __init__(
+        self,
+        state: LedgerState,
+        graph: CommitGraph,
+        rules: Rules,
+        *,
+        pending: dict[Key, PendingEdit] | None = None,
+        look: WorktreeLook | None = None,
+    ) -> None:
+        self.state = state
+        self.graph = graph
+        self.rules = rules
+        self.pending = pending if pending is not None else {}
+        self.look = look
+        self.replaced: dict[str, set[str]] = {}
+
+    # Before anything is decided about a range of commits.
+
+    def join(self, changes: CommitChanges, where: Occurrence) -> dict[Key, list[Step]]:
+        """Let a commit join the entries that its steps are known as by commit or identity; returns the other steps."""
+        unknown: dict[Key, list[Step]] = {}
+        for change in changes.packages:
+            key = self.state.key(change.package.feature, change.wp_id)
+            history, used = self.state.history(key), list[Entry]()
+            for step in steps_between(change.base, change.package, self.rules.names):
+                moment = self.moment(history, step, where, used)
+                entry = self._introduced(history, step, where, used) or self._alike(history, step, moment, where, used)
+                if entry is None:
+                    unknown.setdefault(key, []).append(step)
+                else:
+                    used.append(entry)
+                    self._join(key, entry, change.package, (step, moment), where)
+        return unknown
+
+    # One commit.
+
+    def steps(self, change: PackageChange, where: Occurrence) -> list[EmittedStep]:
+        """Resolve a work package's creation and steps in a commit; returns what is to be emitted."""
+        key = self.state.key(change.package.feature, change.wp_id)
+        history = self.state.history(key)
+        emitted: list[EmittedStep] = []
+        if change.base is None and change.package.lane is not None:
+            emitted += self.creation(key, history, change.package, where)
+        used: list[Entry] = []
+        for step in steps_between(change.base, change.package, self.rules.names):
+            emitted += self.step(key, change.package, step, where, used)
+        return emitted
+
+    def creation(
+        self, key: Key, history: PackageHistory, package: WorkPackage, where: Occurrence
+    ) -> Iterable[EmittedStep]:
+        """Resolve the first sight of a work package in a lane (rules D2, B1)."""
+        known = history.creation
+        if known is not None and not self._is_news(known, where):
+            self.state.already_emitted += known.kind == "created" and known.status == "emitted"
+            return
+        trail = package.trail
+        moment = trail[0].moment if trail and trail[0].lane == "planned" else where.moment
+        moment, event_id = self._unique(history, package, None, moment)
+        entry = Entry("created", "emitted", "planned", None, event_id, first=where.commit)
+        yield from self._enter(key, entry, EmittedStep(package, None, moment, entry), where, replaces=known)
+
+    @staticmethod
+    def _is_news(known: Entry, where: Occurrence) -> bool:
+        if known.kind == "known" and known.status == "baseline":
+            return where.provenance is Provenance.HISTORY
+        made_here = where.provenance is Provenance.LOCAL and where.commit is not None and known.first == where.commit
+        return known.status == "remote" and made_here
+
+    def step(
+        self, key: Key, package: WorkPackage, step: Step, where: Occurrence, used: list[Entry]
+    ) -> Iterable[EmittedStep]:
+        """Resolve one step; `used` are the entries of the same commit's steps so far, and gets this one's."""
+        history = self.state.history(key)
+        moment = self.moment(history, step, where, used)
+        entry = self.known(key, step, moment, where, used)
+        if entry is not None:
+            used.append(entry)
+            self._join(key, entry, package, (step, moment), where)
+            if entry.status == "remote" and where.provenance is Provenance.LOCAL and entry.first == where.commit:
+                yield from self._promote(key, entry, EmittedStep(package, step, moment, entry), where)
+            else:
+                self.state.already_emitted += entry.status != "remote"
+                self.state.not_ours += entry.status == "remote"
+            return
+        own = self.rules.identify(package, step, moment)
+        told = self._after_edit(key, step, where)
+        name = identity(moment, step.new)
+        moment, event_id = self._unique(history, package, told, moment)
+        entry = Entry("step", "emitted", step.new, told.previous, event_id, first=where.commit, edited_on=where.tip)
+        entry.identities.add(name)
+        used.append(entry)
+        yield from self._enter(key, entry, EmittedStep(package, told, moment, entry), where)
+        if where.is_kept:
+            self.state.alias(own, entry)
+
+    def moment(self, history: PackageHistory, step: Step, where: Occurrence, used: list[Entry]) -> datetime:
+        """When a step happened (rule D5), moved on by a microsecond for each that its ancestors have (scenario 57)."""
+        moment = step.moment or where.moment
+        while self._past_has(history, identity(moment, step.new), where, used):
+            moment += TICK
+        return moment
+
+    def _past_has(self, history: PackageHistory, name: str, where: Occurrence, used: list[Entry]) -> bool:
+        return any(
+            name in entry.identities and (entry in used or self.is_behind(entry, where)) for entry in history.steps()
+        )
+
+    def is_behind(self, entry: Entry, where: Occurrence) -> bool:
+        """Whether an entry is in the past of what is looked at."""
+        if where.commit is not None:
+            return behind(entry, where.commit, self.graph)
+        return behind(entry, where.tip, self.graph, inclusive=True)
+
+    def take_back(self, key: Key, package: WorkPackage, step: Step, where: Occurrence) -> Iterable[EmittedStep]:
+        """Emit that what was emitted was taken back; the entry is void, for nothing that comes later is this step."""
+        moment, event_id = self._unique(self.state.history(key), package, step, where.moment)
+        entry = Entry("step", "void", step.new, step.previous, event_id, edited_on=where.tip)
+        self.state.add(key, entry)
+        yield EmittedStep(package, step, moment, entry)
+
+    # What a step may be known as.
+
+    def known(
+        self, key: Key, step: Step, moment: datetime, where: Occurrence, used: list[Entry]
+    ) -> Entry | None:
+        """Find the entry that a step is known as, None where it is news."""
+        history = self.state.history(key)
+        found = (
+            self._introduced(history, step, where, used)
+            or self._alike(history, step, moment, where, used)
+            or self._manual(history, step, where)
+        )
+        edit = self.pending.get(key) if where.commit is not None and where.provenance is Provenance.LOCAL else None
+        if edit is not None and edit.entries:
+            return self._taken_over(key, edit, step, where, found)
+        if found is None and step.moment is None:
+            found = self._concurrent(key, step, where, used)
+        return found
+
+    def _introduced(
+        self, history: PackageHistory, step: Step, where: Occurrence, used: list[Entry]
+    ) -> Entry | None:
+        if where.commit is None:
+            return None
+        links = {(commit, step.new) for commit in (where.commit, *self.replaced.get(where.commit, ()))}
+        alive = (entry for entry in history.steps() if links & entry.links and entry not in used)
+        return next((entry for entry in alive if is_alive(entry, where.view)), None)
+
+    def _alike(
+        self, history: PackageHistory, step: Step, moment: datetime, where: Occurrence, used: list[Entry]
+    ) -> Entry | None:
+        name = identity(moment, step.new)
+        alike = (entry for entry in history.steps() if name in entry.identities and entry not in used)
+        alive = (entry for entry in alike if is_alive(entry, where.view))
+        return next((entry for entry in alive if not self.is_behind(entry, where)), None)
+
+    @staticmethod
+    def _manual(history: PackageHistory, step: Step, where: Occurrence) -> Entry | None:
+        if not where.is_ours:
+            return None
+        manual = (entry for entry in history.steps() if entry.is_manual and entry.lane == step.new)
+        return next((entry for entry in manual if entry.previous in (None, step.previous)), None)
+
+    def _concurrent(self, key: Key, step: Step, where: Occurrence, used: list[Entry]) -> Entry | None:
+        history = self.state.history(key)
+        for entry in history.steps():
+            if entry.lane == step.new and entry not in used and self._is_concurrent(key, entry, where):
+                if where.commit is not None:
+                    self._join_past(key, history, entry, where.commit)
+                return entry
+        return None
+
+    def _is_concurrent(self, key: Key, entry: Entry, where: Occurrence) -> bool:
+        if entry.status not in ("emitted", "remote") or self.is_behind(entry, where):
+            return False
+        if where.commit is None:  # what descends from the commit below an edit is concurrent with the edit
+            return bool(entry.links) or entry.edited_on is not None
+        seen_on = entry.commits or ({entry.edited_on} if entry.edited_on else set())
+        return bool(seen_on) and not any(
+            one == where.commit or self.graph.precedes(where.commit, one) for one in seen_on
+        )
+
+    def _join_past(self, key: Key, history: PackageHistory, entry: Entry, commit: str) -> None:
+        """Let a commit contain what happened before an entry on that entry's side: a squash has it in it."""
+        for other in history.entries:
+            if other is entry or other.status == "void" or behind(other, commit, self.graph, inclusive=True):
+                continue
+            if any(behind(other, one, self.graph) for one in entry.commits):
+                self.state.link(key, other, commit)
+
+    # Edits that a commit takes over.
+
+    def _taken_over(
+        self, key: Key, edit: PendingEdit, step: Step, where: Occurrence, found: Entry | None
+    ) -> Entry | None:
+        """Find the emitted edit that a commit's step is, and let the commit contain what was edited up to it."""
+        assert where.commit is not None
+        if found is not None and found not in edit.entries:
+            return found
+        to_lane = [at for at, entry in enumerate(edit.entries) if entry.kind != "assigned" and entry.lane == step.new]
+        at = edit.entries.index(found) if found is not None else to_lane[-1] if to_lane else None
+        if at is not None:
+            entry = edit.entries[at]
+            for one in edit.entries[: at + 1]:
+                self.state.link(key, one, where.commit)
+            edit.entries = edit.entries[at + 1 :]
+            return entry
+        if self._staged_before(key, edit):
+            return next((one for one in reversed(edit.entries) if one.kind == "step"), None)
+        return None
+
+    def _staged_before(self, key: Key, edit: PendingEdit) -> bool:
+        """Whether the worktree still shows the edit untouched: a commit of something else was staged before it."""
+        if self.look is None or self.look.shows(key) != edit.state:
+            return False
+        now = self.look.written.get(key)
+        return not now or not edit.written or now == edit.written
+
+    def _after_edit(self, key: Key, step: Step, where: Occurrence) -> Step:
+        """The step from where an edit was to where the commit that replaced the edit goes."""
+        edit = self.pending.get(key)
+        if where.commit is None or edit is None or not edit.entries or where.provenance is not Provenance.LOCAL:
+            return step
+        for one in edit.entries:
+            self.state.link(key, one, where.commit)
+        edit.entries = []
+        return replace(step, previous=edit.state.lane) if edit.state.lane != step.new else step
+
+    # What becomes of it.
+
+    def _join(
+        self, key: Key, entry: Entry, package: WorkPackage, own: tuple[Step, datetime], where: Occurrence
+    ) -> None:
+        step, moment = own
+        if not where.is_kept:
+            return
+        if where.commit is not None:
+            self.state.link(key, entry, where.commit, step.new)
+        self.state.identify(key, entry, identity(moment, step.new))
+        if where.is_ours or where.provenance is Provenance.REMOTE:
+            self.state.alias(self.rules.identify(package, step, moment), entry)
+
+    def _promote(self, key: Key, entry: Entry, emitted: EmittedStep, where: Occurrence) -> Iterable[EmittedStep]:
+        """Emit what was taken for somebody else's, and was made in another clone on this machine (scenario 25)."""
+        entry.status = "emitted"
+        entry.event_id = self.rules.identify(emitted.package, emitted.step, emitted.moment)
+        self.state.changed[entry] = key
+        yield emitted
+
+    def _enter(
+        self, key: Key, entry: Entry, emitted: EmittedStep, where: Occurrence, *, replaces: Entry | None = None
+    ) -> Iterable[EmittedStep]:
+        """Add a new entry, and emit it if it was made here."""
+        if not where.is_kept:
+            self.state.not_ours += 1
+            return
+        if where.commit is not None:
+            entry.links.add((where.commit, entry.lane))
+        if not where.is_ours:
+            entry.status = "remote"
+        if replaces is not None and replaces.status == "remote" and replaces.kind == "created":
+            replaces.status, replaces.event_id = "emitted", entry.event_id
+            self.state.changed[replaces] = key
+        else:
+            self.state.add(key, entry)
+        if where.is_ours:
+            yield emitted
+        else:
+            self.state.not_ours += 1
+
+    def _unique(
+        self, history: PackageHistory, package: WorkPackage, step: Step | None, moment: datetime
+    ) -> tuple[datetime, str]:
+        """A moment and an event id that no entry has: what was taken back may happen once more."""
+        event_id = self.rules.identify(package, step, moment)
+        there = history.event_ids()
+        while event_id in there:
+            moment += TICK
+            event_id = self.rules.identify(package, step, moment)
+        return moment, event_id
+
+
+def is_alive(entry: Entry, view: str) -> bool:
+    """Whether an entry can be matched: one that was taken back in a view still counts in the others (rule O2)."""
+    return entry.status != "void" or entry.taken_back_in not in (None, view)

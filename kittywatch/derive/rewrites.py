@@ -1,0 +1,181 @@
+"""Rewritten history: a view's new tip does not descend from the one that it showed last (rules O4, O5).
+
+What the new side has is joined to what is known by commit, by git's own pairs of old and new commits, and by identity.
+A work package that has lost nothing is resolved commit by commit, as after a fast-forward. For one that has lost
+entries the net difference counts:
+
+| lane at both tips | came with new steps | came with known steps that the old tip lacked | nothing came |
+|---|---|---|---|
+| the same | silent: what was lost is in the new steps | silent | silent |
+| another | the net difference is emitted | silent: it is known | taken back, or an edit again (reset --soft) |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from kittywatch.derive.changes import CommitChanges, Key, PackageChange
+from kittywatch.derive.commits import emitted_facts, resolve_commit
+from kittywatch.derive.facts import EmittedStep, Fact
+from kittywatch.derive.ledger import Entry, PendingEdit, behind
+from kittywatch.derive.resolve import Occurrence, Resolver, is_alive
+from kittywatch.derive.steps import LaneState, Step, lane_state, steps_between
+from kittywatch.workpackages.reader import WorkPackage
+
+
+class Rewrite(Struct, frozen=True):
+    """A view that went from `old` to `new`, at a moment of observation.
+
+    `came` are the commits that only `new` reaches, parents first; `was` and `now` what both tips show of the work
+    packages that either side has changed.
+    """
+
+    view: str
+    old: str
+    new: str
+    moment: datetime
+    came: Sequence[tuple[CommitChanges, Occurrence]] = ()
+    was: Mapping[Key, LaneState] = field(default_factory=dict)
+    now: Mapping[Key, WorkPackage] = field(default_factory=dict)
+
+
+class _Fresh(Struct, frozen=True):
+    """Steps of a commit that are not known yet."""
+
+    change: PackageChange
+    where: Occurrence
+    steps: Sequence[Step]
+
+
+def resolve_rewrite(resolver: Resolver, rewrite: Rewrite) -> list[Fact]:
+    """Resolve a rewrite; what came commit by commit first, then the net differences."""
+    contained = {key: _entries(resolver, key, rewrite, rewrite.old) for key in rewrite.was}
+    fresh: dict[Key, list[_Fresh]] = {}
+    for changes, where in rewrite.came:
+        unknown = resolver.join(changes, where)
+        for change in changes.packages:
+            key = resolver.state.key(change.package.feature, change.wp_id)
+            if key in unknown:
+                fresh.setdefault(key, []).append(_Fresh(change, where, unknown[key]))
+    lost = {key: [one for one in entries if not _reached(resolver, one, rewrite.new)] for key, entries in contained.items()}
+    lost = {key: entries for key, entries in lost.items() if entries}
+    facts: list[Fact] = []
+    for changes, where in rewrite.came:
+        facts += resolve_commit(resolver, changes, where, without=lost)
+    for key, entries in sorted(lost.items()):
+        facts += _Net(resolver, rewrite, key, entries, contained[key]).resolve(fresh.get(key, []))
+    return facts
+
+
+class _Net:
+    """The net difference of one work package that has lost entries."""
+
+    def __init__(
+        self, resolver: Resolver, rewrite: Rewrite, key: Key, lost: list[Entry], contained: list[Entry]
+    ) -> None:
+        self.resolver = resolver
+        self.state = resolver.state
+        self.rewrite = rewrite
+        self.key = key
+        self.lost = lost
+        self.contained = contained
+        self.was = rewrite.was[key]
+        self.package = rewrite.now.get(key)
+
+    def resolve(self, fresh: Sequence[_Fresh]) -> list[Fact]:
+        """Resolve it by the module's table."""
+        now = lane_state(self.package)
+        if now is None or self.package is None:
+            return []
+        if fresh:
+            facts: list[Fact] = []
+            if now.lane != self.was.lane:
+                facts = self._emit_net(self.package, fresh[-1])
+            self._absorb(fresh)
+            return facts
+        if now.lane == self.was.lane:
+            return []
+        mover = self._known_mover(now)
+        if mover is not None:
+            for entry in self.lost:
+                self.state.link(self.key, entry, mover)
+            return []
+        return self._take_back(self.package)
+
+    def _emit_net(self, package: WorkPackage, last: _Fresh) -> list[Fact]:
+        emitted: list[EmittedStep] = []
+        used: list[Entry] = []
+        for step in steps_between(self.was, package, self.resolver.rules.names):
+            emitted += self.resolver.step(self.key, package, step, last.where, used)
+        self.lost += used
+        return emitted_facts(emitted, last.where.commit)
+
+    def _absorb(self, fresh: Sequence[_Fresh]) -> None:
+        """Let the new commits have what was lost in them: each of their steps is one of these entries."""
+        last = fresh[-1].where.commit
+        assert last is not None
+        for entry in self.lost:
+            self.state.link(self.key, entry, last)
+        for one in fresh:
+            commit = one.where.commit or last
+            for step in one.steps:
+                same = [entry for entry in self.lost if entry.kind == "step" and entry.lane == step.new]
+                steps = [entry for entry in self.lost if entry.kind == "step"]
+                if not steps:
+                    continue
+                entry = (same or steps)[-1]
+                self.state.link(self.key, entry, commit, step.new)
+                moment = step.moment or one.where.moment
+                self.state.alias(self.resolver.rules.identify(one.change.package, step, moment), entry)
+
+    def _known_mover(self, now: LaneState) -> str | None:
+        """The last commit that came with a known step to the lane of the new tip, which the old tip did not have."""
+        for changes, where in reversed(self.rewrite.came):
+            link = (where.commit, now.lane)
+            for change in changes.packages:
+                if self.state.key(change.package.feature, change.wp_id) != self.key:
+                    continue
+                for entry in self.state.history(self.key).steps():
+                    if link in entry.links and entry not in self.contained:
+                        return where.commit
+        return None
+
+    def _take_back(self, package: WorkPackage) -> list[Fact]:
+        """What nothing replaces was taken back, unless the worktree still shows it: then it is an edit again."""
+        steps = [entry for entry in self.lost if entry.kind == "step"]
+        if not steps or steps[-1].status == "remote":
+            return []
+        look, edit = self.resolver.look, self.resolver.pending.get(self.key)
+        shows = look.shows(self.key) if look is not None else None
+        if shows is not None and (shows == self.was or (edit is not None and shows == edit.state)):
+            if edit is None:
+                written = look.written.get(self.key, "") if look is not None else ""
+                edit = self.resolver.pending[self.key] = PendingEdit(self.was, written=written)
+            edit.entries = [*self.lost, *edit.entries]
+            return []
+        back = replace(package, trail=())
+        where = Occurrence(self.rewrite.moment, self.rewrite.view, tip=self.rewrite.new)
+        step = steps_between(self.was, back, self.resolver.rules.names)[0]
+        emitted = list(self.resolver.take_back(self.key, back, step, where))
+        for entry in self.lost:
+            self.state.void(self.key, entry, self.rewrite.view)
+        return emitted_facts(emitted, None)
+
+
+def _entries(resolver: Resolver, key: Key, rewrite: Rewrite, tip: str) -> list[Entry]:
+    entries = (entry for entry in resolver.state.history(key).entries if entry.kind in ("step", "assigned"))
+    alive = (entry for entry in entries if is_alive(entry, rewrite.view))
+    return [entry for entry in alive if _reached(resolver, entry, tip)]
+
+
+def _reached(resolver: Resolver, entry: Entry, tip: str) -> bool:
+    return behind(entry, tip, resolver.graph, inclusive=True)
+
+
+def keys_of(resolver: Resolver, changes: Iterable[CommitChanges]) -> set[Key]:
+    """The work packages that some commits change."""
+    return {resolver.state.key(one.package.feature, one.wp_id) for commit in changes for one in commit.packages}
