@@ -3,6 +3,7 @@
     KittywatchError             the message says what happened, to which file or server; `remedy` the one thing to do
     ├── ProjectError            the project's files or its git repository
     │   └── NotAProjectError    there is no git repository here
+    ├── EmissionRefusedError    an event that was to be emitted manually says something that can't be
     ├── WorkflowError           what a command was asked to do with work packages is not allowed, or cannot be done
     ├── GitError                git refused or failed
     ├── StoreError              the files under $SPEC_KITTY_HOME
@@ -54,6 +55,12 @@ class NotAProjectError(ProjectError):
             f"{directory} is not in a git repository with a worktree",
             remedy="change to the project's directory, or make it a repository with `git init`",
         )
+
+
+class EmissionRefusedError(KittywatchError):
+    """A manual emission states what can't be; nothing was emitted."""
+
+    remedy = "emit it again with what is the case"
 
 
 class WorkflowError(KittywatchError):

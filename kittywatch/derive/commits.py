@@ -62,9 +62,7 @@ def in_order(facts: list[Fact]) -> list[Fact]:
     return sorted(facts, key=place)
 
 
-def feature_fact(
-    resolver: Resolver, feature: str, info: FeatureInfo | None, where: Occurrence
-) -> list[Fact]:
+def feature_fact(resolver: Resolver, feature: str, info: FeatureInfo | None, where: Occurrence) -> list[Fact]:
     """Resolve the first sight of a feature with a work package in a lane."""
     state, name = resolver.state, resolver.state.canonical(feature)
     kind = state.features.get(name)

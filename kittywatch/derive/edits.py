@@ -78,9 +78,7 @@ def _edited(resolver: Resolver, key: Key, package: WorkPackage, look: WorktreeLo
     return facts
 
 
-def _gone(
-    resolver: Resolver, key: Key, package: WorkPackage, home: LaneState | None, where: Occurrence
-) -> list[Fact]:
+def _gone(resolver: Resolver, key: Key, package: WorkPackage, home: LaneState | None, where: Occurrence) -> list[Fact]:
     """An edit that its worktree shows no more: committed by now, or discarded."""
     edit = resolver.pending[key]
     if home is None or not edit.entries or edit.state.lane == home.lane:

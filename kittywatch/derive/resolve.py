@@ -24,7 +24,16 @@ from msgspec.structs import replace
 
 from kittywatch.derive.changes import CommitChanges, Key, PackageChange, Provenance, WorktreeLook
 from kittywatch.derive.facts import Assigned, EmittedStep
-from kittywatch.derive.ledger import TICK, CommitGraph, Entry, LedgerState, PackageHistory, PendingEdit, behind, identity
+from kittywatch.derive.ledger import (
+    TICK,
+    CommitGraph,
+    Entry,
+    LedgerState,
+    PackageHistory,
+    PendingEdit,
+    behind,
+    identity,
+)
 from kittywatch.derive.steps import Step, steps_between
 from kittywatch.workpackages.lanes import LaneNames
 from kittywatch.workpackages.reader import WorkPackage
@@ -191,9 +200,7 @@ class Resolver:
 
     # What a step may be known as.
 
-    def known(
-        self, key: Key, step: Step, moment: datetime, where: Occurrence, used: list[Entry]
-    ) -> Entry | None:
+    def known(self, key: Key, step: Step, moment: datetime, where: Occurrence, used: list[Entry]) -> Entry | None:
         """Find the entry that a step is known as, None where it is news."""
         history = self.state.history(key)
         found = (
@@ -208,9 +215,7 @@ class Resolver:
             found = self._concurrent(key, step, where, used)
         return found
 
-    def _introduced(
-        self, history: PackageHistory, step: Step, where: Occurrence, used: list[Entry]
-    ) -> Entry | None:
+    def _introduced(self, history: PackageHistory, step: Step, where: Occurrence, used: list[Entry]) -> Entry | None:
         if where.commit is None:
             return None
         links = {(commit, step.new) for commit in (where.commit, *self.replaced.get(where.commit, ()))}

@@ -61,7 +61,9 @@ def resolve_rewrite(resolver: Resolver, rewrite: Rewrite) -> list[Fact]:
             key = resolver.state.key(change.package.feature, change.wp_id)
             if key in unknown:
                 fresh.setdefault(key, []).append(_Fresh(change, where, unknown[key]))
-    lost = {key: [one for one in entries if not _reached(resolver, one, rewrite.new)] for key, entries in contained.items()}
+    lost = {
+        key: [one for one in entries if not _reached(resolver, one, rewrite.new)] for key, entries in contained.items()
+    }
     lost = {key: entries for key, entries in lost.items() if entries}
     facts: list[Fact] = []
     for changes, where in rewrite.came:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from kittywatch.digests import sha256
+from kittywatch.startup.digests import sha256
 from kittywatch.workpackages.trail import Record
 
 SeenKeys: TypeAlias = dict[str, str]

@@ -9,8 +9,8 @@ from kittywatch.emit.unit_of_work import UnitOfWork
 from kittywatch.events import StatusChange
 from kittywatch.git.repository import Git
 from kittywatch.git.state import busy
+from kittywatch.observe.names import ref_name
 from kittywatch.observe.reconcile import reconcile_view
-from kittywatch.observe.views import ref_name
 from kittywatch.project import Project
 from kittywatch.store.views import Views
 
@@ -44,8 +44,7 @@ def _observed_tip(project: Project) -> str | None:
     def work(unit: UnitOfWork) -> str | None:
         rows = Views(unit.connection, unit.project)
         checkout = rows.checkout(str(project.git.directory))
-        view = rows.view(checkout.key, ref) if checkout else None
-        return view.tip if view else None
+        return rows.of_checkout(checkout.key).get(ref) if checkout else None
 
     return project.emitter.peek(work)
 

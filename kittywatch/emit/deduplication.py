@@ -16,18 +16,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import TypeAlias
 
 import msgspec
 
-from kittywatch.derive.book import Book
+from kittywatch.derive.changes import Key
 from kittywatch.derive.consequences import left_done
-from kittywatch.derive.log import Entry
-from kittywatch.derive.marks import COMPLETE, hand_key, pairs_up
-from kittywatch.derive.snapshot import Key
+from kittywatch.derive.ledger import Entry, LedgerState
+from kittywatch.derive.seen import COMPLETE, manual_key, pairs_up
 from kittywatch.emit.drafts import Draft, Stamp, draft_by_hand
 from kittywatch.emit.unit_of_work import UnitOfWork
+from kittywatch.errors import EmissionRefusedError
 from kittywatch.events import (
     Assignment,
     Completion,
@@ -62,108 +61,122 @@ def tell_by_hand(
         return unit.enter([draft])[0]
 
     wp_id = getattr(payload, "wp_id", None)
-    feature = payload.feature_slug or (unit.ledger.only_feature(wp_id) if wp_id else None)
+    feature = payload.feature_slug or (_only_feature(unit, payload, wp_id) if wp_id else None)
+    if isinstance(payload, StatusChange) and payload.previous_status == payload.new_status:
+        raise EmissionRefusedError(f"{wp_id} doesn't move: it is {payload.new_status} before and after")
     if feature is None:  # no place in the ledger to keep it in
         return tell(payload)
     payload = msgspec.structs.replace(payload, feature_slug=feature)
     page = getattr(payload, "dependency_wp_id", None) or wp_id or ""
-    book = unit.ledger.read([(feature, page)], landings=False)
-    told = _once(unit, book, (feature, page), payload, tell)
-    unit.ledger.save(book)
+    key = (unit.ledger.renames().get(feature, feature), page)
+    state = unit.ledger.read([key])
+    told = _once(unit, state, key, payload, tell)
+    unit.ledger.save(state)
     return told
 
 
-def _once(unit: UnitOfWork, book: Book, key: Key, payload: Payload, tell: Tell) -> Event | None:
+def _only_feature(unit: UnitOfWork, payload: Payload, wp_id: str) -> str | None:
+    """The one feature that has a work package; raises EmissionRefusedError where none or several have it."""
+    features = unit.ledger.features_of(wp_id)
+    if len(features) == 1:
+        return features[0]
+    if isinstance(payload, LoggedError):
+        return None
+    if features:
+        raise EmissionRefusedError(f"{wp_id} is in several features: name one of {', '.join(features)}")
+    raise EmissionRefusedError(f"no work package {wp_id} is known here: name its feature, or observe it first")
+
+
+def _once(unit: UnitOfWork, state: LedgerState, key: Key, payload: Payload, tell: Tell) -> Event | None:
     match payload:
         case StatusChange():
-            return _transition(unit, book, key, payload, tell)
+            return _transition(unit, state, key, payload, tell)
         case Creation():
-            return _creation(unit, book, key, payload, tell)
+            return _creation(unit, state, key, payload, tell)
         case FeatureCreation():
-            return _feature(unit, book, payload, tell)
+            return _feature(unit, state, payload, tell)
         case Assignment():
-            return _assignment(unit, book, key, payload, tell)
+            return _assignment(unit, state, key, payload, tell)
         case _:
-            told = _latest(unit, payload) if _is_known(book, key, payload) else None
+            told = _latest(unit, payload) if _is_known(state, key, payload) else None
             return told or tell(payload)
 
 
-def _is_known(book: Book, key: Key, payload: Payload) -> bool:
-    """Whether the marks know what is to be told; notes that it is now."""
-    marks = book.marked(key)
+def _is_known(state: LedgerState, key: Key, payload: Payload) -> bool:
+    """Whether the seen keys know what is to be told; notes that it is now."""
+    seen = state.seen(key)
     match payload:
         case HistoryEntry():
             words = (payload.entry_type, payload.author, payload.entry_content)
-            return payload.entry_type in ("note", "review") and pairs_up(marks, "h", words)
+            return payload.entry_type in ("note", "review") and pairs_up(seen, "h", words)
         case Resolution():
-            known = f"d{payload.wp_id}" in marks
-            marks.setdefault(f"d{payload.wp_id}", "by hand")
+            known = f"d{payload.wp_id}" in seen
+            seen.setdefault(f"d{payload.wp_id}", "by hand")
             return known
         case Completion():
-            known = COMPLETE in marks
-            marks[COMPLETE] = "told"
+            known = COMPLETE in seen
+            seen[COMPLETE] = "told"
             return known
         case LoggedError() if payload.error_type == "validation":
-            marks[hand_key(("error", payload.error_message))] = "told"
+            seen[manual_key(("error", payload.error_message))] = "told"
             return True
         case _:
             return False
 
 
-def _transition(unit: UnitOfWork, book: Book, key: Key, payload: StatusChange, tell: Tell) -> Event | None:
-    log = book.log(key)
-    last = log.base(log.entries[-1]) if log.entries else None
-    if last is not None and last.kind == "step" and last.lane == payload.new_status:
+def _transition(unit: UnitOfWork, state: LedgerState, key: Key, payload: StatusChange, tell: Tell) -> Event | None:
+    history = state.history(key)
+    steps = [entry for entry in history.steps() if entry.status == "emitted"]
+    last = next(reversed(history.entries), None)
+    last = next((entry for entry in reversed(history.entries) if entry.kind != "assigned"), last)
+    if last is not None and last in steps and last.lane == payload.new_status:
         told = _told(unit, last)
         if not isinstance(told, WPStatusChanged) or told.payload.previous_status == payload.previous_status:
             return told
     if last is not None and last.lane != payload.previous_status:
-        steps = [entry for entry in log.entries if entry.kind != "assigned"]
-        late = [
-            entry
-            for before, entry in pairwise(steps)
-            if entry.kind == "step" and (before.lane, entry.lane) == (payload.previous_status, payload.new_status)
-        ]
-        if late:
-            return _told(unit, late[-1])
+        for entry in reversed(steps):
+            told = _told(unit, entry) if entry.lane == payload.new_status else None
+            if isinstance(told, WPStatusChanged) and told.payload.previous_status == payload.previous_status:
+                return told
     event = tell(payload)
-    log.add(Entry("step", LANES[payload.new_status], event.event_id))
+    entry = Entry("step", "emitted", LANES[payload.new_status], LANES[payload.previous_status], event.event_id)
+    state.add(key, entry)
     if payload.previous_status == "done":
-        left_done(book, key)
+        left_done(state, key)
     if payload.new_status == "done":
-        book.marked(key)[f"p{event.event_id}"] = event.timestamp
+        state.seen(key)[f"p{event.event_id}"] = event.timestamp
     return event
 
 
-def _assignment(unit: UnitOfWork, book: Book, key: Key, payload: Assignment, tell: Tell) -> Event | None:
-    log = book.log(key)
-    if not log.entries:
+def _assignment(unit: UnitOfWork, state: LedgerState, key: Key, payload: Assignment, tell: Tell) -> Event | None:
+    history = state.history(key)
+    if not history.entries:
         return tell(payload)
-    last = next((entry for entry in reversed(log.entries) if entry.agent is not None), None)
+    last = next((entry for entry in reversed(history.entries) if entry.agent is not None), None)
     if last is not None and (last.agent, last.phase) == (payload.agent_id, payload.phase) and last.event_id:
         return _told(unit, last)
     event = tell(payload)
-    agent = Entry("assigned", log.entries[-1].lane, event.event_id, agent=payload.agent_id, phase=payload.phase)
-    log.add(agent)
+    entry = Entry("assigned", "emitted", history.last_lane or "doing", None, event.event_id)
+    entry.agent, entry.phase = payload.agent_id, payload.phase
+    state.add(key, entry)
     return event
 
 
-def _creation(unit: UnitOfWork, book: Book, key: Key, payload: Creation, tell: Tell) -> Event | None:
-    log = book.log(key)
-    first = log.entries[0] if log.entries else None
-    if first is not None and first.kind == "created":
-        return _told(unit, first)
+def _creation(unit: UnitOfWork, state: LedgerState, key: Key, payload: Creation, tell: Tell) -> Event | None:
+    known = state.history(key).creation
+    if known is not None and known.kind == "created":
+        return _told(unit, known)
     event = tell(payload)
-    if first is None or first.told:  # before a baseline stands what a history tells
-        log.add(Entry("created", "planned", event.event_id), after=None)
+    if known is None:
+        state.add(key, Entry("created", "emitted", "planned", None, event.event_id))
     return event
 
 
-def _feature(unit: UnitOfWork, book: Book, payload: FeatureCreation, tell: Tell) -> Event | None:
-    if book.features.get(payload.feature_slug) == "told":
+def _feature(unit: UnitOfWork, state: LedgerState, payload: FeatureCreation, tell: Tell) -> Event | None:
+    if state.features.get(payload.feature_slug) == "told":
         data = outbox.first_of_feature(unit.connection, unit.project, "FeatureCreated", payload.feature_slug)
         return from_json(data) if data else None
-    book.new_features[payload.feature_slug] = "told"
+    state.know_feature(payload.feature_slug, "told")
     return tell(payload)
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
-from kittywatch.derive.tellings import Telling
+from kittywatch.derive.facts import Fact
+from kittywatch.derive.ledger import Alias
 from kittywatch.emit.drafts import Draft, Stamp, drafts, envelopes
 from kittywatch.events import Event, random_id
 from kittywatch.store import clock, outbox, recipients
@@ -38,9 +39,15 @@ class UnitOfWork:
         self._warn = warn
         self._least_tick = least_tick
 
-    def tell(self, tellings: Iterable[Telling], observer: str) -> list[Event]:
-        """Stamp, tick and queue what one commit, or one look at a worktree, tells; returns the events."""
-        return self.enter(drafts(tellings, self._stamp, observer, self._warn, self._first_moment))
+    def emit(self, facts: Iterable[Fact], observer: str, aliases: Iterable[Alias] = ()) -> list[Event]:
+        """Stamp, tick and queue facts, and record the other ids of what was emitted; returns the events."""
+        events = self.enter(drafts(facts, self._stamp, observer, self._warn, self._first_moment))
+        for one in aliases:
+            self.alias(one)
+        return events
+
+    def alias(self, one: Alias) -> None:
+        """Record an alias of an emitted event (rule O11)."""
 
     def _first_moment(self, feature: str, event_type: str | None) -> str | None:
         return outbox.first_moment(self.connection, self.project, feature, event_type)

@@ -22,7 +22,7 @@ class _NotHereError(Exception):
 
 
 def commits_between(objects: Objects, old: str, new: str) -> list[Commit] | None:
-    """The commits after `old` up to `new` that change files under kitty-specs/, oldest first.
+    """The commits after `old` up to `new`, oldest first, each with what it changes under kitty-specs/.
 
     None where `old` isn't one of the last few first parents of `new`, or a merge lies in between.
     """
@@ -39,11 +39,9 @@ def commits_between(objects: Objects, old: str, new: str) -> list[Commit] | None
         commits = []
         for commit_id, stated in reversed(chain):
             after = _specs(objects, stated)
-            if after != before:
-                changed, removed = _difference(objects, before, after)
-                moment = datetime.fromtimestamp(stated.seconds, UTC)
-                if changed or removed:
-                    commits.append(Commit(commit_id, stated.parents, moment, tuple(changed), tuple(removed)))
+            changed, removed = _difference(objects, before, after) if after != before else ([], [])
+            moment = datetime.fromtimestamp(stated.seconds, UTC)
+            commits.append(Commit(commit_id, stated.parents, moment, tuple(changed), tuple(removed)))
             before = after
     except _NotHereError:
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ _MADE = pattern(
     rb"|(?:rebase|pull)\b.*\((?:pick|squash|fixup|reword|edit|merge|continue|exec)\)"
     rb"|.*: Merge made by "
 )
+_HOOKED = pattern(rb"commit\b|revert\b|cherry-pick(?!: fast-forward)|.*: Merge made by ")
 _MOVED = pattern(rb"checkout: moving from (\S+) to (\S+)")
 _ARRIVED = pattern(rb"(?:pull|clone|fetch)\b")
 _REBASE_BEGAN = pattern(rb"(?:rebase|pull)\b.*\(start\)")
@@ -32,6 +32,11 @@ class Entry(Struct, frozen=True):
     @property
     def made(self) -> bool:
         return bool(_MADE.match(self.message))
+
+    @property
+    def hooked(self) -> bool:
+        """Whether a hook that looks ran after it: not for each pick of a rebase."""
+        return bool(_HOOKED.match(self.message))
 
     @property
     def moved(self) -> bool:
@@ -58,19 +63,6 @@ class Stay(Struct, frozen=True):
     tip: str | None
     entries: tuple[Entry, ...]
     start: str | None = None
-
-    @property
-    def overtaken(self) -> list[str]:
-        """Commits made here that something else than a commit moved the branch on from, as a pull does."""
-        pairs = itertools.pairwise(self.entries)
-        return [one.new for one, then in pairs if one.made and not then.made and then.new != one.new]
-
-    def taken_back(self, tip: str | None) -> str | None:
-        """The commit that the branch was reset to from `tip`, where HEAD had come back to it; None where it wasn't."""
-        if self.start != tip:
-            return None
-        resets = (entry.new for entry in self.entries if entry.old == tip and entry.message.startswith(b"reset:"))
-        return next((commit for commit in resets if commit != tip), None)
 
 
 def head_log(directory: Path) -> Path:
@@ -125,17 +117,6 @@ def remote_tips(common: Path) -> set[str]:
     logs = (common / "logs" / "refs" / "remotes").rglob("*")
     tips = {tip for log in logs if log.is_file() for entry in read(log) for tip in (entry.old, entry.new)}
     return {tip for tip in tips if tip.strip("0")}
-
-
-def tips_until(log: Path, tip: str | None) -> set[str]:
-    """Every commit that a branch was at until it came to `tip` the last time, as far as its log goes.
-
-    Of HEAD's log, which is about many branches, only what it says of the last one.
-    """
-    entries = read(log)
-    end = max((at for at, entry in enumerate(entries, start=1) if entry.new == tip), default=0)
-    start = max((at for at, entry in enumerate(entries[:end]) if entry.moved), default=0)
-    return {entry.new for entry in entries[start:end] if entry.new.strip("0")}
 
 
 def stays(entries: Iterable[Entry], branches: set[str]) -> list[Stay]:

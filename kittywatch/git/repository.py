@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -184,30 +184,31 @@ class Git:
         )
         return out.decode().split()[::-1]
 
-    def history(self, tip: str, *, since: str | None = None) -> Iterator[Commit]:
-        """The commits on the first-parent chain up to `tip` that change files under kitty-specs/, oldest first.
+    def commits(self, tip: str, *, without: Iterable[str] = ()) -> list[Commit]:
+        """Every commit that `tip` reaches and none of `without` does, parents first, else the older author time first.
 
-        `since` is left out, with all that it reaches.
+        Each has what it changes under kitty-specs/ against its first parent. Commits in `without` that are gone count
+        for nothing.
         """
-        # By itself git leaves out a merge whose first parent is one that `since` descends from, whatever it brought.
-        revisions = [tip] if since is None else ["--sparse", tip, f"^{since}"]
         command = [
             "log",
-            "--first-parent",
-            "--diff-merges=first-parent",
+            "--author-date-order",
             "--reverse",
+            "--full-history",
+            "--sparse",
+            "--diff-merges=first-parent",
+            "--ignore-missing",
             *_RAW,
             COMMITS,
-            *revisions,
-            "--",
-            SPECS,
+            "--stdin",
         ]
-        return (one for one in commits(self.run(*command)) if one.changed or one.removed)
+        revisions = "".join([f"{tip}\n", *(f"^{commit}\n" for commit in without), f"--\n{SPECS}\n"])
+        return list(commits(self.run(*command, data=revisions.encode())))
 
-    def moments(self, tip: str, *, since: str) -> set[datetime]:
-        """When the authors of those commits made them that `tip` reaches and `since` doesn't: a copy keeps that."""
-        out = self.run("log", "--format=%at %ct", tip, f"^{since}")
-        return {first_moment(line.split()) for line in out.decode().splitlines()}
+    def touching(self, tip: str, path: str, *, limit: int = 20) -> list[str]:
+        """The last commits of a first-parent chain that change something at a path, the newest first."""
+        out = self.run("rev-list", "--first-parent", f"--max-count={limit}", tip, "--", f":(literal){path}")
+        return out.decode().split()
 
     def began(self, tip: str, feature: str) -> datetime | None:
         """The author time of the first commit, on the first-parent chain of `tip`, with a work package of a feature."""
@@ -331,6 +332,11 @@ class Git:
             cwd=self.root,
             env=self._environment,
         )
+
+    @property
+    def is_shallow(self) -> bool:
+        """Whether history ends somewhere because it was not fetched."""
+        return (self.common / "shallow").exists()
 
     @property
     def is_grafted(self) -> bool:

@@ -1,311 +1,336 @@
-"""From commits to snapshots: what the work packages of a project looked like after each commit.
+"""From commits to changes: what each commit decides about the work packages of a project (rules D1, D2, D7).
 
-A walk keeps, for the features that it meets, which files they consist of, so that a work package that moves, is
-copied or loses its place to another file is compared by what counts before and after, not by its path.
+The commits of a walk come parents first; each is compared with its first parent, a merge with all of them. A tree
+keeps which files a feature consists of, so that a work package that moves, is copied or loses its place to another file
+is compared by what counts before and after, not by its path.
 """
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Collection, Iterable, Set
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from kittywatch.derive.snapshot import BrokenContent, FeatureFacts, Key, Origin, Roster, Snapshot
-from kittywatch.git.linear import commits_between, files_of
+from kittywatch.derive.changes import (
+    BrokenContent,
+    CommitChanges,
+    FeatureGraph,
+    FeatureInfo,
+    Key,
+    PackageChange,
+)
+from kittywatch.derive.steps import LaneState, lane_state
 from kittywatch.git.output import Commit, File
 from kittywatch.git.repository import Git
-from kittywatch.startup.digests import sha256
-from kittywatch.workpackages.features import Meta, dependencies_of, first_of_each, read_dependencies, read_meta
-from kittywatch.workpackages.lanes import Lane, LaneNames
+from kittywatch.observe.reader import SYMLINK, Reader, broken_content
+from kittywatch.workpackages.features import dependencies_of, first_of_each
+from kittywatch.workpackages.lanes import Lane
 from kittywatch.workpackages.layout import SPECS, feature_of, place
-from kittywatch.workpackages.reader import Problem, WorkPackage, read_work_package
+from kittywatch.workpackages.reader import Problem, WorkPackage
 
-_SYMLINK = "120000"
-_NAMED = 100  # features whose trees are read one by one; more of them with everything there is
 _UNDONE = frozenset(("planned", "doing", "for_review"))
-_REMEMBERED = 50_000  # files; a long-running watcher starts over there
 
 
-class Reader:
-    """Reads work packages and the features' own files of a repository by blob, each blob once.
+class FeatureTree(Struct, frozen=True):
+    """One feature as a tree shows it: its files, the work packages that count, what is broken, and its own files."""
 
-    A context: within it one process of git serves the blobs; what was read stays for the next time.
+    files: Mapping[str, File]
+    packages: Mapping[str, WorkPackage]
+    broken: tuple[BrokenContent, ...] = ()
+    meta: File | None = None
+    tasks: File | None = None
+
+
+_NOTHING = FeatureTree({}, {})
+
+
+class ProjectTree(Struct, frozen=True):
+    """A project at a commit: the features of `base` (None: of nothing), but for those that a walk has changed since.
+
+    `last` are the last states with a valid lane of work packages that have none now (rule D3).
     """
 
-    def __init__(self, git: Git, names: LaneNames) -> None:
-        self._git = git
-        self._names = names
-        self._objects = git.objects()
-        self._tip: str | None = None
-        self._files: dict[str, list[File]] = {}
-        self._packages: dict[tuple[str, str], tuple[WorkPackage | Problem, str]] = {}
-        self._provided: dict[str, bytes] = {}
-        self._metas: dict[tuple[str, str], Meta] = {}
-        self._dependencies: dict[str, dict[str, tuple[str, ...]]] = {}
-        self._beginnings: dict[str, datetime | None] = {}
-
-    def __enter__(self) -> Reader:
-        self._provided.clear()
-        if len(self._packages) > _REMEMBERED:
-            self._packages.clear()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._objects.close()
-
-    def files(self, commit: str | None, features: Set[str]) -> dict[str, list[File]]:
-        """The files of some features in a commit; remembered for the commit that was asked for last."""
-        if commit is None:
-            return {feature: [] for feature in features}
-        if commit != self._tip:
-            self._tip, self._files = commit, {}
-        missing = features - self._files.keys()
-        if missing:
-            self._files |= {feature: [] for feature in missing}
-            self._files |= self._few_files(commit, missing) or self._many_files(commit, missing)
-        return {feature: self._files[feature] for feature in features}
-
-    def _few_files(self, commit: str, features: Set[str]) -> dict[str, list[File]] | None:
-        return files_of(self._objects, commit, sorted(features)) if len(features) <= _NAMED else None
-
-    def _many_files(self, commit: str, features: Set[str]) -> dict[str, list[File]]:
-        files: dict[str, list[File]] = {}
-        for file in self._git.files(commit):
-            feature = feature_of(file.path)
-            if feature is not None and feature in features:
-                files.setdefault(feature, []).append(file)
-        return files
-
-    def commits_between(self, old: str, new: str) -> list[Commit] | None:
-        """A short stretch of linear history, None where there is none between two commits."""
-        return None if self._git.is_grafted else commits_between(self._objects, old, new)
-
-    def package(self, file: File) -> tuple[WorkPackage | Problem, str]:
-        """What a work package's file says, and the id of its content for errors."""
-        found = self._packages.get((file.path, file.blob))
-        return found if found is not None else self._parse(file, self._data(file.blob) or b"")
-
-    def prefetch(self, files: Iterable[File]) -> None:
-        """Read many work packages at once, which is faster than one by one."""
-        wanted = {
-            (file.path, file.blob): file
-            for file in files
-            if file.is_regular and file.blob not in self._provided and place(file.path) is not None
-        }
-        missing = [file for key, file in wanted.items() if key not in self._packages]
-        for file, data in zip(missing, self._objects.read_many(file.blob for file in missing), strict=True):
-            self._parse(file, data or b"")
-
-    def _parse(self, file: File, data: bytes) -> tuple[WorkPackage | Problem, str]:
-        read = read_work_package(file.path, data, self._names), content_key(data)
-        self._packages[file.path, file.blob] = read
-        return read
-
-    def provide(self, blob: str, data: bytes) -> None:
-        """Let a file of a worktree stand under a name of its own, as if it were a blob."""
-        self._provided[blob] = data
-
-    def _data(self, blob: str) -> bytes | None:
-        return self._provided[blob] if blob in self._provided else self._objects.read(blob)
-
-    def meta(self, file: File | None, feature: str) -> Meta:
-        key = (feature, file.blob if file else "")
-        if key not in self._metas:
-            self._metas[key] = read_meta(self._objects.read(file.blob) if file else None, feature)
-        return self._metas[key]
-
-    def dependencies(self, file: File | None) -> dict[str, tuple[str, ...]]:
-        if file is None:
-            return {}
-        if file.blob not in self._dependencies:
-            self._dependencies[file.blob] = read_dependencies(self._objects.read(file.blob))
-        return self._dependencies[file.blob]
-
-    def began(self, feature: str, tip: str | None) -> datetime | None:
-        """The author time of the first commit that `tip` reaches with a work package of a feature."""
-        if feature not in self._beginnings and tip is not None:
-            self._beginnings[feature] = self._git.began(tip, feature)
-        return self._beginnings.get(feature)
-
-    def link_target(self, file: File) -> str | None:
-        """The path that a symbolic link leads to, None where it leaves the project."""
-        target = (self._objects.read(file.blob) or b"").decode("utf-8", "surrogateescape")
-        path = posixpath.normpath(posixpath.join(posixpath.dirname(file.path), target))
-        return None if target.startswith("/") or path.startswith("..") else path
+    base: str | None
+    features: Mapping[str, FeatureTree]
+    last: Mapping[Key, LaneState]
 
 
-class _Feature(Struct, frozen=True):
-    """One feature as a tree shows it: the work packages that count, what is broken, and its own files."""
+class Difference(Struct, frozen=True):
+    """What differs between two trees, for whoever wants to know what it is and not whose."""
 
-    packages: dict[str, WorkPackage]
-    broken: tuple[BrokenContent, ...]
-    meta: File | None
-    tasks: File | None
+    packages: tuple[PackageChange, ...] = ()
+    broken: tuple[BrokenContent, ...] = ()
+    features: Mapping[str, FeatureInfo] = {}
+    graphs: Mapping[str, FeatureGraph] = {}
+    renamed: Mapping[str, str] = {}
 
 
-class Walk:
-    """Goes along a chain of commits, from what the commit `start` shows, or from nothing."""
+class History:
+    """Reads the changes of commits; `is_known` says whether the ledger knows a work package.
 
-    def __init__(self, reader: Reader, start: str | None = None) -> None:
+    A work package that its parent lacks may have been there before: then its last lane is looked for in the history.
+    """
+
+    def __init__(self, reader: Reader, git: Git, is_known: Callable[[Key], bool] = lambda key: True) -> None:
         self._reader = reader
-        self._start = start
-        self._trees: dict[str, dict[str, File]] = {}
-        self._features: dict[str, _Feature] = {}
+        self._git = git
+        self._is_known = is_known
+        self._trees: dict[str, ProjectTree] = {}
+        self._bases: dict[tuple[str | None, str], FeatureTree] = {}
         self._began: dict[str, datetime] = {}
 
-    def step(self, commit: Commit, *, origin: Origin = "here", past: bool = False) -> Snapshot | None:
-        """The snapshot of the next commit, None where it changes no work package."""
-        return self.change(commit.changed, commit.removed, commit.moment, commit=commit.id, origin=origin, past=past)
+    # Trees.
 
-    def change(
+    def tree(self, commit: str | None) -> ProjectTree:
+        """The project at a commit, or nothing for None."""
+        found = self._trees.get(commit) if commit is not None else None
+        return found if found is not None else ProjectTree(commit, {}, {})
+
+    def feature(self, tree: ProjectTree, name: str) -> FeatureTree:
+        """A feature as a tree shows it; without files where it isn't there."""
+        found = tree.features.get(name)
+        if found is not None:
+            return found
+        if tree.base is None:
+            return _NOTHING
+        if (tree.base, name) not in self._bases:
+            self._enter(tree.base, {name})
+        return self._bases[tree.base, name]
+
+    def package(self, tree: ProjectTree, key: Key) -> WorkPackage | None:
+        """A work package as a tree shows it, None where its file is gone or can't be read."""
+        feature = self.feature(tree, key[0])
+        found = feature.packages.get(key[1])
+        return self._complete(found, feature) if found is not None else None
+
+    def state(self, tree: ProjectTree, key: Key) -> LaneState | None:
+        """The state of a work package when it last had a valid lane, None where it never had one."""
+        now = lane_state(self.feature(tree, key[0]).packages.get(key[1]))
+        return now or tree.last.get(key) or (self._search(tree.base, key) if tree.base is not None else None)
+
+    def _enter(self, base: str, features: Set[str]) -> None:
+        new = {name for name in features if (base, name) not in self._bases}
+        read = self._reader.files(base, new) if new else {}
+        kept = {name: {file.path: file for file in files if _matters(file.path, name)} for name, files in read.items()}
+        self._reader.prefetch(file for files in kept.values() for file in files.values())
+        for name, files in kept.items():
+            self._bases[base, name] = self._read(files)
+
+    def _search(self, base: str, key: Key) -> LaneState | None:
+        """The last valid state in the first-parent history of a commit that shows none."""
+        if not self._is_known(key):
+            return None
+        for commit in self._git.touching(base, f"{SPECS}/{key[0]}/tasks"):
+            for parent in self._git.parents(commit)[:1]:
+                state = lane_state(self.feature(ProjectTree(parent, {}, {}), key[0]).packages.get(key[1]))
+                if state is not None:
+                    return state
+        return None
+
+    # Changes.
+
+    def changes(self, commits: Sequence[Commit]) -> Iterator[CommitChanges]:
+        """What each commit of a walk decides, parents first; a commit that decides nothing has empty changes."""
+        self._reader.prefetch(file for commit in commits for file in commit.changed)
+        left = Counter(parent for commit in commits for parent in commit.parents)
+        kept = {commits[-1].id} if commits else set()
+        for commit in commits:
+            yield self._changes(commit)
+            for parent in commit.parents:
+                left[parent] -= 1
+                if not left[parent] and parent not in kept:
+                    self._trees.pop(parent, None)
+
+    def _changes(self, commit: Commit) -> CommitChanges:
+        before = self.tree(commit.parents[0] if commit.parents else None)
+        if not commit.changed and not commit.removed:
+            self._trees[commit.id] = before
+            return CommitChanges(commit.id, commit.moment, is_merge=len(commit.parents) > 1)
+        after, difference = self.difference(before, commit.changed, commit.removed, commit.moment, tip=commit.id)
+        self._trees[commit.id] = after
+        if len(commit.parents) > 1:
+            difference = self._decided(commit, after, difference)
+        return CommitChanges(
+            commit.id,
+            commit.moment,
+            difference.packages,
+            difference.broken,
+            difference.features,
+            difference.graphs,
+            difference.renamed,
+            is_merge=len(commit.parents) > 1,
+        )
+
+    def _decided(self, merge: Commit, after: ProjectTree, difference: Difference) -> Difference:
+        """What a merge itself decides: lanes that are neither its first parent's nor one that another parent moved to
+        since their merge base (rule D7).
+        """
+        own: list[PackageChange] = []
+        bases: dict[str, ProjectTree] = {}
+        for change in difference.packages:
+            key = (change.package.feature, change.wp_id)
+            lane = change.package.lane
+            if lane is None or lane == (change.base.lane if change.base else None):
+                continue
+            if not any(self._came_from(merge, side, key, lane, bases) for side in merge.parents[1:]):
+                own.append(change)
+        features = {change.package.feature for change in own}
+        return Difference(
+            tuple(own),
+            difference.broken,
+            {name: info for name, info in difference.features.items() if name in features},
+            {name: graph for name, graph in difference.graphs.items() if name in features},
+            difference.renamed,
+        )
+
+    def _came_from(self, merge: Commit, side: str, key: Key, lane: Lane, bases: dict[str, ProjectTree]) -> bool:
+        shown = self.feature(self.tree(side), key[0]).packages.get(key[1])
+        if shown is None or shown.lane != lane:
+            return False
+        if side not in bases:
+            bases[side] = self.tree(self._git.merge_base(merge.parents[0], side))
+        there = self.feature(bases[side], key[0]).packages.get(key[1])
+        return there is None or there.lane != lane
+
+    def difference(
         self,
+        before: ProjectTree,
         changed: Iterable[File],
         removed: Iterable[str],
         moment: datetime,
         *,
-        commit: str | None = None,
-        origin: Origin = "here",
-        past: bool = False,
-    ) -> Snapshot | None:
-        """The snapshot after some files changed."""
-        changed, removed = list(changed), list(removed)
-        self._reader.prefetch(changed)
-        touched = self._apply(changed, removed)
-        packages: list[WorkPackage] = []
+        tip: str | None = None,
+    ) -> tuple[ProjectTree, Difference]:
+        """The tree after some files changed, and what differs; `tip` is a commit that has them, for its history."""
+        after, touched = self._apply(before, list(changed), list(removed))
+        renamed = _renamed(touched)
+        packages: list[PackageChange] = []
         broken: list[BrokenContent] = []
-        moved: set[Key] = set()
-        gone: set[Key] = set()
-        facts: dict[str, FeatureFacts] = {}
-        rosters: dict[str, Roster] = {}
-        for feature, before in touched.items():
-            after = self._feature(feature)
-            news = [one for wp_id, one in after.packages.items() if before.packages.get(wp_id) != one]
-            packages += [self._complete(one, after) for one in news]
-            broken += [one for one in after.broken if one not in before.broken]
-            moved |= {(feature, one.wp_id) for one in news if _lane(before.packages.get(one.wp_id)) != one.lane}
-            gone |= {(feature, wp_id) for wp_id in before.packages.keys() - after.packages.keys()}
-            if any(_lane(before.packages.get(one.wp_id)) is None for one in news):
-                counted = sum(1 for one in after.packages.values() if one.lane)
-                if counted:
-                    self._began.setdefault(feature, moment)
-                facts[feature] = FeatureFacts(self._reader.meta(after.meta, feature), counted)
+        infos: dict[str, FeatureInfo] = {}
+        graphs: dict[str, FeatureGraph] = {}
+        for name, (old, new) in touched.items():
+            source = renamed.get(name, name)
+            was = touched[source][0] if source in touched else old
+            news = [one for wp_id, one in new.packages.items() if not _same(was.packages.get(wp_id), one)]
+            for one in news:
+                base = self.state(before, (source, one.wp_id))
+                packages.append(PackageChange(self._complete(one, new), was.packages.get(one.wp_id), base))
+            broken += [one for one in new.broken if one not in old.broken]
+            self._inform(name, new, news, was, moment, infos)
             if any(_was_done(one) for one in news):
-                rosters[feature] = self._roster(feature, after, commit or self._start)
-        if not packages and not broken and not gone:
-            return None
-        return Snapshot(
-            moment,
-            tuple(packages),
-            commit,
-            origin,
-            tuple(broken),
-            facts,
-            past,
-            moved=frozenset(moved),
-            gone=frozenset(gone),
-            rosters=rosters,
-        )
+                graphs[name] = self._graph(name, new, before, tip)
+        return after, Difference(tuple(packages), tuple(broken), infos, graphs, renamed)
 
-    def package(self, key: Key) -> WorkPackage | None:
-        """A work package as the walk shows it now, None where its file is gone or can't be read."""
-        return self._feature(key[0]).packages.get(key[1])
+    def _inform(
+        self,
+        name: str,
+        new: FeatureTree,
+        news: list[WorkPackage],
+        was: FeatureTree,
+        moment: datetime,
+        infos: dict[str, FeatureInfo],
+    ) -> None:
+        if any(lane_state(was.packages.get(one.wp_id)) is None for one in news):
+            counted = sum(1 for one in new.packages.values() if one.lane)
+            if counted:
+                self._began.setdefault(name, moment)
+            infos[name] = FeatureInfo(self._reader.meta(new.meta, name), counted)
 
-    def _apply(self, changed: Collection[File], removed: Collection[str]) -> dict[str, _Feature]:
-        """Put changes into the trees; returns the features that they touch, as they were."""
-        touched: dict[str, _Feature] = {}
-        self._enter({feature for path in [*removed, *(file.path for file in changed)] if (feature := feature_of(path))})
+    def _apply(
+        self, before: ProjectTree, changed: Sequence[File], removed: Sequence[str]
+    ) -> tuple[ProjectTree, dict[str, tuple[FeatureTree, FeatureTree]]]:
+        """The tree after some changes, and each feature that they touch as it was and is."""
+        self._reader.prefetch(changed)
+        edits: dict[str, dict[str, File | None]] = {}
         for path, file in [*((path, None) for path in removed), *((file.path, file) for file in changed)]:
             feature = feature_of(path)
-            if feature is None or not _matters(path, feature):
-                continue
-            if feature not in touched:
-                touched[feature] = self._feature(feature)
-            tree = self._trees[feature]
-            if file is None:
-                tree.pop(path, None)
-            else:
-                tree[path] = file
-            self._features.pop(feature, None)
-        return touched
+            if feature is not None and _matters(path, feature):
+                edits.setdefault(feature, {})[path] = file
+        if before.base is not None:
+            self._enter(before.base, edits.keys() - before.features.keys())
+        features, last = dict(before.features), dict(before.last)
+        touched: dict[str, tuple[FeatureTree, FeatureTree]] = {}
+        for name, paths in edits.items():
+            old = self.feature(before, name)
+            files = {path: file for path, file in {**old.files, **paths}.items() if file is not None}
+            new = features[name] = self._read(files)
+            touched[name] = (old, new)
+            for wp_id, package in old.packages.items():
+                if (state := lane_state(package)) and lane_state(new.packages.get(wp_id)) is None:
+                    last[name, wp_id] = state
+        return ProjectTree(before.base, features, last), touched
 
-    def _feature(self, feature: str) -> _Feature:
-        found = self._features.get(feature)
-        if found is None:
-            self._enter({feature})
-            found = self._features[feature] = self._read(self._trees[feature])
-        return found
+    # One feature.
 
-    def _enter(self, features: Set[str]) -> None:
-        """Learn of which files features consist that the walk comes to for the first time."""
-        new = features - self._trees.keys()
-        for feature, files in self._reader.files(self._start, new).items() if new else ():
-            self._trees[feature] = {file.path: file for file in files if _matters(file.path, feature)}
-        self._reader.prefetch(file for feature in new for file in self._trees[feature].values())
-
-    def _read(self, tree: dict[str, File]) -> _Feature:
+    def _read(self, files: Mapping[str, File]) -> FeatureTree:
         read: list[tuple[str, WorkPackage | Problem]] = []
         contents: dict[str, str] = {}
-        for path in tree:
-            file = self._regular(path, tree)
+        for path in files:
+            file = self._regular(path, files)
             if file is not None and place(path) is not None:
                 package, contents[path] = self._reader.package(file)
                 read.append((path, package))
         packages, problems = first_of_each(read)
         broken = tuple(broken_content(problem, contents[problem.path], packages) for problem in problems)
-        own = {path.rsplit("/", 1)[-1]: file for path, file in tree.items() if path.count("/") == 2}
-        return _Feature(packages, broken, own.get("meta.json"), own.get("tasks.md"))
+        own = {path.rsplit("/", 1)[-1]: file for path, file in files.items() if path.count("/") == 2}
+        return FeatureTree(files, packages, broken, own.get("meta.json"), own.get("tasks.md"))
 
-    def _regular(self, path: str, tree: dict[str, File]) -> File | None:
+    def _regular(self, path: str, files: Mapping[str, File]) -> File | None:
         """The file at a path; through a symbolic link what it leads to within its feature (rule R1)."""
-        file = tree[path]
+        file = files[path]
         if file.is_regular:
             return file
-        target = self._reader.link_target(file) if file.mode == _SYMLINK else None
-        found = tree.get(target) if target else None
+        target = self._reader.link_target(file) if file.mode == SYMLINK else None
+        found = files.get(target) if target else None
         return File(path, found.mode, found.blob) if found and found.is_regular else None
 
-    def _roster(self, name: str, feature: _Feature, tip: str | None) -> Roster:
+    def _graph(self, name: str, feature: FeatureTree, before: ProjectTree, tip: str | None) -> FeatureGraph:
         # One that can't be read now stays where it was last seen: a feature isn't complete without it.
         unread: dict[str, tuple[str, ...]] = {one.wp_id: () for one in feature.broken if one.wp_id is not None}
         stated = {wp_id: self._complete(one, feature).dependencies or () for wp_id, one in feature.packages.items()}
         began = self._reader.meta(feature.meta, name).created_at
         if began is None and all(one.lane in ("done", None) for one in feature.packages.values()):
-            moment = self._began.get(name) if self._start is None else self._reader.began(name, tip)
+            walked = before.base is None
+            moment = self._began.get(name) if walked else self._reader.began(name, tip or before.base)
             began = moment.isoformat() if moment else None
-        return Roster(unread | stated, began)
+        lanes: dict[str, Lane | None] = {wp_id: one.lane for wp_id, one in feature.packages.items()}
+        for wp_id in unread.keys() - {wp_id for wp_id, lane in lanes.items() if lane is not None}:
+            state = self.state(before, (name, wp_id))
+            lanes[wp_id] = state.lane if state is not None else None
+        return FeatureGraph(unread | stated, lanes, began)
 
-    def _complete(self, package: WorkPackage, feature: _Feature) -> WorkPackage:
+    def _complete(self, package: WorkPackage, feature: FeatureTree) -> WorkPackage:
         if package.dependencies is not None:
             return package
         return replace(package, dependencies=dependencies_of(package, self._reader.dependencies(feature.tasks)))
 
 
-def content_key(data: bytes) -> str:
-    """What makes two broken contents the same: their frontmatter, or all of it where it has no end.
-
-    The body doesn't matter, so that one broken field is told once, however often the text below it is saved.
-    """
-    text = data.replace(b"\r\n", b"\n")
-    end = text.find(b"\n---", 3)
-    return sha256(text[: end if end > 0 else len(text)]).hexdigest()[:32]
-
-
-def broken_content(problem: Problem, content: str, packages: dict[str, WorkPackage]) -> BrokenContent:
-    """A problem as something to be told once for its content; a second file of one id once for its path."""
-    where = place(problem.path)
-    owner = next((one.wp_id for one in packages.values() if one.problem is problem), None)
-    reason, duplicate, _ = problem.reason.partition(" is already the id of ")
-    # Which file has the id doesn't matter: when that one goes and the next one takes its place, nothing is news.
-    key = sha256(f"{problem.path}\0{reason}\0{'' if duplicate else content}".encode(errors="replace"))
-    wp_id = owner or (reason if duplicate else where.wp_id if where else None)
-    return BrokenContent(problem, where.feature if where else "", wp_id, key.hexdigest()[:32])
+def _renamed(touched: Mapping[str, tuple[FeatureTree, FeatureTree]]) -> dict[str, str]:
+    """Features that appear with the work packages of one that disappears, by their names: the new one and the old."""
+    gone = {name: old for name, (old, new) in touched.items() if old.packages and not new.packages}
+    found: dict[str, str] = {}
+    for name, (old, new) in touched.items():
+        if old.packages or not new.packages:
+            continue
+        for other, was in gone.items():
+            if other not in found.values() and _are_alike(was, new):
+                found[name] = other
+                break
+    return found
 
 
-def _lane(package: WorkPackage | None) -> Lane | None:
-    return package.lane if package else None
+def _are_alike(one: FeatureTree, other: FeatureTree) -> bool:
+    """Whether two features have the same work packages by their ids and titles."""
+    titles = {wp_id: package.title for wp_id, package in one.packages.items()}
+    return titles == {wp_id: package.title for wp_id, package in other.packages.items()}
+
+
+def _same(one: WorkPackage | None, other: WorkPackage) -> bool:
+    """Whether nothing but the path differs."""
+    return one is not None and replace(one, path=other.path, feature=other.feature) == other
 
 
 def _was_done(package: WorkPackage) -> bool:

@@ -5,18 +5,28 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime
 
-from kittywatch.derive.snapshot import Snapshot
+from msgspec import Struct
+
+from kittywatch.derive.changes import BrokenContent
 from kittywatch.git.output import File
-from kittywatch.observe.history import Reader, Walk
+from kittywatch.observe.history import History
+from kittywatch.observe.reader import Reader
 from kittywatch.observe.worktree import read_file
 from kittywatch.project import Project
 from kittywatch.workpackages.layout import place
+from kittywatch.workpackages.reader import WorkPackage
 
 
-def shown_now(project: Project) -> Snapshot:
+class Shown(Struct, frozen=True):
+    """Every work package that counts, and the contents that can't."""
+
+    packages: tuple[WorkPackage, ...]
+    broken: tuple[BrokenContent, ...]
+
+
+def shown_now(project: Project) -> Shown:
     """Every work package of the worktree, edits that are not committed included; writes nothing; raises GitError."""
     git = project.git
-    now = datetime.now(UTC)
     tip = git.head().tip
     with Reader(git, project.names) as reader:
         files = {file.path: file for file in git.files(tip)} if tip else {}
@@ -30,4 +40,6 @@ def shown_now(project: Project) -> Snapshot:
             blob = f"worktree:{hashlib.sha256(read[0]).hexdigest()}"
             reader.provide(blob, read[0])
             files[path] = File(path, "100644", blob)
-        return Walk(reader).change(files.values(), (), now) or Snapshot(now, ())
+        history = History(reader, git)
+        _, found = history.difference(history.tree(None), files.values(), (), datetime.now(UTC))
+    return Shown(tuple(one.package for one in found.packages), found.broken)

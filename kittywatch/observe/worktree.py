@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from datetime import datetime
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from kittywatch.derive.edits import WorktreeLook
-from kittywatch.derive.snapshot import Key
+from kittywatch.derive.changes import Key, WorktreeLook
 from kittywatch.git.output import File
 from kittywatch.git.repository import Git
-from kittywatch.observe.history import Reader, Walk
+from kittywatch.observe.history import History
+from kittywatch.observe.reader import Reader
 from kittywatch.startup.digests import sha256
 from kittywatch.workpackages.layout import SPECS, feature_of, place
 from kittywatch.workpackages.reader import MAX_BYTES
@@ -71,67 +71,81 @@ class Worktree:
         self._reader = reader
         self._dirty: set[str] = set()
 
-    def look(self, tip: str | None, moment: datetime, keys: Set[Key] = frozenset()) -> WorktreeLook:
+    def look(self, history: History, tip: str | None, moment: datetime, keys: Set[Key] = frozenset()) -> WorktreeLook:
         """Look at everything; of the work packages `keys`, say also what they show when they have no edit."""
         self._dirty = {path for path in self._git.dirty() if place(path) is not None}
-        return self._look(tip, moment, keys, self._dirty)
+        return self._look(history, tip, moment, keys, self._dirty)
 
-    def look_at_paths(self, tip: str | None, moment: datetime, keys: Set[Key], paths: Iterable[str]) -> WorktreeLook:
+    def look_at_paths(
+        self, history: History, tip: str | None, moment: datetime, keys: Set[Key], paths: Iterable[str]
+    ) -> WorktreeLook:
         """Look at some files alone, and at what else differs in their features."""
         touched = {path for path in paths if place(path) is not None}
         self._dirty |= touched
         features = {feature_of(path) for path in touched}
         seen = {path for path in self._dirty if feature_of(path) in features}
-        return self._look(tip, moment, {key for key in keys if key[0] in features}, seen)
+        return self._look(history, tip, moment, {key for key in keys if key[0] in features}, seen)
 
-    def look_at_packages(self, tip: str | None, moment: datetime, keys: Set[Key]) -> WorktreeLook:
+    def look_at_packages(self, history: History, tip: str | None, moment: datetime, keys: Set[Key]) -> WorktreeLook:
         """Look at some work packages alone."""
         paths: set[str] = set()
         for feature in {key[0] for key in keys}:
             paths |= {file.path for file in self._reader.files(tip, {feature})[feature]}
             tasks = self._git.root / SPECS / feature / "tasks"
             paths |= {path.relative_to(self._git.root).as_posix() for path in tasks.rglob("WP[0-9][0-9]*.md")}
-        look = self._look(tip, moment, keys, {path for path in paths if place(path) is not None})
+        look = self._look(history, tip, moment, keys, {path for path in paths if place(path) is not None})
         return replace(look, edited={key: one for key, one in look.edited.items() if key in keys}, broken=())
 
-    def _look(self, tip: str | None, moment: datetime, keys: Set[Key], paths: Iterable[str]) -> WorktreeLook:
-        changed: list[File] = []
-        removed: list[str] = []
-        times: dict[str, float] = {}
-        fingerprints: dict[str, str] = {}
-        for path in sorted(paths):
-            read = read_file(self._git.root, path)
-            if read is None:
-                removed.append(path)
-                continue
-            blob = _blob(read[0])
-            self._reader.provide(blob, read[0])
-            changed.append(File(path, "100644", blob))
-            times[path], fingerprints[path] = read[1], blob
-        walk = Walk(self._reader, tip)
-        snapshot = walk.change(changed, removed, moment)
-        packages = snapshot.packages if snapshot else ()
-        edited = {(one.feature, one.wp_id): one for one in packages}
+    def _look(
+        self, history: History, tip: str | None, moment: datetime, keys: Set[Key], paths: Iterable[str]
+    ) -> WorktreeLook:
+        read = self._read_files(sorted(paths))
+        committed = history.tree(tip)
+        changed = [File(path, "100644", blob) for path, (blob, _) in read.items() if blob]
+        removed = [path for path, (blob, _) in read.items() if not blob]
+        after, found = history.difference(committed, changed, removed, moment)
+        edited = {(one.package.feature, one.wp_id): one.package for one in found.packages}
+        states = {(one.package.feature, one.wp_id): one.base for one in found.packages}
         clean = {
             key: package
             for key in keys
-            if key not in edited and (package := walk.package(key)) is not None and package.lane is not None
+            if key not in edited and (package := history.package(after, key)) is not None and package.lane is not None
         }
-        broken = snapshot.broken if snapshot else ()
+        states |= {key: history.state(committed, key) for key in clean}
         young = {
-            one.problem.path for one in broken if 0 <= moment.timestamp() - times.get(one.problem.path, 0) < SETTLED
+            one.problem.path
+            for one in found.broken
+            if 0 <= moment.timestamp() - read.get(one.problem.path, ("", 0.0))[1] < SETTLED
         }
         return WorktreeLook(
+            tip,
             moment,
             {key: one for key, one in edited.items() if one.lane is not None},
             clean,
-            tuple(one for one in broken if one.problem.path not in young),
-            snapshot.features if snapshot else {},
-            snapshot.rosters if snapshot else {},
+            {key: state for key, state in states.items() if state is not None},
+            tuple(one for one in found.broken if one.problem.path not in young),
+            found.features,
+            found.graphs,
+            found.renamed,
             tuple(sorted(young)),
-            {key: fingerprints.get(one.path) or self._fingerprint(one.path) for key, one in (edited | clean).items()},
+            {key: self._fingerprint(one.path, read) for key, one in (edited | clean).items()},
         )
 
-    def _fingerprint(self, path: str) -> str:
-        read = read_file(self._git.root, path)
-        return _blob(read[0]) if read else ""
+    def _read_files(self, paths: Iterable[str]) -> dict[str, tuple[str, float]]:
+        """What files say now, as names of contents that the reader knows, and when they were written.
+
+        The name of one that isn't there is "".
+        """
+        found: dict[str, tuple[str, float]] = {}
+        for path in paths:
+            read = read_file(self._git.root, path)
+            found[path] = ("", 0.0) if read is None else (_blob(read[0]), read[1])
+            if read is not None:
+                self._reader.provide(found[path][0], read[0])
+        return found
+
+    def _fingerprint(self, path: str, read: Mapping[str, tuple[str, float]]) -> str:
+        if path in read:
+            return read[path][0]
+        now = read_file(self._git.root, path)
+        return _blob(now[0]) if now else ""

@@ -79,6 +79,11 @@ class Ledger:
             found[kind].append(commit)
         return found
 
+    def knows(self, key: Key) -> bool:
+        """Whether a work package has an entry."""
+        sql = "SELECT 1 FROM entries WHERE project = ? AND feature = ? AND wp_id = ? LIMIT 1"
+        return self.connection.execute(sql, (self.project, *key)).fetchone() is not None
+
     def features_of(self, wp_id: str) -> list[str]:
         """The features that are known to have a work package of this id, in their names' order."""
         sql = "SELECT DISTINCT feature FROM entries WHERE project = ? AND wp_id = ? ORDER BY feature"

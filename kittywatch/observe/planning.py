@@ -1,0 +1,380 @@
+"""What one observation of a checkout finds, resolved in memory: a plan that is carried out in one transaction.
+
+Planning asks git and reads files. It starts from what the store knew at a version of the project's ledger; if that has
+changed by the time the plan is carried out, the plan is thrown away and made again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from kittywatch.derive.changes import (
+    BrokenContent,
+    CommitChanges,
+    FeatureGraph,
+    Key,
+    Provenance,
+    WorktreeLook,
+)
+from kittywatch.derive.commits import record_baseline, resolve_commit
+from kittywatch.derive.edits import resolve_worktree
+from kittywatch.derive.facts import Fact
+from kittywatch.derive.ledger import LedgerState, PendingEdit
+from kittywatch.derive.resolve import Occurrence, Resolver, Rules
+from kittywatch.derive.rewrites import Rewrite, resolve_rewrite
+from kittywatch.derive.steps import LaneState, lane_state
+from kittywatch.emit.emitter import EventEmitter
+from kittywatch.emit.unit_of_work import UnitOfWork
+from kittywatch.git import reflog
+from kittywatch.git.ancestry import Ancestry
+from kittywatch.git.output import Commit
+from kittywatch.git.repository import Git, Head
+from kittywatch.observe.head_moves import Visit, head_moves
+from kittywatch.observe.history import History
+from kittywatch.observe.names import ref_name
+from kittywatch.observe.provenance import Origins
+from kittywatch.observe.reader import Reader
+from kittywatch.observe.worktree import Worktree
+from kittywatch.store.ledger import BoundaryKind
+from kittywatch.store.views import DETACHED, Checkout, Views
+from kittywatch.workpackages.reader import WorkPackage
+
+
+class Before(Struct, frozen=True):
+    """What the store knew when the plan was made; `views` are the checkout's, `tips` those of all of the project's."""
+
+    version: int
+    observed: bool
+    checkout: Checkout | None
+    views: Mapping[str, str | None]
+    tips: frozenset[str]
+    pending: frozenset[Key]
+    baselines: tuple[str, ...]
+    renames: Mapping[str, str]
+
+    @classmethod
+    def read(cls, unit: UnitOfWork, directory: str) -> Before:
+        """Read it within a transaction; `directory` is the checkout's git directory."""
+        rows = Views(unit.connection, unit.project)
+        checkout = rows.checkout(directory)
+        return cls(
+            unit.ledger.version(),
+            rows.observed(),
+            checkout,
+            rows.of_checkout(checkout.key) if checkout else {},
+            frozenset(rows.tips()),
+            frozenset(rows.pending_keys(checkout.key)) if checkout else frozenset(),
+            tuple(unit.ledger.boundaries()["baseline"]),
+            unit.ledger.renames(),
+        )
+
+
+class Plan(Struct):
+    """What is to be carried out. `facts` are to be emitted in their order, `baseline` counts what was recorded."""
+
+    state: LedgerState
+    pending: dict[Key, PendingEdit]
+    ref: str
+    views: dict[str, str | None]
+    log_size: int
+    boundaries: list[tuple[str, BoundaryKind]] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
+    baseline: int | None = None
+    unsettled: tuple[str, ...] = ()
+
+
+class _Leg(Struct):
+    """A view's way from the commit that it showed to a newer one: the commits that came, parents first.
+
+    `left` are the keys of work packages that a rewrite left commits of behind, None where nothing was rewritten.
+    """
+
+    ref: str
+    old: str | None
+    new: str
+    commits: Sequence[Commit]
+    changes: Sequence[CommitChanges]
+    provenance: Mapping[str, Provenance]
+    left: frozenset[Key] | None = None
+
+
+class Planner:
+    """Plans one observation of a checkout.
+
+    `hook` is the name of the git hook that asks, `watched` says whether edits that are not committed count, `paths` are
+    the only files to look at where HEAD hasn't moved.
+    """
+
+    def __init__(
+        self,
+        git: Git,
+        reader: Reader,
+        worktree: Worktree,
+        emitter: EventEmitter,
+        rules: Rules,
+        *,
+        before: Before,
+        head: Head,
+        log_size: int,
+        hook: str | None = None,
+        watched: bool = True,
+        paths: frozenset[str] | None = None,
+        each_commit: bool = False,
+        pairs: Mapping[str, set[str]] | None = None,
+    ) -> None:
+        self.git = git
+        self.reader = reader
+        self.worktree = worktree
+        self.emitter = emitter
+        self.rules = rules
+        self.before = before
+        self.head = head
+        self.log_size = log_size
+        self.hook = hook
+        self.watched = watched
+        self.paths = paths
+        self.each_commit = each_commit
+        self.pairs = pairs or {}
+        self.now = datetime.now(UTC)
+        self.ref = ref_name(head.ref)
+        self.history = History(reader, git, self._is_known)
+        self.tips = dict(before.views)
+        self.home: str | None = head.tip
+        self.baselines = before.baselines
+
+    def plan(self, *, at_rest: bool) -> Plan:
+        """Look at everything and resolve it; `at_rest` says that HEAD hasn't moved."""
+        if not self.before.observed:
+            return self._baseline()
+        return self._plan([] if at_rest else self._legs(self._visits()))
+
+    # Where the views went.
+
+    def _entries(self) -> Sequence[reflog.Entry]:
+        start = self.before.checkout.log_size if self.before.checkout else 0
+        return reflog.read(reflog.head_log(self.git.directory), start=start, end=self.log_size)
+
+    def _visits(self) -> list[Visit]:
+        entries = self._entries() if self.before.checkout is not None else ()
+        return list(head_moves(self.git, self.head, entries, each_commit=self.each_commit))
+
+    def _legs(self, visits: Iterable[Visit]) -> list[_Leg]:
+        legs: list[_Leg] = []
+        origins = Origins(self.git, self._entries(), self._introduced)
+        first = True
+        for visit in visits:
+            if visit.tip is not None:
+                legs += self._way(visit, visit.tip, origins)
+            self.tips[visit.ref] = visit.tip
+            if first or (self.before.checkout is not None and visit.ref == self.before.checkout.ref):
+                self.home = visit.tip
+            first = False
+        return legs
+
+    def _way(self, visit: Visit, tip: str, origins: Origins) -> list[_Leg]:
+        old = self.tips.get(visit.ref)
+        if visit.ref == DETACHED and visit.came is not None and self.git.exists(visit.came):
+            # Not what a detached HEAD showed elsewhere counts, but where it came to, and what came after.
+            legs = [self._leg(visit.ref, None, visit.came, origins)]
+            return legs if visit.came == tip else [*legs, self._leg(visit.ref, visit.came, tip, origins)]
+        return [] if old == tip else [self._leg(visit.ref, old, tip, origins)]
+
+    def _leg(self, ref: str, old: str | None, new: str, origins: Origins) -> _Leg:
+        commits = self.reader.commits_between(old, new) if old is not None else None
+        left: frozenset[Key] | None = None
+        if commits is None:
+            if old is not None and not self.git.is_ancestor(old, new):
+                if not self.git.exists(old) or reflog.begun_anew(self.git.common, ref, old):
+                    old = None
+                else:
+                    went = self.git.commits(old, without=[new, *self.baselines])
+                    left = frozenset(_keys(self.history.changes(went)))
+            boundary = [old] if old is not None else [*self.before.tips, *(tip for tip in self.tips.values() if tip)]
+            commits = self.git.commits(new, without=[*boundary, *self.baselines])
+        changes = [one for one in self.history.changes(commits) if one]
+        return _Leg(ref, old, new, commits, changes, origins.of(one.commit for one in changes), left)
+
+    def _introduced(self, commits: Iterable[str]) -> set[str]:
+        return self.emitter.peek(lambda unit: unit.ledger.introduced(commits))
+
+    def _is_known(self, key: Key) -> bool:
+        kept = self.before.renames.get(key[0], key[0]), key[1]
+        return self.emitter.peek(lambda unit: unit.ledger.knows(kept))
+
+    # The first observation of a project.
+
+    def _baseline(self) -> Plan:
+        """Record what is there (rule B1); a hook's baseline is the state before its operation, which counts."""
+        before = self._before_hook() if self.hook is not None and self.head.tip is not None else self.head.tip
+        tree = self.history.tree(None)
+        files = self.git.files(before) if before is not None else []
+        _, found = self.history.difference(tree, files, (), self.now, tip=before)
+        look = self.worktree.look(self.history, before, self.now) if self.watched and before == self.head.tip else None
+        state = LedgerState()
+        packages = [one.package for one in found.packages]
+        edited = list(look.edited.values()) if look is not None else []
+        count = record_baseline(state, packages, found.broken, before)
+        count += record_baseline(state, edited, look.broken if look is not None else (), before)
+        self.tips[self.ref] = before
+        self.baselines = (before,) if before is not None else ()
+        legs = []
+        if before != self.head.tip and self.head.tip is not None:
+            legs = self._legs([Visit(self.ref, self.head.tip)])
+        plan = self._resolve(state, {}, legs, None)
+        plan.boundaries = [(before, "baseline")] if before is not None else []
+        plan.baseline = count
+        for package in edited:
+            now = lane_state(package)
+            if now is not None and look is not None:
+                key = state.key(package.feature, package.wp_id)
+                plan.pending[key] = PendingEdit(now, written=look.written.get(key, ""))
+        return plan
+
+    def _before_hook(self) -> str | None:
+        assert self.head.tip is not None
+        entries = self._entries()
+        if entries and entries[-1].new == self.head.tip:
+            return entries[-1].old if entries[-1].old.strip("0") else None
+        return next(iter(self.git.parents(self.head.tip)), None)
+
+    # Every other observation.
+
+    def _plan(self, legs: list[_Leg]) -> Plan:
+        keys = {key for leg in legs for key in _keys(leg.changes)} | {key for leg in legs for key in leg.left or ()}
+        lost = {key for leg in legs for key in leg.left or ()}
+        look = self._look(self.before.pending | lost, at_rest=not legs)
+        keys |= self.before.pending
+        if look is not None:
+            keys |= look.edited.keys() | look.clean.keys() | _of_graphs(look.graphs) | _of_broken(look.broken)
+        state, pending = self.emitter.peek(lambda unit: self._read(unit, keys))
+        return self._resolve(state, pending, legs, look)
+
+    def _read(self, unit: UnitOfWork, keys: Iterable[Key]) -> tuple[LedgerState, dict[Key, PendingEdit]]:
+        renames = self.before.renames
+        state = unit.ledger.read({(renames.get(feature, feature), wp_id) for feature, wp_id in keys})
+        checkout = self.before.checkout
+        pending = Views(unit.connection, unit.project).pending(checkout.key, unit.ledger) if checkout else {}
+        return state, pending
+
+    def _look(self, keys: Iterable[Key], *, at_rest: bool) -> WorktreeLook | None:
+        shown = _with_names(keys, self.before.renames)
+        if self.watched and at_rest and self.paths:
+            look = self.worktree.look_at_paths(self.history, self.head.tip, self.now, shown, self.paths)
+        elif self.watched:
+            look = self.worktree.look(self.history, self.head.tip, self.now, shown)
+        elif shown:
+            look = self.worktree.look_at_packages(self.history, self.head.tip, self.now, shown)
+        else:
+            return None
+        return _kept(look, self.before.renames) if self.before.renames or look.renamed else look
+
+    def _resolve(
+        self, state: LedgerState, pending: dict[Key, PendingEdit], legs: Sequence[_Leg], look: WorktreeLook | None
+    ) -> Plan:
+        asked = _commits(state)
+        resolver = Resolver(
+            state, Ancestry(self.git, {}, marked=(), asked=asked), self.rules, pending=pending, look=look
+        )
+        resolver.replaced = dict(self.pairs)
+        plan = Plan(state, pending, self.ref, {}, self.log_size)
+        for leg in legs:
+            walk = {commit.id: commit.parents for commit in leg.commits}
+            marked = {changes.commit for changes in leg.changes} | (asked & walk.keys())
+            resolver.graph = Ancestry(self.git, walk, marked=marked, asked=asked)
+            plan.facts += self._resolve_leg(resolver, leg)
+            plan.views[leg.ref] = leg.new
+        plan.views[self.ref] = self.head.tip
+        if look is not None:
+            resolver.graph = Ancestry(self.git, {}, marked=(), asked=_commits(state))
+            home, before = self._states(pending, self.home), self._states(look.edited, self.before.views.get(self.ref))
+            view = f"{self.git.directory} {self.ref}"
+            plan.facts += resolve_worktree(resolver, look, view, home=home, before=before)
+            plan.unsettled = look.unsettled
+        return plan
+
+    def _resolve_leg(self, resolver: Resolver, leg: _Leg) -> list[Fact]:
+        view = f"{self.git.directory} {leg.ref}"
+        came = [
+            (changes, Occurrence(changes.moment, view, changes.commit, None, leg.provenance[changes.commit]))
+            for changes in leg.changes
+        ]
+        for changes, _ in came:
+            for new, old in changes.renamed.items():
+                resolver.state.rename(new, old, changes.commit)
+        if leg.left is not None and leg.old is not None:
+            keys = leg.left | _keys(leg.changes)
+            kept = {resolver.state.key(*key) for key in keys}
+            was, now = self._states(kept, leg.old), self._packages(keys, leg.new, resolver.state)
+            return resolve_rewrite(resolver, Rewrite(view, leg.old, leg.new, self.now, came, was, now))
+        for changes, where in came:
+            resolver.join(changes, where)
+        return [fact for changes, where in came for fact in resolve_commit(resolver, changes, where)]
+
+    def _states(self, keys: Iterable[Key], commit: str | None) -> dict[Key, LaneState]:
+        """The states of some work packages at a commit, by the keys that they are kept under."""
+        if commit is None:
+            return {}
+        tree = self.history.tree(commit)
+        found: dict[Key, LaneState] = {}
+        for key in _with_names(keys, self.before.renames):
+            state = self.history.state(tree, key)
+            if state is not None:
+                found[self.before.renames.get(key[0], key[0]), key[1]] = state
+        return found
+
+    def _packages(self, keys: Iterable[Key], commit: str, state: LedgerState) -> dict[Key, WorkPackage]:
+        tree = self.history.tree(commit)
+        found = ((key, self.history.package(tree, key)) for key in _with_names(keys, state.renames))
+        return {state.key(*key): package for key, package in found if package is not None}
+
+
+def _keys(changes: Iterable[CommitChanges]) -> set[Key]:
+    """The work packages that some changes are about, by the names in the files."""
+    found: set[Key] = set()
+    for one in changes:
+        found |= {(change.package.feature, change.wp_id) for change in one.packages}
+        found |= _of_graphs(one.graphs) | _of_broken(one.broken)
+    return found
+
+
+def _of_graphs(graphs: Mapping[str, FeatureGraph]) -> set[Key]:
+    return {(feature, wp_id) for feature, graph in graphs.items() for wp_id in graph.dependencies}
+
+
+def _of_broken(broken: Iterable[BrokenContent]) -> set[Key]:
+    return {(one.feature, one.wp_id or "") for one in broken}
+
+
+def _commits(state: LedgerState) -> set[str]:
+    """The commits that introduced entries."""
+    return {commit for history in state.histories.values() for entry in history.entries for commit in entry.commits}
+
+
+def _with_names(keys: Iterable[Key], renames: Mapping[str, str]) -> set[Key]:
+    """Some work packages under all names that their features had."""
+    wanted = set(keys)
+    return (
+        wanted
+        | {(name, wp_id) for name, kept in renames.items() for feature, wp_id in wanted if feature in (kept, name)}
+        | {(kept, wp_id) for name, kept in renames.items() for feature, wp_id in wanted if feature == name}
+    )
+
+
+def _kept(look: WorktreeLook, renames: Mapping[str, str]) -> WorktreeLook:
+    """A look with its work packages under the names that they are kept under."""
+    names = {**renames, **{new: renames.get(old, old) for new, old in look.renamed.items()}}
+
+    def kept(key: Key) -> Key:
+        return names.get(key[0], key[0]), key[1]
+
+    return replace(
+        look,
+        edited={kept(key): one for key, one in look.edited.items()},
+        clean={kept(key): one for key, one in look.clean.items()},
+        committed={kept(key): one for key, one in look.committed.items()},
+        written={kept(key): one for key, one in look.written.items()},
+    )

@@ -1,0 +1,150 @@
+"""Reads the files of work packages and features from a repository, each content once."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Set
+from datetime import datetime
+
+from kittywatch.derive.changes import BrokenContent
+from kittywatch.git.linear import commits_between, files_of
+from kittywatch.git.output import Commit, File
+from kittywatch.git.repository import Git
+from kittywatch.startup.digests import sha256
+from kittywatch.workpackages.features import Meta, read_dependencies, read_meta
+from kittywatch.workpackages.lanes import LaneNames
+from kittywatch.workpackages.layout import feature_of, place
+from kittywatch.workpackages.reader import Problem, WorkPackage, read_work_package
+
+SYMLINK = "120000"
+_NAMED = 100  # features whose trees are read one by one; more of them with everything there is
+_REMEMBERED = 50_000  # files; a long-running watcher starts over there
+
+
+class Reader:
+    """Reads work packages and the features' own files of a repository by blob, each blob once.
+
+    A context: within it one process of git serves the blobs; what was read stays for the next time.
+    """
+
+    def __init__(self, git: Git, names: LaneNames) -> None:
+        self._git = git
+        self._names = names
+        self._objects = git.objects()
+        self._tip: str | None = None
+        self._files: dict[str, list[File]] = {}
+        self._packages: dict[tuple[str, str], tuple[WorkPackage | Problem, str]] = {}
+        self._provided: dict[str, bytes] = {}
+        self._metas: dict[tuple[str, str], Meta] = {}
+        self._dependencies: dict[str, dict[str, tuple[str, ...]]] = {}
+        self._beginnings: dict[str, datetime | None] = {}
+
+    def __enter__(self) -> Reader:
+        self._provided.clear()
+        if len(self._packages) > _REMEMBERED:
+            self._packages.clear()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._objects.close()
+
+    def files(self, commit: str | None, features: Set[str]) -> dict[str, list[File]]:
+        """The files of some features in a commit; remembered for the commit that was asked for last."""
+        if commit is None:
+            return {feature: [] for feature in features}
+        if commit != self._tip:
+            self._tip, self._files = commit, {}
+        missing = features - self._files.keys()
+        if missing:
+            self._files |= {feature: [] for feature in missing}
+            self._files |= self._few_files(commit, missing) or self._many_files(commit, missing)
+        return {feature: self._files[feature] for feature in features}
+
+    def _few_files(self, commit: str, features: Set[str]) -> dict[str, list[File]] | None:
+        return files_of(self._objects, commit, sorted(features)) if len(features) <= _NAMED else None
+
+    def _many_files(self, commit: str, features: Set[str]) -> dict[str, list[File]]:
+        files: dict[str, list[File]] = {}
+        for file in self._git.files(commit):
+            feature = feature_of(file.path)
+            if feature is not None and feature in features:
+                files.setdefault(feature, []).append(file)
+        return files
+
+    def commits_between(self, old: str, new: str) -> list[Commit] | None:
+        """A short stretch of linear history, None where there is none between two commits."""
+        return None if self._git.is_grafted else commits_between(self._objects, old, new)
+
+    def package(self, file: File) -> tuple[WorkPackage | Problem, str]:
+        """What a work package's file says, and the id of its content for errors."""
+        found = self._packages.get((file.path, file.blob))
+        return found if found is not None else self._parse(file, self._data(file.blob) or b"")
+
+    def prefetch(self, files: Iterable[File]) -> None:
+        """Read many work packages at once, which is faster than one by one."""
+        wanted = {
+            (file.path, file.blob): file
+            for file in files
+            if file.is_regular and file.blob not in self._provided and place(file.path) is not None
+        }
+        missing = [file for key, file in wanted.items() if key not in self._packages]
+        for file, data in zip(missing, self._objects.read_many(file.blob for file in missing), strict=True):
+            self._parse(file, data or b"")
+
+    def _parse(self, file: File, data: bytes) -> tuple[WorkPackage | Problem, str]:
+        read = read_work_package(file.path, data, self._names), content_key(data)
+        self._packages[file.path, file.blob] = read
+        return read
+
+    def provide(self, blob: str, data: bytes) -> None:
+        """Let a file of a worktree stand under a name of its own, as if it were a blob."""
+        self._provided[blob] = data
+
+    def _data(self, blob: str) -> bytes | None:
+        return self._provided[blob] if blob in self._provided else self._objects.read(blob)
+
+    def meta(self, file: File | None, feature: str) -> Meta:
+        key = (feature, file.blob if file else "")
+        if key not in self._metas:
+            self._metas[key] = read_meta(self._objects.read(file.blob) if file else None, feature)
+        return self._metas[key]
+
+    def dependencies(self, file: File | None) -> dict[str, tuple[str, ...]]:
+        if file is None:
+            return {}
+        if file.blob not in self._dependencies:
+            self._dependencies[file.blob] = read_dependencies(self._objects.read(file.blob))
+        return self._dependencies[file.blob]
+
+    def began(self, feature: str, tip: str | None) -> datetime | None:
+        """The author time of the first commit that `tip` reaches with a work package of a feature."""
+        if feature not in self._beginnings and tip is not None:
+            self._beginnings[feature] = self._git.began(tip, feature)
+        return self._beginnings.get(feature)
+
+    def link_target(self, file: File) -> str | None:
+        """The path that a symbolic link leads to, None where it leaves the project."""
+        target = (self._objects.read(file.blob) or b"").decode("utf-8", "surrogateescape")
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(file.path), target))
+        return None if target.startswith("/") or path.startswith("..") else path
+
+
+def content_key(data: bytes) -> str:
+    """What makes two broken contents the same: their frontmatter, or all of it where it has no end.
+
+    The body doesn't matter, so that one broken field is told once, however often the text below it is saved.
+    """
+    text = data.replace(b"\r\n", b"\n")
+    end = text.find(b"\n---", 3)
+    return sha256(text[: end if end > 0 else len(text)]).hexdigest()[:32]
+
+
+def broken_content(problem: Problem, content: str, packages: dict[str, WorkPackage]) -> BrokenContent:
+    """A problem as something to be told once for its content; a second file of one id once for its path."""
+    where = place(problem.path)
+    owner = next((one.wp_id for one in packages.values() if one.problem is problem), None)
+    reason, duplicate, _ = problem.reason.partition(" is already the id of ")
+    # Which file has the id doesn't matter: when that one goes and the next one takes its place, nothing is news.
+    key = sha256(f"{problem.path}\0{reason}\0{'' if duplicate else content}".encode(errors="replace"))
+    wp_id = owner or (reason if duplicate else where.wp_id if where else None)
+    return BrokenContent(problem, where.feature if where else "", wp_id, key.hexdigest()[:32])
