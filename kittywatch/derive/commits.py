@@ -8,9 +8,10 @@ from kittywatch.derive.annotations import Sighting, annotate, place_of, see_sile
 from kittywatch.derive.changes import BrokenContent, CommitChanges, FeatureInfo, Key, Provenance
 from kittywatch.derive.consequences import ChangeContext, reopen, with_consequences
 from kittywatch.derive.facts import AnnotationFact, EmittedStep, ErrorFact, Fact, FeatureFact, TransitionFact, place
-from kittywatch.derive.ledger import Entry, LedgerState
+from kittywatch.derive.ledger import Entry, LedgerState, identity
 from kittywatch.derive.resolve import Occurrence, Resolver
 from kittywatch.derive.seen import COMPLETE, manual_key
+from kittywatch.derive.steps import steps_between
 from kittywatch.workpackages.reader import WorkPackage
 
 
@@ -122,6 +123,23 @@ def record_baseline(
         if one.content not in state.broken:
             state.know_broken(one, "baseline")
     return count
+
+
+def record_earlier(resolver: Resolver, changes: CommitChanges) -> None:
+    """Record the steps of a commit from before the baseline, so that a copy of it is known, and its loss is seen."""
+    state = resolver.state
+    where = Occurrence(changes.moment, "", changes.commit, provenance=Provenance.HISTORY)
+    for change in changes.packages:
+        key, used = state.key(change.package.feature, change.wp_id), list[Entry]()
+        history = state.history(key)
+        for step in steps_between(change.base, change.package, resolver.rules.names):
+            moment = resolver.moment(history, step, where, used)
+            entry = resolver.known(key, step, moment, where, used)
+            if entry is None:
+                entry = state.add(key, Entry("step", "baseline", step.new, step.previous, first=changes.commit))
+                entry.identities.add(identity(moment, step.new))
+            used.append(entry)
+            state.link(key, entry, changes.commit, step.new)
 
 
 def _said_manually(state: LedgerState, broken: BrokenContent) -> bool:

@@ -53,6 +53,7 @@ class Occurrence(Struct, frozen=True):
     """Where something was seen: in a commit, or in a worktree on top of `tip` (then `commit` is None).
 
     `moment` is the commit's author time or the time of observation, `view` the name of the view that is looked at.
+    A replay emits what was only recorded with the baseline as well.
     """
 
     moment: datetime
@@ -60,6 +61,7 @@ class Occurrence(Struct, frozen=True):
     commit: str | None = None
     tip: str | None = None
     provenance: Provenance = Provenance.LOCAL
+    is_replay: bool = False
 
     @property
     def is_ours(self) -> bool:
@@ -156,7 +158,7 @@ class Resolver:
         if entry is not None:
             used.append(entry)
             self._join(key, entry, package, (step, moment), where)
-            if entry.status == "remote" and where.provenance is Provenance.LOCAL and entry.first == where.commit:
+            if self._is_unemitted(entry, where):
                 yield from self._promote(key, entry, EmittedStep(package, step, moment, entry), where)
             else:
                 self.state.already_emitted += entry.status != "remote"
@@ -172,6 +174,17 @@ class Resolver:
         yield from self._enter(key, entry, EmittedStep(package, told, moment, entry), where)
         if where.is_kept:
             self.state.alias(own, entry)
+
+    @staticmethod
+    def _is_unemitted(entry: Entry, where: Occurrence) -> bool:
+        """Whether a known entry is to be emitted all the same.
+
+        What was taken for somebody else's may have been made in another clone on this machine (scenario 25); what was
+        there before the baseline is emitted by a replay.
+        """
+        if entry.status == "remote":
+            return where.provenance is Provenance.LOCAL and entry.first == where.commit
+        return where.is_replay and where.is_ours and entry.event_id is None
 
     def moment(self, history: PackageHistory, step: Step, where: Occurrence, used: list[Entry]) -> datetime:
         """When a step happened (rule D5), moved on by a microsecond for each that its ancestors have (scenario 57)."""
@@ -317,8 +330,8 @@ class Resolver:
             self.state.alias(self.rules.identify(package, step, moment), entry)
 
     def _promote(self, key: Key, entry: Entry, emitted: EmittedStep, where: Occurrence) -> Iterable[EmittedStep]:
-        """Emit what was taken for somebody else's, and was made in another clone on this machine (scenario 25)."""
-        entry.status = "emitted"
+        """Emit what was only known so far."""
+        entry.status = "emitted" if entry.status != "void" else entry.status
         entry.event_id = self.rules.identify(emitted.package, emitted.step, emitted.moment)
         self.state.changed[entry] = key
         yield emitted

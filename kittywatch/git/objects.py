@@ -39,11 +39,12 @@ class Entry(Struct, frozen=True):
 
 
 class Stated(Struct, frozen=True):
-    """What a commit's object states; `seconds` since 1970 is when its author made it."""
+    """What a commit's object states; `seconds` since 1970 is when its author made it, `committed` when it was."""
 
     tree: str
     parents: tuple[str, ...]
     seconds: int
+    committed: int
 
 
 class Objects:
@@ -119,17 +120,24 @@ def _chunks(names: list[str], size: int) -> Iterator[list[str]]:
 
 def _stated(data: bytes) -> Stated | None:
     tree, parents = "", []
+    moments: dict[bytes, int | None] = {}
     for line in data.split(b"\n\n", 1)[0].split(b"\n"):
         key, _, value = line.partition(b" ")
         if key == b"tree":
             tree = value.decode("ascii", "replace")
         elif key == b"parent":
             parents.append(value.decode("ascii", "replace"))
-        elif key == b"author":
-            seconds = value.rsplit(b" ", 2)[-2:][0]
-            plain = seconds.isdigit() and len(seconds) < 20 and b">" not in value.rpartition(b"> ")[2]
-            return Stated(tree, tuple(parents), int(seconds)) if plain and int(seconds) < _FARTHEST_SECOND else None
-    return None
+        elif key in (b"author", b"committer"):
+            moments.setdefault(key, _seconds(value))
+    made, committed = moments.get(b"author"), moments.get(b"committer")
+    return None if made is None else Stated(tree, tuple(parents), made, made if committed is None else committed)
+
+
+def _seconds(person: bytes) -> int | None:
+    """When a person did what a commit states, None where that is out of the ordinary."""
+    seconds = person.rsplit(b" ", 2)[-2:][0]
+    plain = seconds.isdigit() and len(seconds) < 20 and b">" not in person.rpartition(b"> ")[2]
+    return int(seconds) if plain and int(seconds) < _FARTHEST_SECOND else None
 
 
 def _entries(data: bytes, id_size: int) -> Iterator[tuple[str, Entry]]:

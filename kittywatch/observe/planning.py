@@ -20,7 +20,7 @@ from kittywatch.derive.changes import (
     Provenance,
     WorktreeLook,
 )
-from kittywatch.derive.commits import record_baseline, resolve_commit
+from kittywatch.derive.commits import record_baseline, record_earlier, resolve_commit
 from kittywatch.derive.edits import resolve_worktree
 from kittywatch.derive.facts import Fact
 from kittywatch.derive.ledger import LedgerState, PendingEdit
@@ -91,6 +91,7 @@ class _Leg(Struct):
     """A view's way from the commit that it showed to a newer one: the commits that came, parents first.
 
     `left` are the keys of work packages that a rewrite left commits of behind, None where nothing was rewritten.
+    `earlier` are commits from before the baseline that the view left behind, or that some that came are copies of.
     """
 
     ref: str
@@ -100,6 +101,7 @@ class _Leg(Struct):
     changes: Sequence[CommitChanges]
     provenance: Mapping[str, Provenance]
     left: frozenset[Key] | None = None
+    earlier: Sequence[CommitChanges] = ()
 
 
 class Planner:
@@ -185,18 +187,36 @@ class Planner:
 
     def _leg(self, ref: str, old: str | None, new: str, origins: Origins) -> _Leg:
         commits = self.reader.commits_between(old, new) if old is not None else None
-        left: frozenset[Key] | None = None
+        went: list[CommitChanges] | None = None
         if commits is None:
             if old is not None and not self.git.is_ancestor(old, new):
                 if not self.git.exists(old) or reflog.begun_anew(self.git.common, ref, old):
                     old = None
                 else:
-                    went = self.git.commits(old, without=[new, *self.baselines])
-                    left = frozenset(_keys(self.history.changes(went)))
+                    went = [one for one in self.history.changes(self.git.commits(old, without=[new])) if one]
             boundary = [old] if old is not None else [*self.before.tips, *(tip for tip in self.tips.values() if tip)]
             commits = self.git.commits(new, without=[*boundary, *self.baselines])
         changes = [one for one in self.history.changes(commits) if one]
-        return _Leg(ref, old, new, commits, changes, origins.of(one.commit for one in changes), left)
+        left = frozenset(_keys(went)) if went is not None else None
+        provenance = origins.of(one.commit for one in changes)
+        return _Leg(ref, old, new, commits, changes, provenance, left, self._earlier(changes, went or ()))
+
+    def _earlier(self, came: Sequence[CommitChanges], went: Sequence[CommitChanges]) -> list[CommitChanges]:
+        """Commits from before the baseline that matter: what a rewrite left behind, and what was copied since.
+
+        A copy keeps the author time. Only one that is older than the baseline can be a copy of what was there before.
+        """
+        if not self.baselines or not (came or went):
+            return []
+        gone = {one.commit for one in went} - self.git.not_reached([one.commit for one in went], self.baselines)
+        earlier = [one for one in went if one.commit in gone]
+        newest = self.reader.newest(self.baselines)
+        copied = {one.moment for one in came if newest is not None and one.moment <= newest}
+        if copied:
+            for baseline in self.baselines:
+                there = self.git.commits(baseline) if self.git.exists(baseline) else []
+                earlier += History(self.reader, self.git).changes([one for one in there if one.moment in copied])
+        return earlier
 
     def _introduced(self, commits: Iterable[str]) -> set[str]:
         return self.emitter.peek(lambda unit: unit.ledger.introduced(commits))
@@ -244,7 +264,9 @@ class Planner:
     # Every other observation.
 
     def _plan(self, legs: list[_Leg]) -> Plan:
-        keys = {key for leg in legs for key in _keys(leg.changes)} | {key for leg in legs for key in leg.left or ()}
+        keys = {key for leg in legs for key in _keys([*leg.changes, *leg.earlier])} | {
+            key for leg in legs for key in leg.left or ()
+        }
         lost = {key for leg in legs for key in leg.left or ()}
         look = self._look(self.before.pending | lost, at_rest=not legs)
         keys |= self.before.pending
@@ -275,13 +297,16 @@ class Planner:
     def _resolve(
         self, state: LedgerState, pending: dict[Key, PendingEdit], legs: Sequence[_Leg], look: WorktreeLook | None
     ) -> Plan:
-        asked = _commits(state)
+        asked = _commits(state)  # by these, and by those of a leg, entries are behind or not
         resolver = Resolver(
             state, Ancestry(self.git, {}, marked=(), asked=asked), self.rules, pending=pending, look=look
         )
         resolver.replaced = dict(self.pairs)
         plan = Plan(state, pending, self.ref, {}, self.log_size)
         for leg in legs:
+            for earlier in leg.earlier:
+                record_earlier(resolver, earlier)
+            asked = _commits(state)
             walk = {commit.id: commit.parents for commit in leg.commits}
             marked = {changes.commit for changes in leg.changes} | (asked & walk.keys())
             resolver.graph = Ancestry(self.git, walk, marked=marked, asked=asked)

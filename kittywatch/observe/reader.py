@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Set
-from datetime import datetime
+from datetime import UTC, datetime
 
 from kittywatch.derive.changes import BrokenContent
 from kittywatch.git.linear import commits_between, files_of
@@ -74,6 +74,12 @@ class Reader:
     def commits_between(self, old: str, new: str) -> list[Commit] | None:
         """A short stretch of linear history, None where there is none between two commits."""
         return None if self._git.is_grafted else commits_between(self._objects, old, new)
+
+    def newest(self, commits: Iterable[str]) -> datetime | None:
+        """When the latest of some commits was committed, None where none of them is there."""
+        stated = (self._objects.commit(commit) for commit in commits)
+        moments = [datetime.fromtimestamp(one.committed, UTC) for one in stated if one is not None]
+        return max(moments, default=None)
 
     def package(self, file: File) -> tuple[WorkPackage | Problem, str]:
         """What a work package's file says, and the id of its content for errors."""
