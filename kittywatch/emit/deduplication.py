@@ -1,15 +1,15 @@
-"""Whether an event by hand was told before, by hand or by an observer (rule O1); where it wasn't, it is told.
+"""Deduplication of manual emissions against what was emitted before, manually or by an observer (rule O1).
 
-Whichever comes first tells, and leaves in the ledger what keeps the other one silent:
+Whichever comes first emits, and leaves in the ledger what keeps the other one silent:
 
 - A transition goes through its work package's log. An observer that comes later finds the step ahead of its cursor.
   An emission that comes later finds it as the last one, or further back, where it can't be the next one: the log
-  doesn't end in the lane that it begins with. What a step to done causes an observer tells that comes by.
-- An assignment goes through the log as well, and is told already where the last one is the same.
-- A note or feedback of the same words by the same author pairs up: one by hand and one that an observer met are one.
-- A creation is told already where the log begins with one, a feature's where the feature is known as told.
+  doesn't end in the lane that it begins with. The consequences of a step to done are left to the next observer.
+- An assignment goes through the log as well, and is a duplicate where the last one is the same.
+- A note or feedback of the same words by the same author pairs up: a manual one and one that an observer met are one.
+- A creation is a duplicate where the log begins with one, a feature's where the feature is known as emitted.
 - A dependency is resolved once until what it waits for leaves done, a feature complete once until one leaves done.
-- An error is told once by each side, if its words are the same.
+- An error of the same words is emitted once by each side.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from kittywatch.derive.consequences import left_done
 from kittywatch.derive.log import Entry
 from kittywatch.derive.marks import COMPLETE, hand_key, pairs_up
 from kittywatch.derive.snapshot import Key
-from kittywatch.emit.drafts import Draft, Stamp, draft_by_hand
+from kittywatch.emit.drafts import EnvelopeContext, EventDraft, manual_draft
 from kittywatch.emit.unit_of_work import UnitOfWork
 from kittywatch.events import (
     Assignment,
@@ -46,50 +46,56 @@ from kittywatch.store import outbox
 from kittywatch.workpackages.lanes import LANES
 
 _TICK = timedelta(microseconds=1)
-Tell: TypeAlias = Callable[[Payload], Event]
+Emit: TypeAlias = Callable[[Payload], Event]
 
 
-def tell_by_hand(
-    unit: UnitOfWork, stamp: Stamp, payload: Payload, aggregate_id: str, aggregate_type: str, causation_id: str | None
+def emit_once(
+    unit: UnitOfWork,
+    context: EnvelopeContext,
+    payload: Payload,
+    aggregate_id: str,
+    aggregate_type: str,
+    causation_id: str | None,
 ) -> Event | None:
-    """Tell one event in the transaction of `unit`; returns it, or the one that told the same before.
+    """Emit one event in the transaction of `unit`; returns it, or the earlier event that it is a duplicate of.
 
-    None where the ledger knows that it was told, and the log has lost it.
+    None if the ledger knows it as emitted, and the log has lost the event. Raises StoreError, and InvalidEventError for
+    a payload that the contract refuses.
     """
 
-    def tell(payload: Payload) -> Event:
-        draft = _draft(unit, stamp, payload, (aggregate_id, aggregate_type), causation_id)
-        return unit.enter([draft])[0]
+    def emit(payload: Payload) -> Event:
+        draft = _draft(unit, context, payload, (aggregate_id, aggregate_type), causation_id)
+        return unit.enqueue([draft])[0]
 
     wp_id = getattr(payload, "wp_id", None)
     feature = payload.feature_slug or (unit.ledger.only_feature(wp_id) if wp_id else None)
     if feature is None:  # no place in the ledger to keep it in
-        return tell(payload)
+        return emit(payload)
     payload = msgspec.structs.replace(payload, feature_slug=feature)
     page = getattr(payload, "dependency_wp_id", None) or wp_id or ""
     book = unit.ledger.read([(feature, page)], landings=False)
-    told = _once(unit, book, (feature, page), payload, tell)
+    found = _once(unit, book, (feature, page), payload, emit)
     unit.ledger.save(book)
-    return told
+    return found
 
 
-def _once(unit: UnitOfWork, book: Book, key: Key, payload: Payload, tell: Tell) -> Event | None:
+def _once(unit: UnitOfWork, book: Book, key: Key, payload: Payload, emit: Emit) -> Event | None:
     match payload:
         case StatusChange():
-            return _transition(unit, book, key, payload, tell)
+            return _transition(unit, book, key, payload, emit)
         case Creation():
-            return _creation(unit, book, key, payload, tell)
+            return _creation(unit, book, key, payload, emit)
         case FeatureCreation():
-            return _feature(unit, book, payload, tell)
+            return _feature(unit, book, payload, emit)
         case Assignment():
-            return _assignment(unit, book, key, payload, tell)
+            return _assignment(unit, book, key, payload, emit)
         case _:
-            told = _latest(unit, payload) if _is_known(book, key, payload) else None
-            return told or tell(payload)
+            earlier = _latest(unit, payload) if _is_known(book, key, payload) else None
+            return earlier or emit(payload)
 
 
 def _is_known(book: Book, key: Key, payload: Payload) -> bool:
-    """Whether the marks know what is to be told; notes that it is now."""
+    """Tell whether the seen keys have an event already, and add it to them."""
     marks = book.marked(key)
     match payload:
         case HistoryEntry():
@@ -110,13 +116,13 @@ def _is_known(book: Book, key: Key, payload: Payload) -> bool:
             return False
 
 
-def _transition(unit: UnitOfWork, book: Book, key: Key, payload: StatusChange, tell: Tell) -> Event | None:
+def _transition(unit: UnitOfWork, book: Book, key: Key, payload: StatusChange, emit: Emit) -> Event | None:
     log = book.log(key)
     last = log.base(log.entries[-1]) if log.entries else None
     if last is not None and last.kind == "step" and last.lane == payload.new_status:
-        told = _told(unit, last)
-        if not isinstance(told, WPStatusChanged) or told.payload.previous_status == payload.previous_status:
-            return told
+        earlier = _event_of(unit, last)
+        if not isinstance(earlier, WPStatusChanged) or earlier.payload.previous_status == payload.previous_status:
+            return earlier
     if last is not None and last.lane != payload.previous_status:
         steps = [entry for entry in log.entries if entry.kind != "assigned"]
         late = [
@@ -125,8 +131,8 @@ def _transition(unit: UnitOfWork, book: Book, key: Key, payload: StatusChange, t
             if entry.kind == "step" and (before.lane, entry.lane) == (payload.previous_status, payload.new_status)
         ]
         if late:
-            return _told(unit, late[-1])
-    event = tell(payload)
+            return _event_of(unit, late[-1])
+    event = emit(payload)
     log.add(Entry("step", LANES[payload.new_status], event.event_id))
     if payload.previous_status == "done":
         left_done(book, key)
@@ -135,40 +141,40 @@ def _transition(unit: UnitOfWork, book: Book, key: Key, payload: StatusChange, t
     return event
 
 
-def _assignment(unit: UnitOfWork, book: Book, key: Key, payload: Assignment, tell: Tell) -> Event | None:
+def _assignment(unit: UnitOfWork, book: Book, key: Key, payload: Assignment, emit: Emit) -> Event | None:
     log = book.log(key)
     if not log.entries:
-        return tell(payload)
+        return emit(payload)
     last = next((entry for entry in reversed(log.entries) if entry.agent is not None), None)
     if last is not None and (last.agent, last.phase) == (payload.agent_id, payload.phase) and last.event_id:
-        return _told(unit, last)
-    event = tell(payload)
+        return _event_of(unit, last)
+    event = emit(payload)
     agent = Entry("assigned", log.entries[-1].lane, event.event_id, agent=payload.agent_id, phase=payload.phase)
     log.add(agent)
     return event
 
 
-def _creation(unit: UnitOfWork, book: Book, key: Key, payload: Creation, tell: Tell) -> Event | None:
+def _creation(unit: UnitOfWork, book: Book, key: Key, payload: Creation, emit: Emit) -> Event | None:
     log = book.log(key)
     first = log.entries[0] if log.entries else None
     if first is not None and first.kind == "created":
-        return _told(unit, first)
-    event = tell(payload)
+        return _event_of(unit, first)
+    event = emit(payload)
     if first is None or first.told:  # before a baseline stands what a history tells
         log.add(Entry("created", "planned", event.event_id), after=None)
     return event
 
 
-def _feature(unit: UnitOfWork, book: Book, payload: FeatureCreation, tell: Tell) -> Event | None:
+def _feature(unit: UnitOfWork, book: Book, payload: FeatureCreation, emit: Emit) -> Event | None:
     if book.features.get(payload.feature_slug) == "told":
         data = outbox.first_of_feature(unit.connection, unit.project, "FeatureCreated", payload.feature_slug)
         return from_json(data) if data else None
     book.new_features[payload.feature_slug] = "told"
-    return tell(payload)
+    return emit(payload)
 
 
 def _latest(unit: UnitOfWork, payload: Payload) -> Event | None:
-    """The latest event of the log that says the same, as far as it matters; None where the log has lost it."""
+    """The latest event of the outbox that says the same, as far as it matters; None if the outbox has lost it."""
     wp_id = getattr(payload, "wp_id", None)
     rows = outbox.logged(unit.connection, unit.project, feature=payload.feature_slug, wp_id=wp_id)
     for row in reversed(rows):
@@ -184,19 +190,19 @@ def _same(one: Payload, other: Payload) -> bool:
     return isinstance(one, Completion) or one == other
 
 
-def _told(unit: UnitOfWork, entry: Entry) -> Event | None:
-    """The event that an entry of the ledger was told with, None where the log has lost it."""
+def _event_of(unit: UnitOfWork, entry: Entry) -> Event | None:
+    """The event that a log entry of the ledger was emitted as, None if the outbox has lost it."""
     data = outbox.told(unit.connection, entry.event_id) if entry.event_id else None
     return from_json(data) if data else None
 
 
 def _draft(
-    unit: UnitOfWork, stamp: Stamp, payload: Payload, aggregate: tuple[str, str], causation_id: str | None
-) -> Draft:
+    unit: UnitOfWork, context: EnvelopeContext, payload: Payload, aggregate: tuple[str, str], causation_id: str | None
+) -> EventDraft:
     """The event, at a moment of its own: the same content twice in one microsecond is still two emissions."""
     moment = datetime.now(UTC)
-    draft = draft_by_hand(payload, aggregate, stamp, moment, causation_id)
+    draft = manual_draft(payload, aggregate, context, moment, causation_id)
     while outbox.told(unit.connection, draft.event_id) is not None:
         moment += _TICK
-        draft = draft_by_hand(payload, aggregate, stamp, moment, causation_id)
+        draft = manual_draft(payload, aggregate, context, moment, causation_id)
     return draft

@@ -1,4 +1,4 @@
-"""One transaction's view of the store: the ledger to decide by, and the way to emit what was decided."""
+"""The ledger to decide by and the queue to emit into, within one transaction (rule O8)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from collections.abc import Callable, Iterable
 from msgspec.structs import replace
 
 from kittywatch.derive.tellings import Telling
-from kittywatch.emit.drafts import Draft, Stamp, drafts, envelopes
+from kittywatch.emit.drafts import EnvelopeContext, EventDraft, drafts, envelopes
 from kittywatch.events import Event, random_id
 from kittywatch.store import clock, outbox, recipients
 from kittywatch.store.ledger import Ledger
 
 
 class UnitOfWork:
-    """One observation within its transaction: the ledger to decide by, and the way to tell what was decided.
+    """One observation within its transaction.
 
+    `events` are those queued so far, `correlation_id` is what they share.
     `project` is the project's row, 0 where it has none yet; `least_tick` is where the clock starts at least.
     """
 
@@ -24,7 +25,7 @@ class UnitOfWork:
         self,
         connection: sqlite3.Connection,
         project: int,
-        stamp: Stamp,
+        context: EnvelopeContext,
         *,
         warn: Callable[[str], None],
         least_tick: int,
@@ -34,27 +35,33 @@ class UnitOfWork:
         self.ledger = Ledger(connection, self.project)
         self.events: list[Event] = []
         self.correlation_id = random_id()  # shared by all events of the observation
-        self._stamp = stamp
+        self._context = context
         self._warn = warn
         self._least_tick = least_tick
 
-    def tell(self, tellings: Iterable[Telling], observer: str) -> list[Event]:
-        """Stamp, tick and queue what one commit, or one look at a worktree, tells; returns the events."""
-        return self.enter(drafts(tellings, self._stamp, observer, self._warn, self._first_moment))
+    def emit(self, facts: Iterable[Telling], observer: str) -> list[Event]:
+        """Draft, tick and queue the facts that one commit, or one look at a worktree, gave; returns the events.
+
+        `observer` is the name that `explain` shows. A fact whose event would be invalid is warned of and left out.
+        """
+        return self.enqueue(drafts(facts, self._context, observer, self._warn, self._first_moment))
 
     def _first_moment(self, feature: str, event_type: str | None) -> str | None:
         return outbox.first_moment(self.connection, self.project, feature, event_type)
 
-    def enter(self, drafted: Iterable[Draft]) -> list[Event]:
-        """Tick and queue; what the log has already takes no tick, or there would be a gap where it stays out."""
+    def enqueue(self, drafted: Iterable[EventDraft]) -> list[Event]:
+        """Tick and queue drafts; returns the events of those that are new to the log, in their order.
+
+        An event that the log has already takes no tick: the clock would have a gap where it stays out.
+        """
         made = [draft for draft in drafted if outbox.told(self.connection, draft.event_id) is None]
         if not made:
             return []
         last = clock.ticks(self.connection, len(made), at_least=self._least_tick)
-        stamp, recipient = self._stamp, recipients.present(self.connection)
+        context, recipient = self._context, recipients.present(self.connection)
         if recipient is not None:
-            stamp = replace(stamp, team_slug=recipient.team)
-        sourced = envelopes(made, stamp, last - len(made) + 1, self.correlation_id)
+            context = replace(context, team_slug=recipient.team)
+        sourced = envelopes(made, context, last - len(made) + 1, self.correlation_id)
         outbox.append(self.connection, self.project, sourced, recipient=recipient.key if recipient else None)
         events = [event for event, _ in sourced]
         self.events += events

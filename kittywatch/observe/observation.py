@@ -130,7 +130,7 @@ class _Attempt:
         project = observer.project
         self.git: Git = project.git
         self.emitter = project.emitter
-        self.rules = Rules(project.names, project.emitter.stamp.event_id)
+        self.rules = Rules(project.names, project.emitter.context.event_id)
         self.observer = observer
         self.worktree = worktree
         self.hook = hook
@@ -162,7 +162,7 @@ class _Attempt:
         if any(snapshot.features for view in plan.views for snapshot in view.snapshots) or (
             plan.worktree is not None and plan.worktree.features
         ):
-            self.emitter.stamp.target_branch()  # asks git, which a transaction must not wait for
+            self.emitter.context.target_branch()  # asks git, which a transaction must not wait for
         self.emitter.transact(lambda unit: self._carry_out(unit, before, plan))
         if not at_rest:
             note_observed(self.git.directory, head.tip, self.git.root)
@@ -344,7 +344,7 @@ class _Attempt:
             adopt(book, start.snapshot, "elsewhere")
 
     def _tell(self, unit: UnitOfWork, tellings: list[Telling]) -> None:
-        self.observed.events += unit.tell(tellings, self.observer.name)
+        self.observed.events += unit.emit(tellings, self.observer.name)
 
 
 def _moved(view: View, moving: View | None, tip: str | None) -> View:

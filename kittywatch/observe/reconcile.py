@@ -27,7 +27,7 @@ def reconcile_view(project: Project, *, dry_run: bool = False) -> list[Event]:
     with Reader(project.git, project.names) as reader:
         snapshot = Walk(reader).change(project.git.files(head.tip), (), now)
     packages = {(one.feature, one.wp_id): one for one in snapshot.packages} if snapshot else {}
-    rules = Rules(project.names, project.emitter.stamp.event_id)
+    rules = Rules(project.names, project.emitter.context.event_id)
 
     def work(unit: UnitOfWork) -> list[Event]:
         rows = Views(unit.connection, unit.project)
@@ -38,7 +38,7 @@ def reconcile_view(project: Project, *, dry_run: bool = False) -> list[Event]:
         edits = rows.edit_keys(checkout.key) if checkout else set()
         committed = {key: one for key, one in packages.items() if key not in edits}
         rosters = snapshot.rosters if snapshot else {}
-        events = unit.tell(differences(book, committed, rosters, now, rules), "reconcile")
+        events = unit.emit(differences(book, committed, rosters, now, rules), "reconcile")
         unit.ledger.save(book, view=view.key if view else None)
         return events
 

@@ -72,7 +72,7 @@ class Replay:
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
         self.git = git
-        self.rules = Rules(names, emitter.stamp.event_id, "history")
+        self.rules = Rules(names, emitter.context.event_id, "history")
         self.emitter = emitter
         self.scope = scope or Scope()
         self.summary = Summary()
@@ -96,7 +96,7 @@ class Replay:
         self._chain = frozenset(commit.id for commit in commits)
         snapshots = self._snapshots(commits, self._origins(tip))
         if any(snapshot.features for snapshot in snapshots):
-            self.emitter.stamp.target_branch()  # asks git, which a transaction must not wait for
+            self.emitter.context.target_branch()  # asks git, which a transaction must not wait for
         if dry_run:
             yield self._done(*self.emitter.rehearse(lambda unit: self._tell(unit, snapshots, [])))
             return
@@ -179,7 +179,7 @@ class Replay:
             if scoped is None:
                 continue
             tellings = tell(book, scoped, self.rules, reserved.open)
-            unit.tell(tellings, "replay")
+            unit.emit(tellings, "replay")
         unit.ledger.save(book)
         return unit.events, book
 

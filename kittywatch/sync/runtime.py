@@ -80,7 +80,7 @@ class SyncRuntime:
 
     def attach_emitter(self, emitter: EventEmitter) -> None:
         """What this emitter tells goes out at once."""
-        emitter.on_told = self.wake
+        emitter.on_emitted = self.wake
 
     def on_status(self, listener: Callable[[ConnectionStatus], None]) -> None:
         """Call `listener` at each change of the connection, in a thread of the runtime."""
