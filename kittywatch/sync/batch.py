@@ -24,12 +24,12 @@ from kittywatch.sync import answers
 from kittywatch.sync.answers import Forbidden, Halve, Later, Strange, Taken, Unauthorized, Verdict
 from kittywatch.sync.auth import AuthClient
 from kittywatch.sync.backoff import Backoff
+from kittywatch.sync.batch_interval import give_back, reserve
 from kittywatch.sync.claims import Claims
 from kittywatch.sync.clock import SYSTEM, Clock
 from kittywatch.sync.credentials import Credentials
 from kittywatch.sync.envelopes import MAX_EVENTS, batches, body, sent_form
 from kittywatch.sync.http import Answer, Http
-from kittywatch.sync.pace import give_back, reserve
 from kittywatch.sync.settings import read_settings
 from kittywatch.sync.summary import Kind, Progress, Summary, Tally
 

@@ -109,7 +109,7 @@ def flush(home: Path, root: Path | None, *, clock: Clock = SYSTEM) -> None:
     from kittywatch.home import node_id
     from kittywatch.sync.auth import AuthClient
     from kittywatch.sync.batch import batch_sync
-    from kittywatch.sync.complaint import complain
+    from kittywatch.sync.failure_report import report_failure
 
     store = Store(home, node_id=node_id(), warn=lambda message: None)
     with contextlib.closing(store):
@@ -119,7 +119,7 @@ def flush(home: Path, root: Path | None, *, clock: Clock = SYSTEM) -> None:
                     return
                 auth = AuthClient(home, clock=clock)
                 summary = batch_sync(store, auth, clock=clock, attempts=ATTEMPTS, patience=PATIENCE)
-                complain(store, root, summary)
+                report_failure(store, root, summary)
             if summary.stopped is not None or not summary.delivered + summary.duplicates:
                 return
 

@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from kittywatch import __version__
 from kittywatch.errors import ServerError, SyncError, UnreachableError
-from kittywatch.sync.names import EventLoop
+from kittywatch.sync.dns import EventLoop
 from kittywatch.sync.server import trust
 from kittywatch.sync.settings import SyncSettings
 

@@ -1,8 +1,9 @@
 """The WebSocket to the server: events go out as they are queued, answers take them off the queue.
 
 Rules of this module:
-- Two threads, both daemons. The driver owns the machine (link.py), the store's share and all that is sent; a caller
-  opens one connection, reads it until it ends, and leaves what it reads for the driver. Neither needs an event loop.
+- Two threads, both daemons. The driver owns the machine (link.py), the access to the queue and all that is sent; a
+  caller opens one connection, reads it until it ends, and leaves what it reads for the driver. Neither needs an event
+  loop.
 - Sending is on top of queueing: what is sent here was claimed in the queue first and stays in it until the server has
   it. Claims keep batches from sending the same at the same time; they are given back when no answer came, and end
   with the process.
@@ -48,7 +49,7 @@ STORE_RETRY = 1.0
 STOP_SECONDS = 2.0
 
 
-class Line(Protocol):
+class Connection(Protocol):
     """What of a WebSocket connection is used here."""
 
     def send(self, message: str) -> None: ...
@@ -59,11 +60,11 @@ class Line(Protocol):
 class Opened(Struct, frozen=True):
     """A connection, and whom it leads to."""
 
-    line: Line
+    connection: Connection
     recipient: Recipient
 
 
-class Share(Protocol):
+class QueueAccess(Protocol):
     """What of the store is used here; raises StoreError."""
 
     def take(self, recipient: int, *, limit: int, after: int) -> list[Outgoing]: ...
@@ -120,7 +121,7 @@ class WebSocketClient:
     def __init__(
         self,
         connect: Callable[[], Opened],
-        share: Share,
+        queue: QueueAccess,
         *,
         on_status: Callable[[ConnectionStatus], None] = lambda status: None,
         on_trouble: Callable[[KittywatchError], None] = lambda error: None,
@@ -128,7 +129,7 @@ class WebSocketClient:
         ack_seconds: float = ACK_SECONDS,
     ) -> None:
         self._connect = connect
-        self._share = share
+        self._queue = queue
         self._on_status = on_status
         self._on_trouble = on_trouble
         self._link = Link(roll=roll, ack_seconds=ack_seconds)
@@ -289,7 +290,7 @@ class WebSocketClient:
             return
         try:
             if results.delivered or results.refused or results.waiting:
-                self._share.settle(
+                self._queue.settle(
                     delivered=results.delivered,
                     refused=results.refused,
                     waiting=results.waiting,
@@ -297,7 +298,7 @@ class WebSocketClient:
                 )
                 results.delivered, results.refused, results.waiting = [], {}, []
             if results.clocks:
-                self._share.move_clock(results.clocks)
+                self._queue.move_clock(results.clocks)
         except (StoreError, OSError):
             self._store_due = time.monotonic() + STORE_RETRY
             return
@@ -309,7 +310,7 @@ class WebSocketClient:
         while self._behind and (room := self._link.room) and self._opened is not None:
             recipient = self._opened.recipient
             try:
-                taken = self._share.take(recipient.key, limit=room, after=self._cursor)
+                taken = self._queue.take(recipient.key, limit=room, after=self._cursor)
             except (StoreError, OSError):
                 self._store_due = time.monotonic() + STORE_RETRY
                 return
@@ -326,7 +327,7 @@ class WebSocketClient:
         if self._opened is None:
             return False
         try:
-            self._opened.line.send(text)
+            self._opened.connection.send(text)
         except (OSError, WebSocketException, EOFError):
             self._carry_out(self._link.lost(time.monotonic()))
             return False
@@ -352,7 +353,7 @@ class WebSocketClient:
         self._number += 1
         opened, self._opened = self._opened, None
         if opened is not None:
-            _close(opened.line)
+            _close(opened.connection)
 
 
 def _call(connect: Callable[[], Opened], number: int, mailbox: Mailbox[_Note]) -> None:
@@ -360,9 +361,9 @@ def _call(connect: Callable[[], Opened], number: int, mailbox: Mailbox[_Note]) -
     try:
         opened = connect()
         if not mailbox.put(_Heard(number, opened)):
-            _close(opened.line)
+            _close(opened.connection)
             return
-        while mailbox.put(_Heard(number, opened.line.recv())):
+        while mailbox.put(_Heard(number, opened.connection.recv())):
             pass
     except KittywatchError as error:
         mailbox.put(_Heard(number, error))
@@ -370,14 +371,14 @@ def _call(connect: Callable[[], Opened], number: int, mailbox: Mailbox[_Note]) -
         mailbox.put(_Heard(number, None))
 
 
-def _close(line: Line) -> None:
+def _close(connection: Connection) -> None:
     with contextlib.suppress(OSError, WebSocketException, EOFError):
-        line.close()
+        connection.close()
 
 
 def _close_unheard(note: _Note) -> None:
     if isinstance(note, _Heard) and isinstance(note.news, Opened):
-        _close(note.news.line)
+        _close(note.news.connection)
 
 
 def _text(outgoing: Outgoing, recipient: Recipient) -> str:

@@ -17,8 +17,8 @@ from kittywatch.emit.emitter import EventEmitter
 from kittywatch.store import delivery, recipients
 from kittywatch.sync import envelopes
 from kittywatch.sync.batch import batch_sync
+from kittywatch.sync.batch_interval import reserve
 from kittywatch.sync.clock import Clock
-from kittywatch.sync.pace import reserve
 from kittywatch.sync.summary import Summary
 from tests.hub.hubs import Hub
 from tests.store import stores

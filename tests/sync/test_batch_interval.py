@@ -7,7 +7,7 @@ import pytest
 from kittywatch.emit.emitter import EventEmitter
 from kittywatch.store import recipients
 from kittywatch.store.recipients import Recipient
-from kittywatch.sync.pace import reserve, wait_for
+from kittywatch.sync.batch_interval import reserve, wait_for
 
 
 @pytest.mark.parametrize(

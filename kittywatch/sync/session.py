@@ -32,9 +32,9 @@ from kittywatch.sync.background import BackgroundSyncService, Flushed, Outcome
 from kittywatch.sync.batch import batch_sync
 from kittywatch.sync.claims import Claims
 from kittywatch.sync.clock import Clock
-from kittywatch.sync.complaint import complain
 from kittywatch.sync.credentials import Credentials
 from kittywatch.sync.dialing import PING_SECONDS, PONG_SECONDS, dial
+from kittywatch.sync.failure_report import report_failure
 from kittywatch.sync.flusher import delivering
 from kittywatch.sync.link import ACK_SECONDS
 from kittywatch.sync.settings import read_settings
@@ -51,7 +51,7 @@ NOTE_SECONDS = 5.0
 _Who: TypeAlias = tuple[str, str, str]
 
 
-class Pulse(Struct, frozen=True):
+class KeepAlive(Struct, frozen=True):
     """How a connection is kept: seconds between pings, until one that isn't answered ends it, until an event's answer.
 
     `roll` is the chance in the waits between attempts, from 0 up to 1.
@@ -63,7 +63,7 @@ class Pulse(Struct, frozen=True):
     roll: Callable[[], float] = random.random
 
 
-class QueueShare(Claims):
+class StoreQueueAccess(Claims):
     """What the WebSocket needs of the store: claims, and the Lamport clock."""
 
     _noted = 0.0
@@ -96,7 +96,7 @@ class QueueShare(Claims):
         store.transact(work)
 
 
-class Live:
+class Session:
     """Live delivery for one home. `on_status` hears the connection's changes, `warn` in a sentence what is wrong."""
 
     def __init__(
@@ -107,7 +107,7 @@ class Live:
         on_status: Callable[[ConnectionStatus], None] = lambda status: None,
         emitter: EventEmitter | None = None,
         hears_others: bool = False,
-        pulse: Pulse = Pulse(),  # noqa: B008 - frozen
+        keep_alive: KeepAlive = KeepAlive(),  # noqa: B008 - frozen
     ) -> None:
         """`emitter` tells when delivery gives up; `hears_others`: somebody calls `wake` when another process queues.
 
@@ -117,10 +117,10 @@ class Live:
         self._on_status = on_status
         self._emitter = emitter
         self._hears_others = hears_others
-        self._pulse = pulse
+        self._keep_alive = keep_alive
         self._store = Store(home, node_id=node_id(), warn=warn)
         self._auth = AuthClient(home)
-        self._share = QueueShare(self._store)
+        self._queue = StoreQueueAccess(self._store)
         self._settings = read_settings(home)
         self._who: _Who | None = None
         self._refresh = ""
@@ -129,11 +129,11 @@ class Live:
         self._lock = threading.Lock()
         self._client = WebSocketClient(
             self._connect,
-            self._share,
+            self._queue,
             on_status=self._status_changed,
             on_trouble=self._trouble,
-            roll=pulse.roll,
-            ack_seconds=pulse.ack,
+            roll=keep_alive.roll,
+            ack_seconds=keep_alive.ack,
         )
         self._background = BackgroundSyncService(self._flush, interval=self._settings.interval_seconds, look=self._look)
 
@@ -169,7 +169,7 @@ class Live:
         ended = self._background.stop(within=max(end - time.monotonic(), 0.0)) and ended
         self._be_no_deliverer()
         with contextlib.suppress(StoreError):
-            self._share.close()
+            self._queue.close()
         self._store.close()
         return ended
 
@@ -186,15 +186,15 @@ class Live:
         if login is None or login.url != token.url:
             raise AuthenticationError("nobody is logged in")
         to = self._store.transact(lambda connection: _recipient(connection, login))
-        self._share.free_the_dead()
-        line = dial(
+        self._queue.free_the_dead()
+        connection = dial(
             token.url,
             token.token,
             authority=self._settings.ca_file,
-            ping_seconds=self._pulse.ping,
-            pong_seconds=self._pulse.pong,
+            ping_seconds=self._keep_alive.ping,
+            pong_seconds=self._keep_alive.pong,
         )
-        return Opened(line, to)
+        return Opened(connection, to)
 
     # In the driver's thread of the WebSocket.
 
@@ -234,7 +234,7 @@ class Live:
                 return Flushed(Outcome.DONE)
             summary = batch_sync(self._store, self._auth, clock=stopping, attempts=ATTEMPTS)
             if self._client.status in (ConnectionStatus.BATCH_MODE, ConnectionStatus.OFFLINE):
-                complain(self._store, self._emitter, summary)
+                report_failure(self._store, self._emitter, summary)
         except (StoreError, OSError):
             return Flushed(Outcome.FAILED)
         if summary.stopped == "auth":

@@ -40,7 +40,7 @@ class _Patient:
             except RuntimeError:
                 return  # the loop is closed: its deadline was sooner
 
-        threading.Thread(target=ask, name="kittywatch-names", daemon=True).start()
+        threading.Thread(target=ask, name="kittywatch-dns", daemon=True).start()
         return await answer
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kittywatch.project import Project
 
 
-class Standing(Struct, frozen=True):
+class DeliveryStatus(Struct, frozen=True):
     """Moments are seconds since 1970. `kept_by` says, a line each, what keeps events from being sent."""
 
     queue_length: int
@@ -46,7 +46,7 @@ class Standing(Struct, frozen=True):
         return fields
 
 
-def standing(store: Store, project: Project | None = None, *, now: float | None = None) -> Standing:
+def delivery_status(store: Store, project: Project | None = None, *, now: float | None = None) -> DeliveryStatus:
     """How it stands; `project` is the one at hand. Raises StoreError."""
     moment = time.time() if now is None else now
     problem, login = None, None
@@ -63,7 +63,7 @@ def standing(store: Store, project: Project | None = None, *, now: float | None 
         with delivering(store.directory) as free:
             active = not free
     next_try = notes.get("next_try_at")
-    return Standing(
+    return DeliveryStatus(
         queue_length=waiting.length,
         oldest_age_seconds=None if waiting.oldest_told_at is None else max(moment - waiting.oldest_told_at, 0.0),
         dead_letters=waiting.dead,

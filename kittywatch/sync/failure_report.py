@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kittywatch.emit.emitter import EventEmitter
 
 
-def complain(store: Store, where: Path | EventEmitter | None, summary: Summary) -> bool:
+def report_failure(store: Store, where: Path | EventEmitter | None, summary: Summary) -> bool:
     """Tell that delivery gave up, once; `where` is a checkout of the project that tells it, or its emitter.
 
     Returns whether it was told. Raises StoreError.
