@@ -16,7 +16,7 @@ from kittywatch.cli.lines import counted
 from kittywatch.cli.output import Output
 from kittywatch.errors import AuthenticationError, SyncError
 from kittywatch.home import home
-from kittywatch.store import delivery, recipients
+from kittywatch.store import delivery, destinations
 from kittywatch.store.delivery import Waiting
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _rehearse(store: Store, login: Credentials | None, output: Output) -> None:
         delivery.adopt(connection)
         if login is None:
             return [], delivery.waiting(connection, None)
-        to = recipients.set_present(connection, login.url, login.team_slug).key
+        to = destinations.set_present(connection, login.url, login.team_slug).key
         return delivery.preview(connection, to), delivery.waiting(connection, to)
 
     leaving, waiting = store.rehearse(look)
@@ -197,7 +197,7 @@ def _report(summary: Summary, store: Store, output: Output) -> int:
 
 
 def _waiting(connection: sqlite3.Connection) -> Waiting:
-    to = recipients.present(connection)
+    to = destinations.present(connection)
     return delivery.waiting(connection, to.key if to else None)
 
 

@@ -192,7 +192,7 @@ def _same(one: Payload, other: Payload) -> bool:
 
 def _event_of(unit: UnitOfWork, entry: Entry) -> Event | None:
     """The event that a log entry of the ledger was emitted as, None if the outbox has lost it."""
-    data = outbox.told(unit.connection, entry.event_id) if entry.event_id else None
+    data = outbox.find(unit.connection, entry.event_id) if entry.event_id else None
     return from_json(data) if data else None
 
 
@@ -202,7 +202,7 @@ def _draft(
     """The event, at a moment of its own: the same content twice in one microsecond is still two emissions."""
     moment = datetime.now(UTC)
     draft = manual_draft(payload, aggregate, context, moment, causation_id)
-    while outbox.told(unit.connection, draft.event_id) is not None:
+    while outbox.find(unit.connection, draft.event_id) is not None:
         moment += _TICK
         draft = manual_draft(payload, aggregate, context, moment, causation_id)
     return draft

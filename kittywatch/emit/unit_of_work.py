@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from kittywatch.derive.tellings import Telling
 from kittywatch.emit.drafts import EnvelopeContext, EventDraft, drafts, envelopes
 from kittywatch.events import Event, random_id
-from kittywatch.store import clock, outbox, recipients
+from kittywatch.store import clock, destinations, outbox
 from kittywatch.store.ledger import Ledger
 
 
@@ -54,15 +54,15 @@ class UnitOfWork:
 
         An event that the log has already takes no tick: the clock would have a gap where it stays out.
         """
-        made = [draft for draft in drafted if outbox.told(self.connection, draft.event_id) is None]
+        made = [draft for draft in drafted if outbox.find(self.connection, draft.event_id) is None]
         if not made:
             return []
         last = clock.ticks(self.connection, len(made), at_least=self._least_tick)
-        context, recipient = self._context, recipients.present(self.connection)
-        if recipient is not None:
-            context = replace(context, team_slug=recipient.team)
+        context, destination = self._context, destinations.present(self.connection)
+        if destination is not None:
+            context = replace(context, team_slug=destination.team)
         sourced = envelopes(made, context, last - len(made) + 1, self.correlation_id)
-        outbox.append(self.connection, self.project, sourced, recipient=recipient.key if recipient else None)
+        outbox.append(self.connection, self.project, sourced, destination=destination.key if destination else None)
         events = [event for event, _ in sourced]
         self.events += events
         return events

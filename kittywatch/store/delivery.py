@@ -3,7 +3,7 @@
 Rules of this module:
 - A row that is claimed is sent by its claimant alone. A claim holds for as long as its claimant lives; how one knows
   that is the caller's business (`kittywatch.sync.claims`).
-- Kept back are the events of projects that opted out or have no identity, those queued for another recipient, and
+- Kept back are the events of projects that opted out or have no identity, those queued for another destination, and
   dead letters.
 - Delivered: the row leaves the queue and stays in the log. Refused five times: it stays as a dead letter.
 """
@@ -18,7 +18,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from kittywatch.store import recipients
+from kittywatch.store import destinations
 
 MAX_REFUSALS = 5
 UNREADABLE = "it is not JSON"
@@ -47,7 +47,7 @@ class Waiting(Struct, frozen=True):
     without_identity: int
     for_others: int
     dead: int
-    oldest_told_at: float | None
+    oldest_emitted_at: float | None
 
     @property
     def length(self) -> int:
@@ -75,38 +75,38 @@ def adopt(connection: sqlite3.Connection) -> None:
 def claim(
     connection: sqlite3.Connection,
     claimant: str,
-    recipient: int,
+    destination: int,
     *,
     limit: int,
     after: int = 0,
     without: Collection[int] = (),
 ) -> list[Outgoing]:
-    """Take up to `limit` events to send to a recipient: the oldest behind the row `after`, but for some projects'."""
+    """Take up to `limit` events to send to a destination: the oldest behind the row `after`, but for some projects'."""
     rows = connection.execute(
         f"SELECT queue.id, queue.event_id, data, projects.id, projects.key, projects.slug FROM {_JOINED}"
         f" WHERE queue.id > ? AND claim IS NULL AND {_FREE} AND {_OURS}{_not_of(without)} ORDER BY queue.id LIMIT ?",
-        (after, recipient, *without, limit),
+        (after, destination, *without, limit),
     ).fetchall()
     connection.executemany(
-        "UPDATE queue SET claim = ?, recipient = ? WHERE id = ?", [(claimant, recipient, row[0]) for row in rows]
+        "UPDATE queue SET claim = ?, recipient = ? WHERE id = ?", [(claimant, destination, row[0]) for row in rows]
     )
     return [Outgoing(*row) for row in rows]
 
 
-def preview(connection: sqlite3.Connection, recipient: int | None) -> list[Outgoing]:
-    """All that would leave for a recipient now, in its order; it stays where it is."""
+def preview(connection: sqlite3.Connection, destination: int | None) -> list[Outgoing]:
+    """All that would leave for a destination now, in its order; it stays where it is."""
     rows = connection.execute(
         f"SELECT queue.id, queue.event_id, data, projects.id, projects.key, projects.slug FROM {_JOINED}"
         f" WHERE {_FREE} AND {_OURS} ORDER BY queue.id",
-        (recipient,),
+        (destination,),
     )
     return [Outgoing(*row) for row in rows]
 
 
-def any_sendable(connection: sqlite3.Connection, recipient: int) -> bool:
-    """Whether anything that nobody sends right now may leave for a recipient."""
+def any_sendable(connection: sqlite3.Connection, destination: int) -> bool:
+    """Whether anything that nobody sends right now may leave for a destination."""
     row = connection.execute(
-        f"SELECT 1 FROM {_JOINED} WHERE claim IS NULL AND {_FREE} AND {_OURS} LIMIT 1", (recipient,)
+        f"SELECT 1 FROM {_JOINED} WHERE claim IS NULL AND {_FREE} AND {_OURS} LIMIT 1", (destination,)
     ).fetchone()
     return row is not None
 
@@ -172,8 +172,8 @@ def purge(connection: sqlite3.Connection, keys: Iterable[int]) -> int:
     return connection.executemany("DELETE FROM queue WHERE id = ? AND claim IS NULL", rows).rowcount
 
 
-def waiting(connection: sqlite3.Connection, recipient: int | None) -> Waiting:
-    """What is in the queue, as a recipient is concerned; without one, nothing is for others."""
+def waiting(connection: sqlite3.Connection, destination: int | None) -> Waiting:
+    """What is in the queue, as a destination is concerned; without one, nothing is for others."""
     row = connection.execute(
         "SELECT count(*), coalesce(sum(queue.died_at IS NOT NULL), 0),"
         " coalesce(sum(died_at IS NULL AND projects.opted_out), 0),"
@@ -183,7 +183,7 @@ def waiting(connection: sqlite3.Connection, recipient: int | None) -> Waiting:
         " min(CASE WHEN died_at IS NULL THEN coalesce("
         "  (SELECT told_at FROM events WHERE events.event_id = queue.event_id), queue.timestamp) END)"
         " FROM queue LEFT JOIN projects ON projects.id = queue.project",
-        (recipient,),
+        (destination,),
     ).fetchone()
     total, dead, opted_out, without_identity, for_others, oldest = row
     sendable = total - dead - opted_out - without_identity - for_others
@@ -217,7 +217,7 @@ def remember(connection: sqlite3.Connection, /, **changes: Any) -> None:
 
 def hint_is_due(connection: sqlite3.Connection) -> bool:
     """Whether to say, for the one time, how what waits would be delivered: something waits, and nobody is logged in."""
-    if recipients.present(connection) is not None or notes(connection).get("hinted"):
+    if destinations.present(connection) is not None or notes(connection).get("hinted"):
         return False
     if not connection.execute("SELECT 1 FROM queue WHERE died_at IS NULL LIMIT 1").fetchone():
         return False

@@ -16,9 +16,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from kittywatch.errors import AuthenticationError, ServerError, SyncError, UnreachableError
-from kittywatch.store import delivery, recipients
+from kittywatch.store import delivery, destinations
 from kittywatch.store.delivery import Outgoing
-from kittywatch.store.recipients import Recipient
+from kittywatch.store.destinations import Destination
 from kittywatch.store.store import Store
 from kittywatch.sync import answers
 from kittywatch.sync.answers import Forbidden, Halve, Later, Strange, Taken, Unauthorized, Verdict
@@ -99,7 +99,7 @@ class _Run:
         self._tally = Tally()
         self._backoff = Backoff()
         self._forbidden: set[int] = set()
-        self._to: Recipient | None = None
+        self._to: Destination | None = None
         self._http: Http | None = None
 
     def run(self) -> Summary:
@@ -123,10 +123,10 @@ class _Run:
         """Who is logged in where, and a connection to there."""
         login = self._patiently(self._auth.current)
 
-        def start(connection: sqlite3.Connection) -> tuple[Recipient, int]:
-            to = recipients.present(connection)
+        def start(connection: sqlite3.Connection) -> tuple[Destination, int]:
+            to = destinations.present(connection)
             if to is None or (to.url, to.team) != (login.url, login.team_slug):
-                to = recipients.set_present(connection, login.url, login.team_slug)
+                to = destinations.set_present(connection, login.url, login.team_slug)
             delivery.adopt(connection)
             return to, delivery.waiting(connection, to.key).sendable
 
@@ -245,10 +245,10 @@ class _Run:
         to = self._to
         if seconds is None or seconds == to.batch_interval:
             return
-        self._to = Recipient(to.key, to.url, to.team, seconds)
+        self._to = Destination(to.key, to.url, to.team, seconds)
 
         def keep(connection: sqlite3.Connection) -> None:
-            recipients.set_batch_interval(connection, to.key, seconds)
+            destinations.set_batch_interval(connection, to.key, seconds)
             reserve(connection, to, slot, anew=True)
 
         self._store.transact(keep)

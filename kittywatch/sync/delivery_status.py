@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from kittywatch.errors import AuthenticationError
-from kittywatch.store import delivery, recipients
+from kittywatch.store import delivery, destinations
 from kittywatch.store.delivery import Waiting
 from kittywatch.store.store import Store
 from kittywatch.sync.auth import LOCAL, AuthClient
@@ -65,7 +65,7 @@ def delivery_status(store: Store, project: Project | None = None, *, now: float 
     next_try = notes.get("next_try_at")
     return DeliveryStatus(
         queue_length=waiting.length,
-        oldest_age_seconds=None if waiting.oldest_told_at is None else max(moment - waiting.oldest_told_at, 0.0),
+        oldest_age_seconds=None if waiting.oldest_emitted_at is None else max(moment - waiting.oldest_emitted_at, 0.0),
         dead_letters=waiting.dead,
         connection=notes.get("connection", str(ConnectionStatus.BATCH_MODE))
         if active
@@ -83,7 +83,7 @@ def _look(
     connection: sqlite3.Connection, login: Credentials | None, project: Project | None
 ) -> tuple[Waiting, dict[str, Any], bool]:
     to = None if login is None else -1  # which nothing is for, where the login is new
-    for one in recipients.all_of_them(connection):
+    for one in destinations.all_of_them(connection):
         if login is not None and (one.url, one.team) == (login.url, login.team_slug):
             to = one.key
     row = project.emitter.find_row(connection) if project else None

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kittywatch.errors import KittywatchError
-from kittywatch.store import delivery, recipients
+from kittywatch.store import delivery, destinations
 from kittywatch.store.lock import locked
 from kittywatch.store.store import Store
 from kittywatch.sync.clock import SYSTEM, Clock
@@ -77,7 +77,7 @@ def is_due(store: Store, *, clock: Clock = SYSTEM) -> bool:
     now = clock.now()
 
     def look(connection: sqlite3.Connection) -> bool:
-        to = recipients.present(connection)
+        to = destinations.present(connection)
         if to is None:
             return False
         notes = delivery.notes(connection)

@@ -24,8 +24,8 @@ from msgspec import Struct
 
 from kittywatch.errors import AuthenticationError, KittywatchError, StoreError, SyncError
 from kittywatch.home import node_id
-from kittywatch.store import clock, delivery, recipients
-from kittywatch.store.recipients import Recipient
+from kittywatch.store import clock, delivery, destinations
+from kittywatch.store.destinations import Destination
 from kittywatch.store.store import Store
 from kittywatch.sync.auth import AuthClient
 from kittywatch.sync.background import BackgroundSyncService, Flushed, Outcome
@@ -185,7 +185,7 @@ class Session:
         login = self._auth.status()
         if login is None or login.url != token.url:
             raise AuthenticationError("nobody is logged in")
-        to = self._store.transact(lambda connection: _recipient(connection, login))
+        to = self._store.transact(lambda connection: _destination(connection, login))
         self._queue.free_the_dead()
         connection = dial(
             token.url,
@@ -284,13 +284,13 @@ def _who(login: Credentials | None) -> _Who | None:
     return None if login is None else (login.url, login.team_slug, login.username)
 
 
-def _recipient(connection: sqlite3.Connection, login: Credentials) -> Recipient:
-    present = recipients.present(connection)
+def _destination(connection: sqlite3.Connection, login: Credentials) -> Destination:
+    present = destinations.present(connection)
     if present is not None and (present.url, present.team) == (login.url, login.team_slug):
         return present
-    return recipients.set_present(connection, login.url, login.team_slug)
+    return destinations.set_present(connection, login.url, login.team_slug)
 
 
 def _anything_sendable(connection: sqlite3.Connection) -> bool:
-    to = recipients.present(connection)
+    to = destinations.present(connection)
     return to is None or delivery.any_sendable(connection, to.key)

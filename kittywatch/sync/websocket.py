@@ -27,7 +27,7 @@ from websockets.exceptions import WebSocketException
 
 from kittywatch.errors import AuthenticationError, KittywatchError, StoreError, SyncError, UnreachableError
 from kittywatch.store.delivery import Outgoing
-from kittywatch.store.recipients import Recipient
+from kittywatch.store.destinations import Destination
 from kittywatch.sync.envelopes import sent_form
 from kittywatch.sync.link import (
     ACK_SECONDS,
@@ -61,13 +61,13 @@ class Opened(Struct, frozen=True):
     """A connection, and whom it leads to."""
 
     connection: Connection
-    recipient: Recipient
+    destination: Destination
 
 
 class QueueAccess(Protocol):
     """What of the store is used here; raises StoreError."""
 
-    def take(self, recipient: int, *, limit: int, after: int) -> list[Outgoing]: ...
+    def take(self, destination: int, *, limit: int, after: int) -> list[Outgoing]: ...
     def settle(
         self, *, delivered: list[str], refused: dict[str, str], waiting: list[int], sent_at: float | None
     ) -> int: ...
@@ -308,16 +308,16 @@ class WebSocketClient:
 
     def _send_what_waits(self) -> None:
         while self._behind and (room := self._link.room) and self._opened is not None:
-            recipient = self._opened.recipient
+            destination = self._opened.destination
             try:
-                taken = self._queue.take(recipient.key, limit=room, after=self._cursor)
+                taken = self._queue.take(destination.key, limit=room, after=self._cursor)
             except (StoreError, OSError):
                 self._store_due = time.monotonic() + STORE_RETRY
                 return
             self._behind = len(taken) == room
             for outgoing in taken:
                 self._cursor = outgoing.key
-                if not self._send(_text(outgoing, recipient)):
+                if not self._send(_text(outgoing, destination)):
                     self._results.waiting.append(outgoing.key)
                     continue
                 self._on_way[outgoing.event_id] = _Sent(outgoing.key, time.time())
@@ -381,5 +381,5 @@ def _close_unheard(note: _Note) -> None:
         _close(note.news.connection)
 
 
-def _text(outgoing: Outgoing, recipient: Recipient) -> str:
-    return sent_form(outgoing, recipient.team).decode()
+def _text(outgoing: Outgoing, destination: Destination) -> str:
+    return sent_form(outgoing, destination.team).decode()

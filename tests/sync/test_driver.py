@@ -8,7 +8,7 @@ import threading
 
 from kittywatch.errors import KittywatchError
 from kittywatch.store.delivery import Outgoing
-from kittywatch.store.recipients import Recipient
+from kittywatch.store.destinations import Destination
 from kittywatch.sync.websocket import Opened, WebSocketClient
 from tests.store import stores
 from tests.waiting import until
@@ -49,7 +49,7 @@ class Shared:
         self.refused: dict[str, str] = {}
         self.waiting: list[int] = []
 
-    def take(self, recipient: int, *, limit: int, after: int) -> list[Outgoing]:
+    def take(self, destination: int, *, limit: int, after: int) -> list[Outgoing]:
         if self._error is not None:
             raise self._error
         return [one for one in self._left if one.key > after][:limit]
@@ -69,7 +69,7 @@ class Shared:
 def test_each_answer_has_its_consequence() -> None:
     """Delivered leaves the queue, refused counts, the rest is given back, whether it is answered or not."""
     connection, queue = Spoken(), Shared("A", "B", "C", "D")
-    client = WebSocketClient(lambda: Opened(connection, Recipient(1, "https://a", "cats")), queue, roll=lambda: 0.0)
+    client = WebSocketClient(lambda: Opened(connection, Destination(1, "https://a", "cats")), queue, roll=lambda: 0.0)
     client.start()
     client.login()
     connection.said.put('{"type":"snapshot","work_packages":[]}')
@@ -86,7 +86,7 @@ def test_a_bug_ends_the_connection_and_says_so() -> None:
     """Batches go on without it; nobody's events or secrets are in what it says."""
     connection, troubles = Spoken(), list[KittywatchError]()
     queue = Shared("A", error=ZeroDivisionError("SECRET"))
-    opened = Opened(connection, Recipient(1, "https://a", "cats"))
+    opened = Opened(connection, Destination(1, "https://a", "cats"))
     client = WebSocketClient(lambda: opened, queue, on_trouble=troubles.append)
     client.start()
     client.login()
@@ -106,7 +106,7 @@ def test_a_connection_that_opens_too_late_is_closed() -> None:
 
         def connect(connection: Spoken = connection, opens: threading.Event = opens) -> Opened:
             assert opens.wait(20)
-            return Opened(connection, Recipient(1, "https://a", "cats"))
+            return Opened(connection, Destination(1, "https://a", "cats"))
 
         client = WebSocketClient(connect, Shared("A"))
         client.start()

@@ -17,7 +17,7 @@ import pytest
 from kittywatch.emit.emitter import EventEmitter
 from kittywatch.git.repository import Git
 from kittywatch.project import Project
-from kittywatch.store import delivery, recipients
+from kittywatch.store import delivery, destinations
 from kittywatch.sync import flusher
 from kittywatch.sync.clock import Clock
 from kittywatch.sync.flusher import delivering
@@ -67,7 +67,7 @@ def logged_in(home: Path, hub: Hub, target: EventEmitter) -> Logged:
 
     def log_in(url: str = "") -> None:
         parts.log_in(home, hub, url=url)
-        target.store.transact(lambda connection: recipients.set_present(connection, url or hub.url, "cats"))
+        target.store.transact(lambda connection: destinations.set_present(connection, url or hub.url, "cats"))
 
     return log_in
 

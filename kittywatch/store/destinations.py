@@ -1,6 +1,6 @@
 """Whom events are for: a server and a team on it. The present one is the login's; a login sets it, a logout takes it.
 
-An event is queued for the recipient that is present then, for nobody in particular without one. It is never sent to
+An event is queued for the destination that is present then, for nobody in particular without one. It is never sent to
 another than the one it was queued for, unless `redirect` says so.
 """
 
@@ -11,7 +11,7 @@ import sqlite3
 from msgspec import Struct
 
 
-class Recipient(Struct, frozen=True):
+class Destination(Struct, frozen=True):
     """`batch_interval` is the seconds that the server wants between batches, None where it hasn't said."""
 
     key: int
@@ -23,13 +23,13 @@ class Recipient(Struct, frozen=True):
 _COLUMNS = "id, url, team, batch_interval"
 
 
-def present(connection: sqlite3.Connection) -> Recipient | None:
-    """The recipient of what is told now."""
+def present(connection: sqlite3.Connection) -> Destination | None:
+    """The destination of what is told now."""
     row = connection.execute(f"SELECT {_COLUMNS} FROM recipients WHERE present = 1").fetchone()
-    return Recipient(*row) if row else None
+    return Destination(*row) if row else None
 
 
-def set_present(connection: sqlite3.Connection, url: str, team: str) -> Recipient:
+def set_present(connection: sqlite3.Connection, url: str, team: str) -> Destination:
     """Let `team` at `url` be who events are for from now on."""
     connection.execute("UPDATE recipients SET present = 0 WHERE present = 1 AND (url != ? OR team != ?)", (url, team))
     connection.execute(
@@ -38,7 +38,7 @@ def set_present(connection: sqlite3.Connection, url: str, team: str) -> Recipien
         (url, team),
     )
     row = connection.execute(f"SELECT {_COLUMNS} FROM recipients WHERE url = ? AND team = ?", (url, team)).fetchone()
-    return Recipient(*row)
+    return Destination(*row)
 
 
 def unset_present(connection: sqlite3.Connection) -> None:
@@ -46,38 +46,38 @@ def unset_present(connection: sqlite3.Connection) -> None:
     connection.execute("UPDATE recipients SET present = 0 WHERE present = 1")
 
 
-def all_of_them(connection: sqlite3.Connection) -> list[Recipient]:
-    return [Recipient(*row) for row in connection.execute(f"SELECT {_COLUMNS} FROM recipients ORDER BY id")]
+def all_of_them(connection: sqlite3.Connection) -> list[Destination]:
+    return [Destination(*row) for row in connection.execute(f"SELECT {_COLUMNS} FROM recipients ORDER BY id")]
 
 
-def batch_interval(connection: sqlite3.Connection, recipient: int) -> float | None:
+def batch_interval(connection: sqlite3.Connection, destination: int) -> float | None:
     """The seconds that the server wants between batches, None where it hasn't said."""
-    row = connection.execute("SELECT batch_interval FROM recipients WHERE id = ?", (recipient,)).fetchone()
+    row = connection.execute("SELECT batch_interval FROM recipients WHERE id = ?", (destination,)).fetchone()
     return row[0] if row else None
 
 
-def set_batch_interval(connection: sqlite3.Connection, recipient: int, seconds: float) -> None:
-    connection.execute("UPDATE recipients SET batch_interval = ? WHERE id = ?", (seconds, recipient))
+def set_batch_interval(connection: sqlite3.Connection, destination: int, seconds: float) -> None:
+    connection.execute("UPDATE recipients SET batch_interval = ? WHERE id = ?", (seconds, destination))
 
 
-def waiting_for_others(connection: sqlite3.Connection, recipient: int) -> dict[Recipient, int]:
-    """How many events wait for each other recipient, dead letters too."""
+def waiting_for_others(connection: sqlite3.Connection, destination: int) -> dict[Destination, int]:
+    """How many events wait for each other destination, dead letters too."""
     rows = connection.execute(
         "SELECT recipients.id, url, team, batch_interval, count(*) FROM queue"
         " JOIN recipients ON recipients.id = queue.recipient WHERE recipient != ? GROUP BY recipients.id",
-        (recipient,),
+        (destination,),
     )
-    return {Recipient(*row[:4]): row[4] for row in rows}
+    return {Destination(*row[:4]): row[4] for row in rows}
 
 
-def redirect(connection: sqlite3.Connection, recipient: int) -> int:
-    """Let everything that waits for others go to `recipient`; returns how many events that are."""
+def redirect(connection: sqlite3.Connection, destination: int) -> int:
+    """Let everything that waits for others go to `destination`; returns how many events that are."""
     connection.execute(
         "UPDATE events SET recipient = ?1 WHERE event_id IN"
         " (SELECT event_id FROM queue WHERE recipient IS NOT NULL AND recipient != ?1 AND claim IS NULL)",
-        (recipient,),
+        (destination,),
     )
     return connection.execute(
         "UPDATE queue SET recipient = ?1 WHERE recipient IS NOT NULL AND recipient != ?1 AND claim IS NULL",
-        (recipient,),
+        (destination,),
     ).rowcount
