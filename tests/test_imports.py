@@ -164,7 +164,7 @@ def test_one_module_asks_git_and_one_tells_it() -> None:
     ]
     works_with_git = "demo/"  # plays the people and the agents
     left = [place for place in starting if not place.startswith(works_with_git)]
-    assert left == ["git/repository.py", "workflow/repository.py"]  # the one that asks, and the one that changes
+    assert left == ["git/repository.py", "workflow/checkout.py"]  # the one that asks, and the one that changes
 
 
 def test_sql_is_in_the_store_alone() -> None:

@@ -18,7 +18,7 @@ from kittywatch.workpackages.layout import place
 WORKTREES = ".worktrees"
 
 
-class Repository:
+class Checkout:
     """A checkout that may be written to."""
 
     def __init__(self, git: Git) -> None:
