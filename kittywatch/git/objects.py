@@ -39,7 +39,7 @@ class Entry(Struct, frozen=True):
 
 
 class Stated(Struct, frozen=True):
-    """What a commit's object states; `seconds` since 1970 is when its author made it."""
+    """The fields of a commit's object; `seconds` since 1970 is when its author made it."""
 
     tree: str
     parents: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""How queue.db is, looked at without changing it: for `doctor`, which must not mend while it looks."""
+"""The condition of queue.db, read without changing it: `doctor` must not mend while it looks."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def condition(home: Path) -> Condition | None:
 
 
 def is_sound(home: Path) -> bool:
-    """Whether SQLite finds nothing wrong with the whole file; raises StoreError where it can't look."""
+    """Tell whether SQLite finds nothing wrong with the whole file; raises StoreError where it can't read it."""
     path = home / NAME
     if not path.exists():
         return True

@@ -1,4 +1,6 @@
-"""Whom events are for: a server and a team on it. The present one is the login's; a login sets it, a logout takes it.
+"""Destinations of events: a server and a team on it. A login makes one present, a logout none.
+
+The tables call a destination a recipient.
 
 An event is queued for the destination that is present then, for nobody in particular without one. It is never sent to
 another than the one it was queued for, unless `redirect` says so.
@@ -12,7 +14,10 @@ from msgspec import Struct
 
 
 class Destination(Struct, frozen=True):
-    """`batch_interval` is the seconds that the server wants between batches, None where it hasn't said."""
+    """A server's `url` and a team there; `key` is its row.
+
+    `batch_interval` is the seconds that the server wants between batches, None where it hasn't said.
+    """
 
     key: int
     url: str
@@ -24,13 +29,13 @@ _COLUMNS = "id, url, team, batch_interval"
 
 
 def present(connection: sqlite3.Connection) -> Destination | None:
-    """The destination of what is told now."""
+    """The destination of what is emitted now, None without a login."""
     row = connection.execute(f"SELECT {_COLUMNS} FROM recipients WHERE present = 1").fetchone()
     return Destination(*row) if row else None
 
 
 def set_present(connection: sqlite3.Connection, url: str, team: str) -> Destination:
-    """Let `team` at `url` be who events are for from now on."""
+    """Make `team` at `url` the destination of what is emitted from now on; returns it."""
     connection.execute("UPDATE recipients SET present = 0 WHERE present = 1 AND (url != ? OR team != ?)", (url, team))
     connection.execute(
         "INSERT INTO recipients (url, team, present) VALUES (?1, ?2, 1)"
@@ -42,11 +47,12 @@ def set_present(connection: sqlite3.Connection, url: str, team: str) -> Destinat
 
 
 def unset_present(connection: sqlite3.Connection) -> None:
-    """Nobody in particular, until the next login."""
+    """Leave no destination present, until the next login."""
     connection.execute("UPDATE recipients SET present = 0 WHERE present = 1")
 
 
 def all_of_them(connection: sqlite3.Connection) -> list[Destination]:
+    """Every destination that there ever was, oldest first."""
     return [Destination(*row) for row in connection.execute(f"SELECT {_COLUMNS} FROM recipients ORDER BY id")]
 
 
@@ -57,11 +63,12 @@ def batch_interval(connection: sqlite3.Connection, destination: int) -> float | 
 
 
 def set_batch_interval(connection: sqlite3.Connection, destination: int, seconds: float) -> None:
+    """Keep the seconds between batches that a destination's server asks for."""
     connection.execute("UPDATE recipients SET batch_interval = ? WHERE id = ?", (seconds, destination))
 
 
 def waiting_for_others(connection: sqlite3.Connection, destination: int) -> dict[Destination, int]:
-    """How many events wait for each other destination, dead letters too."""
+    """The number of events that wait for each destination but this one (its row), dead letters too."""
     rows = connection.execute(
         "SELECT recipients.id, url, team, batch_interval, count(*) FROM queue"
         " JOIN recipients ON recipients.id = queue.recipient WHERE recipient != ? GROUP BY recipients.id",
@@ -71,7 +78,7 @@ def waiting_for_others(connection: sqlite3.Connection, destination: int) -> dict
 
 
 def redirect(connection: sqlite3.Connection, destination: int) -> int:
-    """Let everything that waits for others go to `destination`; returns how many events that are."""
+    """Give what waits for others, but what is claimed, to `destination` (its row); returns how many events."""
     connection.execute(
         "UPDATE events SET recipient = ?1 WHERE event_id IN"
         " (SELECT event_id FROM queue WHERE recipient IS NOT NULL AND recipient != ?1 AND claim IS NULL)",

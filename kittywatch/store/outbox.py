@@ -1,4 +1,4 @@
-"""The log of everything told, and the queue of what no server has taken yet.
+"""The log of every event emitted, and the queue of those that no server has yet.
 
 An event enters both in the transaction that puts its step into the ledger. It leaves the queue when a server has it;
 it never leaves the log.
@@ -128,7 +128,7 @@ def first_moment(connection: sqlite3.Connection, project: int, feature: str, eve
 
 
 def queue_length(connection: sqlite3.Connection) -> int:
-    """How many events wait, dead letters not among them."""
+    """The number of events that wait, dead letters not among them."""
     return int(connection.execute("SELECT count(*) FROM queue WHERE died_at IS NULL").fetchone()[0])
 
 
@@ -153,7 +153,7 @@ def logged(
     newest: int | None = None,
     after: int = 0,
 ) -> list[LogRow]:
-    """A project's events in the order in which they were told; `newest` keeps the last so many."""
+    """A project's events in the order in which they were emitted; `newest` keeps the last so many, None all."""
     rows = connection.execute(
         "SELECT seq, event_id, event_type, data, source, told_at, delivered_at FROM events"
         " WHERE project = ? AND seq > ? AND (?3 IS NULL OR feature = ?3) AND (?4 IS NULL OR wp_id = ?4)"

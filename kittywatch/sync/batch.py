@@ -77,7 +77,7 @@ def batch_sync(
 
 
 class _Limits(NamedTuple):
-    """How long and how often a run tries; see `batch_sync`. `end` is a moment of the monotonic clock."""
+    """The limits of a run; see `batch_sync`. `end` is a moment of the monotonic clock."""
 
     attempts: int
     patience: float
@@ -120,7 +120,7 @@ class _Run:
         return self._finish(stop)
 
     def _begin(self, stack: contextlib.ExitStack) -> None:
-        """Who is logged in where, and a connection to there."""
+        """Read the login, and connect to its server."""
         login = self._patiently(self._auth.current)
 
         def start(connection: sqlite3.Connection) -> tuple[Destination, int]:
@@ -239,7 +239,7 @@ class _Run:
             self._pause(min(wait, _LONGEST_PAUSE))
 
     def _heed_interval(self, answer: Answer, slot: float) -> None:
-        """Keep the pace that the server asks for, for all processes."""
+        """Keep the batch interval that the server asks for, for all processes."""
         seconds = answers.batch_interval(answer.headers)
         assert self._to is not None
         to = self._to
@@ -262,7 +262,7 @@ class _Run:
                 self._wait_after(error)
 
     def _same(self, login: Credentials) -> None:
-        """What was claimed for one server and team goes to no other that somebody logs in to meanwhile."""
+        """End the run if another server or team was logged in to meanwhile: claims are for one alone."""
         if self._to is not None and (login.url, login.team_slug) != (self._to.url, self._to.team):
             raise _StopError("login")
 

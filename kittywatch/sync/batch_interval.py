@@ -39,5 +39,5 @@ def reserve(connection: sqlite3.Connection, to: Destination, now: float, *, anew
 
 
 def give_back(connection: sqlite3.Connection, to: Destination) -> None:
-    """The batch came to nothing: the next one waits for its backoff alone."""
+    """Free the slot of a batch that came to nothing: the next one waits for its backoff alone."""
     delivery.remember(connection, **{f"free_at:{to.key}": None})

@@ -1,4 +1,4 @@
-"""How delivery stands, as far as this machine knows without asking the server: for `sync status` and the watcher."""
+"""The delivery status, as far as this machine knows without asking the server: for `sync status` and the watcher."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 
 class DeliveryStatus(Struct, frozen=True):
-    """Moments are seconds since 1970. `kept_by` says, a line each, what keeps events from being sent."""
+    """The status of delivery. Moments are seconds since 1970, None where there is none.
+
+    `kept_by` says, a line each, what keeps events from being sent.
+    """
 
     queue_length: int
     oldest_age_seconds: float | None
@@ -39,15 +42,20 @@ class DeliveryStatus(Struct, frozen=True):
 
     @property
     def shown_connection(self) -> str:
+        """The connection's status as `sync status` shows it."""
         return SHOWN.get(self.connection, SHOWN[ConnectionStatus.OFFLINE])
 
     def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON has them."""
         fields: dict[str, Any] = msgspec.to_builtins(self)
         return fields
 
 
 def delivery_status(store: Store, project: Project | None = None, *, now: float | None = None) -> DeliveryStatus:
-    """How it stands; `project` is the one at hand. Raises StoreError."""
+    """Read the delivery status of a home's store; raises StoreError.
+
+    `project` is the one at hand, None outside of one; `now` is in seconds since 1970, None for the clock's time.
+    """
     moment = time.time() if now is None else now
     problem, login = None, None
     try:

@@ -13,7 +13,7 @@ from typing import Any
 
 
 class _Patient:
-    """What an event loop gets in place of its own lookup."""
+    """The lookup that an event loop gets in place of its own."""
 
     async def getaddrinfo(
         self, host: Any, port: Any, *, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0

@@ -1,4 +1,4 @@
-"""One ErrorLogged where delivery gave up, until it works again: it is an event like others, and waits with them."""
+"""Failure reports: one ErrorLogged once delivery gave up, until it works again. It waits in the queue like others."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def report_failure(store: Store, where: Path | EventEmitter | None, summary: Summary) -> bool:
-    """Tell that delivery gave up, once; `where` is a checkout of the project that tells it, or its emitter.
+    """Emit that delivery gave up, once; `where` is a checkout of the project that emits it, or its emitter.
 
-    Returns whether it was told. Raises StoreError.
+    Returns whether it was emitted: not without a `where`. Raises StoreError.
     """
     kind = summary.gave_up
     if kind is None or where is None:
@@ -39,7 +39,7 @@ def report_failure(store: Store, where: Path | EventEmitter | None, summary: Sum
 
 
 def _first(connection: sqlite3.Connection, kind: str) -> bool:
-    """Whether this is the first time since delivery worked last; notes that it was."""
+    """Tell whether this is the first time since delivery worked last; notes that it was."""
     if delivery.notes(connection).get("reported") == kind:
         return False
     delivery.remember(connection, reported=kind)

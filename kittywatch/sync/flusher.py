@@ -37,7 +37,7 @@ _LONGEST_WAIT = 3600.0  # what lies further ahead was kept before somebody set t
 
 @contextlib.contextmanager
 def delivering(home: Path) -> Iterator[bool]:
-    """Be who delivers for all processes of a home; yields False at once where somebody is already."""
+    """Deliver for all processes of a home within this context; yields False at once if somebody does already."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with locked(home / LOCK, wait=False) as held:
         yield held
@@ -67,13 +67,13 @@ def start(store: Store, root: Path | None = None, *, allowed: Callable[[], bool]
 
 
 def auto_start(project: Project) -> bool:
-    """Whether the project's configuration leaves delivery to run by itself."""
+    """Tell whether the project's configuration leaves delivery to run by itself, as it does by default."""
     section = project.config.get("sync")
     return not (isinstance(section, dict) and str(section.get("auto_start", "")).lower() in _OFF)
 
 
 def is_due(store: Store, *, clock: Clock = SYSTEM) -> bool:
-    """Whether anything may be sent now, as far as this machine knows without asking. Raises StoreError."""
+    """Tell whether anything may be sent now, as far as this machine knows without asking. Raises StoreError."""
     now = clock.now()
 
     def look(connection: sqlite3.Connection) -> bool:

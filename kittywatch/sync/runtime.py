@@ -79,7 +79,7 @@ class SyncRuntime:
         return True
 
     def attach_emitter(self, emitter: EventEmitter) -> None:
-        """What this emitter tells goes out at once."""
+        """Send what this emitter emits at once."""
         emitter.on_emitted = self.wake
 
     def on_status(self, listener: Callable[[ConnectionStatus], None]) -> None:
@@ -91,7 +91,7 @@ class SyncRuntime:
         self._listeners.remove(listener)
 
     def wake(self) -> None:
-        """Something was queued."""
+        """Note that something was queued; returns at once."""
         session = self._session
         if session is not None:
             session.wake()
@@ -131,6 +131,7 @@ class SyncRuntime:
         return ended
 
     def in_forked_child(self) -> None:
+        """Let go of the lock that a fork copied; the parent's threads are not here."""
         if self._session is not None:
             self._session.in_forked_child()
 
@@ -174,7 +175,7 @@ def get_runtime() -> SyncRuntime:
 
 
 def connection_status() -> ConnectionStatus:
-    """How the connection of this process stands; Offline where there is no runtime."""
+    """The status of this process's connection; Offline where there is no runtime."""
     runtime = _runtime
     return ConnectionStatus.OFFLINE if runtime is None else runtime.status
 
@@ -189,7 +190,7 @@ def close_runtime(*, within: float = STOP_SECONDS) -> None:
 
 
 def _state_of(path: Path) -> object:
-    """What changes when a file is replaced, None where there is none."""
+    """A value that changes when a file is replaced, None where there is none."""
     try:
         found = os.stat(path)
     except OSError:

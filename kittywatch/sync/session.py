@@ -1,12 +1,12 @@
-"""The parts of live delivery, put together: login, WebSocket, batches by the clock. What the runtime brings up.
+"""A session of live delivery: login, WebSocket and batches by the clock, put together. The runtime brings it up.
 
 Rules of this module:
 - Who is logged in is looked at when the credentials file changed, and by the way with each batch. The same login with
   fresh tokens is no news to a connection that stands; without one, it is a reason to try now. Another login, or the
   first after a refusal, connects at once.
 - A connection that came up asks for a batch: what the socket doesn't take in time, that does.
-- While the connection stands, and somebody tells it what other processes queue, it is the one who delivers: no flusher
-  is started beside it (`deliverer.lock`).
+- While the connection stands, and somebody calls `wake` for what other processes queue, it is the one who delivers: no
+  flusher is started beside it (`deliverer.lock`).
 - Stop order: WebSocket, batches, claims, store; each within what is left of the deadline.
 """
 
@@ -52,7 +52,7 @@ _Who: TypeAlias = tuple[str, str, str]
 
 
 class KeepAlive(Struct, frozen=True):
-    """How a connection is kept: seconds between pings, until one that isn't answered ends it, until an event's answer.
+    """The keep-alive of a connection, in seconds: between pings, for a ping's answer, for an event's answer.
 
     `roll` is the chance in the waits between attempts, from 0 up to 1.
     """
@@ -64,7 +64,7 @@ class KeepAlive(Struct, frozen=True):
 
 
 class StoreQueueAccess(Claims):
-    """What the WebSocket needs of the store: claims, and the Lamport clock."""
+    """The WebSocket's access to the queue and the Lamport clock of a store."""
 
     _noted = 0.0
 
@@ -76,7 +76,7 @@ class StoreQueueAccess(Claims):
         waiting: Iterable[int] = (),
         sent_at: float | None = None,
     ) -> int:
-        """The same; keeps besides, every few seconds at most, that delivery works. Raises StoreError."""
+        """As Claims.settle; keeps besides, every few seconds at most, that delivery works. Raises StoreError."""
         done = list(delivered)
         dead = super().settle(delivered=done, refused=refused, waiting=waiting, sent_at=sent_at)
         if done and time.monotonic() >= self._noted + NOTE_SECONDS:
@@ -97,7 +97,7 @@ class StoreQueueAccess(Claims):
 
 
 class Session:
-    """Live delivery for one home. `on_status` hears the connection's changes, `warn` in a sentence what is wrong."""
+    """Live delivery for one home. `on_status` gets the connection's changes, `warn` in a sentence what is wrong."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class Session:
         hears_others: bool = False,
         keep_alive: KeepAlive = KeepAlive(),  # noqa: B008 - frozen
     ) -> None:
-        """`emitter` tells when delivery gives up; `hears_others`: somebody calls `wake` when another process queues.
+        """`emitter` reports that delivery gave up; `hears_others`: somebody calls `wake` when another process queues.
 
         Raises OSError.
         """
@@ -151,15 +151,15 @@ class Session:
         self._background.start()
 
     def wake(self) -> None:
-        """Something was queued. Costs next to nothing."""
+        """Note that something was queued. Costs next to nothing."""
         self._client.wake()
 
     def look_at_login(self) -> None:
-        """The credentials may have changed; returns at once."""
+        """Look at the credentials soon, which may have changed; returns at once."""
         self._background.look_soon()
 
     def deliver_soon(self) -> None:
-        """Don't wait for the next batch."""
+        """Send a batch soon, without waiting for its time."""
         self._background.flush_soon()
 
     def stop(self, *, within: float) -> bool:

@@ -50,7 +50,7 @@ STOP_SECONDS = 2.0
 
 
 class Connection(Protocol):
-    """What of a WebSocket connection is used here."""
+    """A WebSocket connection, as far as it is used here."""
 
     def send(self, message: str) -> None: ...
     def recv(self) -> str | bytes: ...
@@ -58,14 +58,14 @@ class Connection(Protocol):
 
 
 class Opened(Struct, frozen=True):
-    """A connection, and whom it leads to."""
+    """A connection, and the destination that it leads to."""
 
     connection: Connection
     destination: Destination
 
 
 class QueueAccess(Protocol):
-    """What of the store is used here; raises StoreError."""
+    """The access to the queue that is used here; raises StoreError."""
 
     def take(self, destination: int, *, limit: int, after: int) -> list[Outgoing]: ...
     def settle(
@@ -82,7 +82,7 @@ class _Heard(Struct, frozen=True):
 
 
 class _Asked(Struct, frozen=True):
-    """Somebody's wish: `wake`, `login`, `hurry`, `halt` or `stop`."""
+    """A request to the driver: `wake`, `login`, `hurry`, `halt` or `stop`."""
 
     what: str
 
@@ -98,7 +98,7 @@ class _Sent(Struct, frozen=True):
 
 
 class _Results:
-    """What is to be noted in the store, until the store has it; `sent_at` is when the first of those delivered went."""
+    """Results until the store has them; `sent_at` is when the first of those delivered went out."""
 
     def __init__(self) -> None:
         self.sent_at: float | None = None
@@ -152,19 +152,19 @@ class WebSocketClient:
         self._driver.start()
 
     def wake(self) -> None:
-        """Something was queued. Costs next to nothing."""
+        """Note that something was queued. Costs next to nothing."""
         self._mailbox.signal(_Asked("wake"))
 
     def login(self) -> None:
-        """The login is new: connect with it at once."""
+        """Connect with a new login at once."""
         self._mailbox.signal(_Asked("login"))
 
     def hurry(self) -> None:
-        """Don't wait for the next attempt."""
+        """Attempt now, without waiting for the next attempt's time."""
         self._mailbox.signal(_Asked("hurry"))
 
     def logout(self) -> None:
-        """Nobody is logged in: stay offline until `login`."""
+        """Stay offline until `login`: nobody is logged in."""
         self._mailbox.signal(_Asked("halt"))
 
     def stop(self, *, within: float = STOP_SECONDS) -> bool:
@@ -221,7 +221,7 @@ class WebSocketClient:
         return min((one for one in times if one is not None), default=None)
 
     def _goes_on(self) -> bool:
-        """Whether stopping still has something to wait for."""
+        """Tell whether stopping still has something to wait for."""
         waits = self._link.unanswered > 0 or self._behind
         return self._link.phase is Phase.OPEN and waits and time.monotonic() < (self._stop_at or 0.0)
 

@@ -54,7 +54,7 @@ class Checkout:
         return path
 
     def staged(self) -> bool:
-        """Whether the index has something that is not committed."""
+        """Tell whether the index has something that is not committed."""
         return self._try("diff", "--cached", "--quiet").returncode != 0
 
     def changed_packages(self, feature: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the workflow's commands do to work packages: move them, note something, finalize their dependencies."""
+"""The workflow's edits of work packages: move them, note something, finalize their dependencies."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ USER = "user"
 
 
 class Signature(Struct, frozen=True):
-    """Who does something, and what they say of it.
+    """The author of an edit, and what they say of it.
 
     `agent` takes the work package on; `signed` stands in the record alone. Without either it is the person at the
     keyboard.
@@ -63,7 +63,7 @@ class Signature(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True):
-    """What became of one work package; the lanes are equal where it was there already."""
+    """The result for one work package; the lanes are equal where it was there already."""
 
     wp_id: str
     path: str
@@ -72,7 +72,7 @@ class Outcome(Struct, frozen=True):
 
 
 class Move(Struct, frozen=True):
-    """Where to go with what: `note` is what the record says unless the signature does."""
+    """A move: the lane to go to; `note` is what the record says unless the signature does."""
 
     to: Lane
     note: str

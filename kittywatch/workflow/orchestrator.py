@@ -266,7 +266,7 @@ class Orchestrator:
     # The rest.
 
     def _accepted_before(self, wp_id: str) -> bool:
-        """Whether a review has accepted just what is on the branch, and the merge alone is missing."""
+        """Tell whether a review has accepted just what is on the branch, and the merge alone is missing."""
         accepted = _read(self.directory / f"{wp_id}.accepted").strip()
         branch = f"refs/heads/{self._branch(wp_id)}"
         git = self._workspace.project.git

@@ -100,7 +100,7 @@ class Workspace:
                 sweep((self.root / path).resolve())
 
     def observe(self, *, worktree: bool = True) -> None:
-        """Tell what was edited; a failure of that is a warning, for the edit stands and a later look tells it."""
+        """Emit what was edited; a failure is a warning, for the edit stands and a later observation emits it."""
         try:
             seen = Observer(self.project, f"command:{self.name}").observe(worktree=worktree)
         except KittywatchError as error:
