@@ -74,7 +74,7 @@ NEVER: dict[str, tuple[set[str], set[str]]] = {
 # What runs back up all the same, and why.
 UPWARD: dict[str, set[str]] = {
     "__init__.py": {"api"},  # the public names, imported when they are asked for
-    "sync/failure_report.py": {"project"},  # a flusher, whose process has no emitter yet
+    "sync/flusher.py": {"project"},  # a process of its own, which reports for the project that started it
 }
 # The only modules that may import something.
 ONLY: dict[str, set[str]] = {

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kittywatch.errors import KittywatchError
 from kittywatch.store import delivery
 from kittywatch.store.store import Store
 from kittywatch.sync.summary import Summary
@@ -16,26 +14,18 @@ if TYPE_CHECKING:
     from kittywatch.emit.emitter import EventEmitter
 
 
-def report_failure(store: Store, where: Path | EventEmitter | None, summary: Summary) -> bool:
-    """Emit that delivery gave up, once; `where` is a checkout of the project that emits it, or its emitter.
+def report_failure(store: Store, emitter: EventEmitter | None, summary: Summary) -> bool:
+    """Emit, once, that delivery gave up, as an event of the emitter's project; returns whether it was emitted.
 
-    Returns whether it was emitted: not without a `where`. Raises StoreError.
+    Nothing is without an emitter, or where the summary has nothing to report. Raises StoreError.
     """
     kind = summary.gave_up
-    if kind is None or where is None:
+    if kind is None or emitter is None:
         return False
     if not store.transact(lambda connection: _first(connection, kind)):
         return False
     text = f"delivery gave up: {summary.error or summary.stopped}"
-    if not isinstance(where, Path):
-        return where.emit_error_logged(None, kind, text) is not None
-    emitter = _emitter(where)
-    if emitter is None:
-        return False
-    try:
-        return emitter.emit_error_logged(None, kind, text) is not None
-    finally:
-        emitter.store.close()
+    return emitter.emit_error_logged(None, kind, text) is not None
 
 
 def _first(connection: sqlite3.Connection, kind: str) -> bool:
@@ -44,12 +34,3 @@ def _first(connection: sqlite3.Connection, kind: str) -> bool:
         return False
     delivery.remember(connection, reported=kind)
     return True
-
-
-def _emitter(root: Path) -> EventEmitter | None:
-    from kittywatch.project import Project
-
-    try:
-        return Project.find(root, lambda message: None, writes=False).emitter
-    except (KittywatchError, OSError):
-        return None

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from kittywatch.project import Project
+    from kittywatch.sync.summary import Summary
 
 LOCK = "deliverer.lock"
 ATTEMPTS = 3
@@ -105,11 +106,14 @@ def _start(home: Path, root: Path | None) -> None:
 
 
 def flush(home: Path, root: Path | None, *, clock: Clock = SYSTEM) -> None:
-    """Deliver until the queue is empty or delivery has to wait; at once nothing where somebody delivers already."""
+    """Deliver until the queue is empty or delivery has to wait; nothing at once where somebody delivers already.
+
+    `root` is a checkout of the project that reports that delivery gave up, None where nobody does. Raises StoreError,
+    OSError.
+    """
     from kittywatch.home import node_id
     from kittywatch.sync.auth import AuthClient
     from kittywatch.sync.batch import batch_sync
-    from kittywatch.sync.failure_report import report_failure
 
     store = Store(home, node_id=node_id(), warn=lambda message: None)
     with contextlib.closing(store):
@@ -119,12 +123,28 @@ def flush(home: Path, root: Path | None, *, clock: Clock = SYSTEM) -> None:
                     return
                 auth = AuthClient(home, clock=clock)
                 summary = batch_sync(store, auth, clock=clock, attempts=ATTEMPTS, patience=PATIENCE)
-                report_failure(store, root, summary)
+                if summary.gave_up is not None and root is not None:
+                    _report(store, root, summary)
             if summary.stopped is not None or not summary.delivered + summary.duplicates:
                 return
 
 
+def _report(store: Store, root: Path, summary: Summary) -> None:
+    """Report for the project of a checkout that delivery gave up; nothing where there is no project any more."""
+    from kittywatch.project import Project
+    from kittywatch.sync.failure_report import report_failure
+
+    try:
+        project = Project.find(root, lambda message: None, writes=False)
+        emitter = project.emitter
+    except (KittywatchError, OSError):
+        return
+    with contextlib.closing(project.store):
+        report_failure(store, emitter, summary)
+
+
 def main() -> None:
+    """Deliver for this machine's user, in a process of its own; its argument is the checkout that reports."""
     from kittywatch.home import home
 
     with contextlib.suppress(OSError, AttributeError):

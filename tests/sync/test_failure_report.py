@@ -37,9 +37,3 @@ def test_what_is_no_giving_up_is_not_told(target: EventEmitter, home: Path) -> N
     assert not report_failure(target.store, None, AWAY)
     target.store.transact(lambda connection: None)
     assert _errors(home) == []
-
-
-def test_where_there_is_no_project_any_more_nobody_tells(target: EventEmitter, home: Path, tmp_path: Path) -> None:
-    """The flusher's checkout was removed while it delivered: no error of its own, and no event."""
-    assert not report_failure(target.store, tmp_path / "gone", AWAY)
-    assert _errors(home) == []

@@ -193,6 +193,18 @@ def test_it_ends_when_delivery_has_to_wait_and_tells_so_once(
     assert notes["failure"]["kind"] == "network"
 
 
+def test_where_there_is_no_project_any_more_nobody_reports(
+    home: Path, target: EventEmitter, logged_in: Logged, tmp_path: Path
+) -> None:
+    """The flusher's checkout was removed while it delivered: no error of its own, and no event."""
+    with FaultProxy(0, lambda path, number: Cut()) as proxy:
+        logged_in(proxy.url)
+        parts.queue(target, 1)
+        flusher.flush(home, tmp_path / "gone")
+    assert stores.rows(home, "SELECT event_type FROM events") == [("HistoryAdded",)]
+    assert target.store.read(delivery.notes)["failure"]["kind"] == "network"
+
+
 def test_what_is_queued_while_it_ends_is_delivered(
     home: Path, hub: Hub, target: EventEmitter, logged_in: Logged, project: Project
 ) -> None:
