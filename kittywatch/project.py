@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
-from kittywatch.emit.drafts import Stamp
+from kittywatch.emit.drafts import EnvelopeContext
 from kittywatch.emit.emitter import EventEmitter
 from kittywatch.errors import StoreError
 from kittywatch.git.repository import Git
@@ -84,14 +84,14 @@ class Project:
     def emitter(self) -> EventEmitter:
         node = self.store.node_id
         checkout = sha256(f"{node}:{self.git.directory}".encode("utf-8", "surrogateescape")).hexdigest()
-        stamp = Stamp(
+        context = EnvelopeContext(
             project_uuid=self.identity.project_uuid,
             project_slug=self.identity.project_slug,
             node_id=node,
             build_id=checkout[:16],
             target_branch=functools.cache(self.git.default_branch),
         )
-        return EventEmitter(self.store, stamp, place=str(self.git.common), warn=self.warn)
+        return EventEmitter(self.store, context, place=str(self.git.common), warn=self.warn)
 
     def _remembered(self) -> str | None:
         if not self.store.exists:

@@ -74,7 +74,7 @@ NEVER: dict[str, tuple[set[str], set[str]]] = {
 # What runs back up all the same, and why.
 UPWARD: dict[str, set[str]] = {
     "__init__.py": {"api"},  # the public names, imported when they are asked for
-    "sync/complaint.py": {"project"},  # a flusher, whose process has no emitter yet
+    "sync/flusher.py": {"project"},  # a process of its own, which reports for the project that started it
 }
 # The only modules that may import something.
 ONLY: dict[str, set[str]] = {
@@ -164,7 +164,7 @@ def test_one_module_asks_git_and_one_tells_it() -> None:
     ]
     works_with_git = "demo/"  # plays the people and the agents
     left = [place for place in starting if not place.startswith(works_with_git)]
-    assert left == ["git/repository.py", "workflow/repository.py"]  # the one that asks, and the one that changes
+    assert left == ["git/repository.py", "workflow/checkout.py"]  # the one that asks, and the one that changes
 
 
 def test_sql_is_in_the_store_alone() -> None:

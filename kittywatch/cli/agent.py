@@ -7,7 +7,7 @@ import json
 import click
 
 from kittywatch.cli.foreign import ForwardingGroup
-from kittywatch.cli.workflow import WP_ID, at_desk, feature_option, options, report
+from kittywatch.cli.workflow import WP_ID, feature_option, in_workspace, options, report
 from kittywatch.workflow import moves
 from kittywatch.workflow.moves import Move, Signature, lane_named
 
@@ -58,11 +58,11 @@ def move_task(
       kittywatch agent tasks move-task WP01 --to for_review --note "tests pass" --json
       kittywatch agent tasks move-task WP01 --to planned --note "see the review"
     """
-    with at_desk(ctx, "move-task", wp_id) as desk:
-        feature = desk.feature(stated)
-        to = lane_named(desk.project.names, lane)
+    with in_workspace(ctx, "move-task", wp_id) as workspace:
+        feature = workspace.feature(stated)
+        to = lane_named(workspace.project.names, lane)
         what = Move(to, f"Moved to {to}", Signature(agent, note, shell_pid, assignee), force=force)
-        outcomes, commit = moves.move(desk, feature, [wp_id], what, commits=commits)
+        outcomes, commit = moves.move(workspace, feature, [wp_id], what, commits=commits)
     report(ctx.obj, feature, outcomes, commit, as_json=as_json)
 
 
@@ -96,14 +96,14 @@ def mark_status(
         raise click.UsageError("name subtasks or work packages, not both at once")
     if subtasks and status not in ("done", "pending"):
         raise click.BadParameter("a subtask is done or pending", param_hint="--status")
-    with at_desk(ctx, "mark-status", wp_ids[0] if len(wp_ids) == 1 else None) as desk:
-        feature = desk.feature(stated)
+    with in_workspace(ctx, "mark-status", wp_ids[0] if len(wp_ids) == 1 else None) as workspace:
+        feature = workspace.feature(stated)
         if wp_ids:
-            to = lane_named(desk.project.names, status)
+            to = lane_named(workspace.project.names, status)
             what = Move(to, f"Moved to {to}", Signature(agent, note, shell_pid), force=force)
-            outcomes, commit = moves.move(desk, feature, wp_ids, what, commits=commits)
+            outcomes, commit = moves.move(workspace, feature, wp_ids, what, commits=commits)
         else:
-            path, commit = moves.mark_subtasks(desk, feature, subtasks, done=status == "done", commits=commits)
+            path, commit = moves.mark_subtasks(workspace, feature, subtasks, done=status == "done", commits=commits)
     if wp_ids:
         report(ctx.obj, feature, outcomes, commit, as_json=as_json)
     elif as_json:
@@ -135,9 +135,11 @@ def add_history(
     """
     if not note or not note.strip():
         raise click.UsageError("say what happened: --note TEXT")
-    with at_desk(ctx, "add-history", wp_id) as desk:
-        feature = desk.feature(stated)
-        outcomes, commit = moves.add_history(desk, feature, wp_id, Signature(agent, note, shell_pid), commits=commits)
+    with in_workspace(ctx, "add-history", wp_id) as workspace:
+        feature = workspace.feature(stated)
+        outcomes, commit = moves.add_history(
+            workspace, feature, wp_id, Signature(agent, note, shell_pid), commits=commits
+        )
     report(ctx.obj, feature, outcomes, commit, as_json=as_json)
 
 
@@ -157,9 +159,9 @@ def finalize_tasks(ctx: click.Context, stated: str | None, commits: bool, as_jso
       kittywatch agent tasks finalize-tasks
       kittywatch agent feature finalize-tasks --commit --json
     """
-    with at_desk(ctx, "finalize-tasks") as desk:
-        feature = desk.feature(stated)
-        changed, commit = moves.finalize(desk, feature, commits=commits)
+    with in_workspace(ctx, "finalize-tasks") as workspace:
+        feature = workspace.feature(stated)
+        changed, commit = moves.finalize(workspace, feature, commits=commits)
     if as_json:
         ctx.obj.data(json.dumps({"feature": feature.slug, "dependencies": changed, "commit": commit}))
         return

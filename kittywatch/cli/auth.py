@@ -17,7 +17,7 @@ from kittywatch.cli.lines import counted
 from kittywatch.cli.output import Output
 from kittywatch.errors import AuthenticationError
 from kittywatch.home import home
-from kittywatch.store import delivery, recipients
+from kittywatch.store import delivery, destinations
 from kittywatch.store.store import Store
 
 if TYPE_CHECKING:
@@ -155,23 +155,23 @@ def _begin(store: Store, made: Credentials) -> None:
     """From now on events are for this server and team, and what went wrong before is over."""
 
     def begin(connection: sqlite3.Connection) -> None:
-        recipients.set_present(connection, made.url, made.team_slug)
+        destinations.set_present(connection, made.url, made.team_slug)
         delivery.remember(connection, failure=None, next_try_at=None, reported=None, hinted=None, login_at=time.time())
 
     store.transact(begin)
 
 
 def _end(connection: sqlite3.Connection) -> None:
-    recipients.unset_present(connection)
+    destinations.unset_present(connection)
     delivery.remember(connection, failure=None, next_try_at=None, reported=None, hinted=None)
 
 
 def _redirect(store: Store, made: Credentials, output: Output, queued: str | None) -> None:
     """What was queued for another server or team goes here only if somebody says so."""
 
-    def elsewhere(connection: sqlite3.Connection) -> tuple[int, dict[recipients.Recipient, int]]:
-        to = recipients.set_present(connection, made.url, made.team_slug)
-        return to.key, recipients.waiting_for_others(connection, to.key)
+    def elsewhere(connection: sqlite3.Connection) -> tuple[int, dict[destinations.Destination, int]]:
+        to = destinations.set_present(connection, made.url, made.team_slug)
+        return to.key, destinations.waiting_for_others(connection, to.key)
 
     key, others = store.transact(elsewhere)
     for other, count in others.items():
@@ -184,7 +184,7 @@ def _redirect(store: Store, made: Credentials, output: Output, queued: str | Non
         question = f"Send {'it' if sum(others.values()) == 1 else 'them'} to {made.team_slug} at {made.url}?"
         queued = "send" if click.confirm(question, default=False, err=True) else "keep"
     if queued == "send":
-        moved = store.transact(lambda connection: recipients.redirect(connection, key))
+        moved = store.transact(lambda connection: destinations.redirect(connection, key))
         output.say(f"{counted(moved, 'event')} will go to {made.team_slug} at {made.url}")
     else:
         output.say("kept for there; `kittywatch auth login --queued send` sends them here")

@@ -69,8 +69,8 @@ def _fields(row: Traced) -> dict[str, object]:
         "commit": source.get("commit"),
         "path": source.get("path"),
         "trail_record": bool(source.get("record")),
-        "recipient": row.recipient,
-        "queued_at": _stamp(row.told_at),
+        "recipient": row.destination,
+        "queued_at": _stamp(row.emitted_at),
         "sent_at": _stamp(row.sent_at),
         "delivered_at": _stamp(row.delivered_at),
         "purged_at": _stamp(row.purged_at),
@@ -95,7 +95,7 @@ def _lines(row: Traced) -> Iterator[tuple[str, str]]:
     yield "time", _time_is(source, observer)
     if event.causation_id is not None:
         yield "cause", event.causation_id
-    yield "queued", f"{_moment(row.told_at)}, tick {event.lamport_clock} of this machine's clock"
+    yield "queued", f"{_moment(row.emitted_at)}, tick {event.lamport_clock} of this machine's clock"
     yield "delivery", _delivery(row)
 
 
@@ -116,7 +116,7 @@ def _time_is(source: dict[str, object], observer: str) -> str:
 
 
 def _delivery(row: Traced) -> str:
-    to = f" for {row.recipient}" if row.recipient else ""
+    to = f" for {row.destination}" if row.destination else ""
     if row.delivered_at is not None:
         sent = f"sent at {_moment(row.sent_at)}, " if row.sent_at is not None else ""
         return f"{sent}taken by a server at {_moment(row.delivered_at)}{to}"

@@ -17,13 +17,13 @@ import click
 from msgspec.structs import replace
 
 from kittywatch.cli.output import Output, plain
-from kittywatch.cli.workflow import at_desk, feature_option
+from kittywatch.cli.workflow import feature_option, in_workspace
 from kittywatch.errors import WorkflowError
 from kittywatch.home import home
 from kittywatch.workflow.agents import Approvals, Settings, check_team, fingerprint, read_settings
-from kittywatch.workflow.desk import Desk
 from kittywatch.workflow.orchestrator import Orchestrator, Progress, load_orderly, tasks_of
 from kittywatch.workflow.schedule import Tasks, rehearsal
+from kittywatch.workflow.workspace import Workspace
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -78,22 +78,22 @@ def orchestrate(
     if os.name == "nt":
         raise WorkflowError("orchestrate needs process groups, which Windows doesn't have", remedy="run it in WSL")
     output: Output = ctx.obj
-    with at_desk(ctx, "orchestrate", observes=not dry_run) as desk:
-        feature = desk.feature(stated)
-        settings = _settings(desk, jobs, time_limit, implementer, reviewer)
+    with in_workspace(ctx, "orchestrate", observes=not dry_run) as workspace:
+        feature = workspace.feature(stated)
+        settings = _settings(workspace, jobs, time_limit, implementer, reviewer)
         if dry_run:
-            _rehearse(output, tasks_of(load_orderly(desk, feature.slug)), settings, as_json=as_json)
+            _rehearse(output, tasks_of(load_orderly(workspace, feature.slug)), settings, as_json=as_json)
             return
-        _approve(output, desk, settings, yes=yes)
-        stopped = _run(output, desk, feature.slug, settings, as_json=as_json)
+        _approve(output, workspace, settings, yes=yes)
+        stopped = _run(output, workspace, feature.slug, settings, as_json=as_json)
     if stopped:
         raise KeyboardInterrupt
 
 
-def _run(output: Output, desk: Desk, slug: str, settings: Settings, *, as_json: bool) -> bool:
+def _run(output: Output, workspace: Workspace, slug: str, settings: Settings, *, as_json: bool) -> bool:
     """Orchestrate and report; returns whether it was stopped. Raises WorkflowError where something is left."""
     with _looking(output) as look:
-        orchestrator = Orchestrator(desk, slug, settings, look)
+        orchestrator = Orchestrator(workspace, slug, settings, look)
         with _stopping(orchestrator):
             done = orchestrator.run()
     _report(output, orchestrator, as_json=as_json)
@@ -107,9 +107,9 @@ def _run(output: Output, desk: Desk, slug: str, settings: Settings, *, as_json: 
 
 
 def _settings(
-    desk: Desk, jobs: int | None, time_limit: float | None, implementer: str | None, reviewer: str | None
+    workspace: Workspace, jobs: int | None, time_limit: float | None, implementer: str | None, reviewer: str | None
 ) -> Settings:
-    settings = read_settings(desk.project.config, desk.root)
+    settings = read_settings(workspace.project.config, workspace.root)
     team = replace(
         settings.team,
         implementation=_first(implementer, settings.team.implementation, settings),
@@ -128,10 +128,10 @@ def _first(name: str | None, names: tuple[str, ...], settings: Settings) -> tupl
     return (name, *(one for one in names if one != name))
 
 
-def _approve(output: Output, desk: Desk, settings: Settings, *, yes: bool) -> None:
+def _approve(output: Output, workspace: Workspace, settings: Settings, *, yes: bool) -> None:
     """Go on only with what the user of this machine has approved: the repository is not to be trusted with it."""
     approvals = Approvals(home())
-    mark = fingerprint(settings, desk.project.git.common)
+    mark = fingerprint(settings, workspace.project.git.common)
     if approvals.has(mark):
         return
     lines = [f"  {name}: {shlex.join(command)}" for name, command in settings.commands.items()]

@@ -16,7 +16,7 @@ from kittywatch.cli.lines import counted
 from kittywatch.cli.output import Output
 from kittywatch.errors import AuthenticationError, SyncError
 from kittywatch.home import home
-from kittywatch.store import delivery, recipients
+from kittywatch.store import delivery, destinations
 from kittywatch.store.delivery import Waiting
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from kittywatch.store.store import Store
     from kittywatch.sync.credentials import Credentials
-    from kittywatch.sync.standing import Standing
+    from kittywatch.sync.delivery_status import DeliveryStatus
     from kittywatch.sync.summary import Summary
 
 _FEW = 10
@@ -50,7 +50,7 @@ def now(ctx: click.Context, dry_run: bool) -> int:
     """
     from kittywatch.sync.auth import AuthClient
     from kittywatch.sync.batch import batch_sync
-    from kittywatch.sync.complaint import complain
+    from kittywatch.sync.failure_report import report_failure
     from kittywatch.sync.status import HINT
 
     output: Output = ctx.obj
@@ -67,7 +67,7 @@ def now(ctx: click.Context, dry_run: bool) -> int:
     project = project_here(output)
     if project is not None:
         with contextlib.closing(project.store):
-            complain(store, project.emitter, summary)
+            report_failure(store, project.emitter, summary)
     return _report(summary, store, output)
 
 
@@ -82,11 +82,11 @@ def status(ctx: click.Context, as_json: bool) -> None:
       kittywatch sync status
       kittywatch sync status --json | jq .dead_letters
     """
-    from kittywatch.sync.standing import standing
+    from kittywatch.sync.delivery_status import delivery_status
 
     output: Output = ctx.obj
     project = project_here(output)
-    found = standing(open_store(ctx), project)
+    found = delivery_status(open_store(ctx), project)
     if project is not None:
         project.store.close()
     if as_json:
@@ -146,7 +146,7 @@ def _rehearse(store: Store, login: Credentials | None, output: Output) -> None:
         delivery.adopt(connection)
         if login is None:
             return [], delivery.waiting(connection, None)
-        to = recipients.set_present(connection, login.url, login.team_slug).key
+        to = destinations.set_present(connection, login.url, login.team_slug).key
         return delivery.preview(connection, to), delivery.waiting(connection, to)
 
     leaving, waiting = store.rehearse(look)
@@ -197,11 +197,11 @@ def _report(summary: Summary, store: Store, output: Output) -> int:
 
 
 def _waiting(connection: sqlite3.Connection) -> Waiting:
-    to = recipients.present(connection)
+    to = destinations.present(connection)
     return delivery.waiting(connection, to.key if to else None)
 
 
-def _lines(found: Standing) -> Iterator[str]:
+def _lines(found: DeliveryStatus) -> Iterator[str]:
     yield f"[{found.shown_connection}]  {found.server or 'no server'}, team {found.team_slug}"
     oldest = "" if found.oldest_age_seconds is None else f", the oldest for {_span(found.oldest_age_seconds)}"
     yield f"{counted(found.queue_length, 'event')} waiting{oldest}; {counted(found.dead_letters, 'dead letter')}"

@@ -21,8 +21,8 @@ from kittywatch.observe.traces import git_directories, traces_in
 from kittywatch.observe.watcher import LOCK, alone
 from kittywatch.project import Project
 from kittywatch.store.outbox import queue_length
+from kittywatch.store.own_files import own_directories, own_files
 from kittywatch.store.projects import git_directories_of_all
-from kittywatch.store.traces import own_directories, own_files
 from kittywatch.sync.flusher import delivering
 from kittywatch.sync.identity import CONFIG, identity_in, read_config
 from kittywatch.yaml.values import PlainYamlError

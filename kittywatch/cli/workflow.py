@@ -14,10 +14,10 @@ import click
 from kittywatch.cli.context import deliver_afterwards, open_project
 from kittywatch.cli.output import Output
 from kittywatch.errors import GitError, KittywatchError, WorkflowError
-from kittywatch.workflow.desk import Desk
 from kittywatch.workflow.feature import Feature, hinted_package
 from kittywatch.workflow.moves import Move, Outcome, Signature, check_move, move
 from kittywatch.workflow.rules import lane_of
+from kittywatch.workflow.workspace import Workspace
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _ID = re.compile(r"(?i)wp([0-9]{1,2})\Z")
@@ -68,23 +68,25 @@ def feature_option(function: Function) -> Function:
 
 
 @contextmanager
-def at_desk(ctx: click.Context, name: str, wp_id: str | None = None, *, observes: bool = True) -> Iterator[Desk]:
+def in_workspace(
+    ctx: click.Context, name: str, wp_id: str | None = None, *, observes: bool = True
+) -> Iterator[Workspace]:
     """The files to edit; a command that fails tells one ErrorLogged, and one that succeeds what it did."""
     project = open_project(ctx)
     if observes:
         deliver_afterwards(ctx)
-    desk = Desk(project, name, Path.cwd())
+    workspace = Workspace(project, name, Path.cwd())
     try:
-        yield desk
+        yield workspace
     except (click.ClickException, click.Abort):
         raise
     except Exception as error:
         # What an error of this package says is made for people; any other's text may quote the content.
         said = error.message if isinstance(error, KittywatchError) else type(error).__name__
-        project.emitter.emit_error_logged(wp_id, "runtime", f"{name}: {said}", feature_slug=desk.chosen)
+        project.emitter.emit_error_logged(wp_id, "runtime", f"{name}: {said}", feature_slug=workspace.chosen)
         raise
     if observes:
-        desk.observe()
+        workspace.observe()
 
 
 def report(
@@ -132,18 +134,18 @@ def implement(
       kittywatch implement WP02 --worktree --base WP01
       kittywatch implement WP03 --feature 001-login --commit --json
     """
-    with at_desk(ctx, "implement", wp_id) as desk:
-        feature = desk.feature(stated)
+    with in_workspace(ctx, "implement", wp_id) as workspace:
+        feature = workspace.feature(stated)
         what = Move("doing", "Started implementation", Signature(agent, note, shell_pid), force=force)
         if not (worktree or base):
-            outcomes, commit = move(desk, feature, [wp_id], what, commits=commits)
+            outcomes, commit = move(workspace, feature, [wp_id], what, commits=commits)
             more: dict[str, object] = {}
         else:
             check_move(feature, feature.package(wp_id), what)
             name = f"{feature.slug}-{wp_id}"
-            made = _Worktree(desk, name, _base(feature, base))
+            made = _Worktree(workspace, name, _base(feature, base))
             try:
-                outcomes, commit = move(desk, feature, [wp_id], what, commits=commits, around=made.make)
+                outcomes, commit = move(workspace, feature, [wp_id], what, commits=commits, around=made.make)
             except BaseException:
                 made.undo()
                 raise
@@ -156,23 +158,23 @@ def implement(
 class _Worktree:
     """A worktree that is there only if the command succeeds."""
 
-    def __init__(self, desk: Desk, name: str, base: str) -> None:
-        self._desk = desk
+    def __init__(self, workspace: Workspace, name: str, base: str) -> None:
+        self._workspace = workspace
         self._name = name
         self._base = base
         self._made = False
         self.path: Path | None = None
 
     def make(self) -> None:
-        git = self._desk.project.git
+        git = self._workspace.project.git
         new = f"refs/heads/{self._name}" not in git.branches()
-        self.path = self._desk.repository.add_worktree(self._name, git.commit_id(self._base) if new else "")
+        self.path = self._workspace.checkout.add_worktree(self._name, git.commit_id(self._base) if new else "")
         self._made = new
 
     def undo(self) -> None:
         if self._made:
             with suppress(GitError):
-                self._desk.repository.remove_worktree(self._name)
+                self._workspace.checkout.remove_worktree(self._name)
 
 
 def _base(feature: Feature, base: str | None) -> str:
@@ -207,16 +209,16 @@ def merge(
       kittywatch merge WP01 --note "ready, see the pull request"
       kittywatch merge --feature 001-login --commit
     """
-    with at_desk(ctx, "merge", wp_ids[0] if len(wp_ids) == 1 else None) as desk:
-        feature = desk.feature(stated)
+    with in_workspace(ctx, "merge", wp_ids[0] if len(wp_ids) == 1 else None) as workspace:
+        feature = workspace.feature(stated)
         chosen = list(wp_ids)
         if not chosen:
-            hinted = hinted_package(desk.hints, feature.slug)
+            hinted = hinted_package(workspace.hints, feature.slug)
             chosen = [hinted] if hinted else [one for one in sorted(feature.packages) if _is_in(feature, one, "doing")]
         if not chosen:
             raise WorkflowError(f"no work package of {feature.slug} is being done", remedy="name one: merge WP01")
         what = Move("for_review", "Ready for review", Signature(agent, note, shell_pid), force=force)
-        outcomes, commit = move(desk, feature, chosen, what, commits=commits)
+        outcomes, commit = move(workspace, feature, chosen, what, commits=commits)
     report(ctx.obj, feature, outcomes, commit, as_json=as_json)
 
 
@@ -246,14 +248,14 @@ def accept(
       kittywatch accept
       kittywatch accept WP01 WP02 --feature 001-login --agent reviewer --commit
     """
-    with at_desk(ctx, "accept", wp_ids[0] if len(wp_ids) == 1 else None) as desk:
-        feature = desk.feature(stated)
+    with in_workspace(ctx, "accept", wp_ids[0] if len(wp_ids) == 1 else None) as workspace:
+        feature = workspace.feature(stated)
         chosen = list(wp_ids) or sorted(feature.packages)
         if not chosen:
             raise WorkflowError(f"{feature.slug} has no work packages", remedy="write some under its tasks/ first")
         # Without changing who it is assigned to: accepting is no work on it.
         what = Move("done", "Accepted", Signature(None, note, shell_pid, signed=agent or actor), force=force)
-        outcomes, commit = move(desk, feature, chosen, what, commits=commits)
+        outcomes, commit = move(workspace, feature, chosen, what, commits=commits)
     report(ctx.obj, feature, outcomes, commit, as_json=as_json)
 
 

@@ -35,7 +35,7 @@ def check(examination: Examination) -> Iterator[Finding]:
             "run `kittywatch doctor --fix`",
             lambda: _copy(copy_path, found),
         )
-    behind = (found.last_told or 0) - time.time()
+    behind = (found.last_emitted or 0) - time.time()
     if behind > SLACK_SECONDS:
         yield Finding(
             f"this machine's clock is {timedelta(minutes=round(behind / 60))} behind the last event that was told here",

@@ -10,7 +10,7 @@ from pathlib import Path
 from shlex import quote
 
 from kittywatch.doctor.finding import Examination, Finding
-from kittywatch.store.traces import own_directories, own_files
+from kittywatch.store.own_files import own_directories, own_files
 
 PRIVATE = ("hub.db",)
 

@@ -29,7 +29,7 @@ def check(examination: Examination) -> Iterator[Finding]:
             "deliver them with `kittywatch sync now`; none is dropped",
         )
     age = time.time() - found.waiting_since if found.waiting_since is not None else 0.0
-    if (settings.server_url is not None or found.recipient) and age > LONGEST_SECONDS:
+    if (settings.server_url is not None or found.destination) and age > LONGEST_SECONDS:
         yield Finding(
             f"the oldest event that waits was told {timedelta(seconds=round(age))} ago",
             "deliver it with `kittywatch sync now`, or see why not with `kittywatch queue list`",

@@ -1,15 +1,15 @@
-"""Whether an event by hand was told before, by hand or by an observer (rule O1); where it wasn't, it is told.
+"""Deduplication of manual emissions against what was emitted before, manually or by an observer (rule O1).
 
-Whichever comes first tells, and leaves in the ledger what keeps the other one silent:
+Whichever comes first emits, and leaves in the ledger what keeps the other one silent:
 
 - A transition goes through its work package's log. An observer that comes later finds the step ahead of its cursor.
   An emission that comes later finds it as the last one, or further back, where it can't be the next one: the log
-  doesn't end in the lane that it begins with. What a step to done causes an observer tells that comes by.
-- An assignment goes through the log as well, and is told already where the last one is the same.
-- A note or feedback of the same words by the same author pairs up: one by hand and one that an observer met are one.
-- A creation is told already where the log begins with one, a feature's where the feature is known as told.
+  doesn't end in the lane that it begins with. The consequences of a step to done are left to the next observer.
+- An assignment goes through the log as well, and is a duplicate where the last one is the same.
+- A note or feedback of the same words by the same author pairs up: a manual one and one that an observer met are one.
+- A creation is a duplicate where the log begins with one, a feature's where the feature is known as emitted.
 - A dependency is resolved once until what it waits for leaves done, a feature complete once until one leaves done.
-- An error is told once by each side, if its words are the same.
+- An error of the same words is emitted once by each side.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from kittywatch.derive.changes import Key
 from kittywatch.derive.consequences import left_done
 from kittywatch.derive.ledger import Entry, LedgerState
 from kittywatch.derive.seen import COMPLETE, manual_key, pairs_up
-from kittywatch.emit.drafts import Draft, Stamp, draft_by_hand
 from kittywatch.emit.unit_of_work import UnitOfWork
 from kittywatch.errors import EmissionRefusedError
 from kittywatch.events import (
@@ -45,34 +44,40 @@ from kittywatch.store import outbox
 from kittywatch.workpackages.lanes import LANES
 
 _TICK = timedelta(microseconds=1)
-Tell: TypeAlias = Callable[[Payload], Event]
+Emit: TypeAlias = Callable[[Payload], Event]
 
 
-def tell_by_hand(
-    unit: UnitOfWork, stamp: Stamp, payload: Payload, aggregate_id: str, aggregate_type: str, causation_id: str | None
+def emit_once(
+    unit: UnitOfWork,
+    context: EnvelopeContext,
+    payload: Payload,
+    aggregate_id: str,
+    aggregate_type: str,
+    causation_id: str | None,
 ) -> Event | None:
-    """Tell one event in the transaction of `unit`; returns it, or the one that told the same before.
+    """Emit one event in the transaction of `unit`; returns it, or the earlier event that it is a duplicate of.
 
-    None where the ledger knows that it was told, and the log has lost it.
+    None if the ledger knows it as emitted, and the log has lost the event. Raises StoreError, and InvalidEventError for
+    a payload that the contract refuses.
     """
 
-    def tell(payload: Payload) -> Event:
-        draft = _draft(unit, stamp, payload, (aggregate_id, aggregate_type), causation_id)
-        return unit.enter([draft])[0]
+    def emit(payload: Payload) -> Event:
+        draft = _draft(unit, context, payload, (aggregate_id, aggregate_type), causation_id)
+        return unit.enqueue([draft])[0]
 
     wp_id = getattr(payload, "wp_id", None)
     feature = payload.feature_slug or (_only_feature(unit, payload, wp_id) if wp_id else None)
     if isinstance(payload, StatusChange) and payload.previous_status == payload.new_status:
         raise EmissionRefusedError(f"{wp_id} doesn't move: it is {payload.new_status} before and after")
     if feature is None:  # no place in the ledger to keep it in
-        return tell(payload)
+        return emit(payload)
     payload = msgspec.structs.replace(payload, feature_slug=feature)
     page = getattr(payload, "dependency_wp_id", None) or wp_id or ""
     key = (unit.ledger.renames().get(feature, feature), page)
     state = unit.ledger.read([key])
-    told = _once(unit, state, key, payload, tell)
+    earlier = _once(unit, state, key, payload, emit)
     unit.ledger.save(state)
-    return told
+    return earlier
 
 
 def _only_feature(unit: UnitOfWork, payload: Payload, wp_id: str) -> str | None:
@@ -87,23 +92,23 @@ def _only_feature(unit: UnitOfWork, payload: Payload, wp_id: str) -> str | None:
     raise EmissionRefusedError(f"no work package {wp_id} is known here: name its feature, or observe it first")
 
 
-def _once(unit: UnitOfWork, state: LedgerState, key: Key, payload: Payload, tell: Tell) -> Event | None:
+def _once(unit: UnitOfWork, state: LedgerState, key: Key, payload: Payload, emit: Emit) -> Event | None:
     match payload:
         case StatusChange():
-            return _transition(unit, state, key, payload, tell)
+            return _transition(unit, state, key, payload, emit)
         case Creation():
-            return _creation(unit, state, key, payload, tell)
+            return _creation(unit, state, key, payload, emit)
         case FeatureCreation():
-            return _feature(unit, state, payload, tell)
+            return _feature(unit, state, payload, emit)
         case Assignment():
-            return _assignment(unit, state, key, payload, tell)
+            return _assignment(unit, state, key, payload, emit)
         case _:
             told = _latest(unit, payload) if _is_known(state, key, payload) else None
-            return told or tell(payload)
+            return told or emit(payload)
 
 
 def _is_known(state: LedgerState, key: Key, payload: Payload) -> bool:
-    """Whether the seen keys know what is to be told; notes that it is now."""
+    """Whether the seen keys know what is to be earlier; notes that it is now."""
     seen = state.seen(key)
     match payload:
         case HistoryEntry():
@@ -124,21 +129,21 @@ def _is_known(state: LedgerState, key: Key, payload: Payload) -> bool:
             return False
 
 
-def _transition(unit: UnitOfWork, state: LedgerState, key: Key, payload: StatusChange, tell: Tell) -> Event | None:
+def _transition(unit: UnitOfWork, state: LedgerState, key: Key, payload: StatusChange, emit: Emit) -> Event | None:
     history = state.history(key)
     steps = [entry for entry in history.steps() if entry.status == "emitted"]
     last = next(reversed(history.entries), None)
     last = next((entry for entry in reversed(history.entries) if entry.kind != "assigned"), last)
     if last is not None and last in steps and last.lane == payload.new_status:
-        told = _told(unit, last)
-        if not isinstance(told, WPStatusChanged) or told.payload.previous_status == payload.previous_status:
-            return told
+        earlier = _event_of(unit, last)
+        if not isinstance(earlier, WPStatusChanged) or earlier.payload.previous_status == payload.previous_status:
+            return earlier
     if last is not None and last.lane != payload.previous_status:
         for entry in reversed(steps):
-            told = _told(unit, entry) if entry.lane == payload.new_status else None
-            if isinstance(told, WPStatusChanged) and told.payload.previous_status == payload.previous_status:
-                return told
-    event = tell(payload)
+            earlier = _event_of(unit, entry) if entry.lane == payload.new_status else None
+            if isinstance(earlier, WPStatusChanged) and earlier.payload.previous_status == payload.previous_status:
+                return earlier
+    event = emit(payload)
     entry = Entry("step", "emitted", LANES[payload.new_status], LANES[payload.previous_status], event.event_id)
     state.add(key, entry)
     if payload.previous_status == "done":
@@ -148,40 +153,40 @@ def _transition(unit: UnitOfWork, state: LedgerState, key: Key, payload: StatusC
     return event
 
 
-def _assignment(unit: UnitOfWork, state: LedgerState, key: Key, payload: Assignment, tell: Tell) -> Event | None:
+def _assignment(unit: UnitOfWork, state: LedgerState, key: Key, payload: Assignment, emit: Emit) -> Event | None:
     history = state.history(key)
     if not history.entries:
-        return tell(payload)
+        return emit(payload)
     last = next((entry for entry in reversed(history.entries) if entry.agent is not None), None)
     if last is not None and (last.agent, last.phase) == (payload.agent_id, payload.phase) and last.event_id:
-        return _told(unit, last)
-    event = tell(payload)
+        return _event_of(unit, last)
+    event = emit(payload)
     entry = Entry("assigned", "emitted", history.last_lane or "doing", None, event.event_id)
     entry.agent, entry.phase = payload.agent_id, payload.phase
     state.add(key, entry)
     return event
 
 
-def _creation(unit: UnitOfWork, state: LedgerState, key: Key, payload: Creation, tell: Tell) -> Event | None:
+def _creation(unit: UnitOfWork, state: LedgerState, key: Key, payload: Creation, emit: Emit) -> Event | None:
     known = state.history(key).creation
     if known is not None and known.kind == "created":
-        return _told(unit, known)
-    event = tell(payload)
+        return _event_of(unit, known)
+    event = emit(payload)
     if known is None:
         state.add(key, Entry("created", "emitted", "planned", None, event.event_id))
     return event
 
 
-def _feature(unit: UnitOfWork, state: LedgerState, payload: FeatureCreation, tell: Tell) -> Event | None:
+def _feature(unit: UnitOfWork, state: LedgerState, payload: FeatureCreation, emit: Emit) -> Event | None:
     if state.features.get(payload.feature_slug) == "told":
         data = outbox.first_of_feature(unit.connection, unit.project, "FeatureCreated", payload.feature_slug)
         return from_json(data) if data else None
     state.know_feature(payload.feature_slug, "told")
-    return tell(payload)
+    return emit(payload)
 
 
 def _latest(unit: UnitOfWork, payload: Payload) -> Event | None:
-    """The latest event of the log that says the same, as far as it matters; None where the log has lost it."""
+    """The latest event of the outbox that says the same, as far as it matters; None if the outbox has lost it."""
     wp_id = getattr(payload, "wp_id", None)
     rows = outbox.logged(unit.connection, unit.project, feature=payload.feature_slug, wp_id=wp_id)
     for row in reversed(rows):
@@ -197,19 +202,19 @@ def _same(one: Payload, other: Payload) -> bool:
     return isinstance(one, Completion) or one == other
 
 
-def _told(unit: UnitOfWork, entry: Entry) -> Event | None:
-    """The event that an entry of the ledger was told with, None where the log has lost it."""
-    data = outbox.told(unit.connection, entry.event_id) if entry.event_id else None
+def _event_of(unit: UnitOfWork, entry: Entry) -> Event | None:
+    """The event that a log entry of the ledger was emitted as, None if the outbox has lost it."""
+    data = outbox.find(unit.connection, entry.event_id) if entry.event_id else None
     return from_json(data) if data else None
 
 
 def _draft(
-    unit: UnitOfWork, stamp: Stamp, payload: Payload, aggregate: tuple[str, str], causation_id: str | None
-) -> Draft:
+    unit: UnitOfWork, context: EnvelopeContext, payload: Payload, aggregate: tuple[str, str], causation_id: str | None
+) -> EventDraft:
     """The event, at a moment of its own: the same content twice in one microsecond is still two emissions."""
     moment = datetime.now(UTC)
-    draft = draft_by_hand(payload, aggregate, stamp, moment, causation_id)
-    while outbox.told(unit.connection, draft.event_id) is not None:
+    draft = manual_draft(payload, aggregate, context, moment, causation_id)
+    while outbox.find(unit.connection, draft.event_id) is not None:
         moment += _TICK
-        draft = draft_by_hand(payload, aggregate, stamp, moment, causation_id)
+        draft = manual_draft(payload, aggregate, context, moment, causation_id)
     return draft

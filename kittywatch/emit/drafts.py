@@ -1,4 +1,4 @@
-"""From facts to events: identity, content ids, Lamport ticks, causation. Computes only, without files or store."""
+"""Event drafts: facts with identity, content ids and causation; and the envelopes that they become. Pure."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ from kittywatch.workpackages.reader import WorkPackage
 FirstMoment: TypeAlias = Callable[[str, str | None], str | None]
 
 
-class Stamp(Struct, frozen=True):
-    """What every event of one checkout carries; see the contract for each field.
+class EnvelopeContext(Struct, frozen=True):
+    """Fields that every event of one checkout carries; see the contract for each.
 
     `target_branch` is the repository's default branch, asked for only where a feature doesn't name its own.
     """
@@ -58,7 +58,7 @@ class Stamp(Struct, frozen=True):
     target_branch: Callable[[], str] = lambda: "main"
 
     def event_id(self, package: WorkPackage, what: Step | Assigned | None, moment: datetime) -> str:
-        """The id of the event that a creation, a step or an assignment becomes (rule O9)."""
+        """The id of the event that a step, an assignment, or a creation (`what` is None) becomes (rule O9)."""
         if isinstance(what, Assigned):
             kind, fields = "WPAssigned", _assignment_fields(package, what)
         elif what is not None:
@@ -74,8 +74,8 @@ class Stamp(Struct, frozen=True):
         )
 
 
-class Draft(Struct, frozen=True):
-    """An event that lacks its tick. `source` says where it came from, for `explain`."""
+class EventDraft(Struct, frozen=True):
+    """An event that lacks its tick. `source` is JSON that says where it came from, for `explain`."""
 
     payload: Payload
     aggregate_id: str
@@ -93,31 +93,33 @@ def timestamp(moment: datetime) -> str:
 
 def drafts(
     facts: Iterable[Fact],
-    stamp: Stamp,
+    context: EnvelopeContext,
     observer: str,
     warn: Callable[[str], None],
     first_moment: FirstMoment = lambda feature, event_type: None,
-) -> list[Draft]:
-    """What is to be told, as events but for their ticks; an invalid one is left out, and `warn` names its field.
+) -> list[EventDraft]:
+    """Make the events of facts, but for their ticks; an invalid one is left out, and `warn` gets its field's name.
 
-    A feature's creation and its work packages' share a causation id made for them. `first_moment` says when a
-    feature's first event (of a type) was, as far as it was told before.
+    A feature's creation and its work packages' share a causation id made for them. `first_moment` gives the RFC 3339
+    timestamp of a feature's first event (of a type) that was emitted before, None if there is none.
     """
-    made: list[Draft] = []
+    made: list[EventDraft] = []
     causes: dict[str, str] = {}
     for fact in facts:
         try:
             if isinstance(fact, CompletionFact):
-                made.append(_completion_draft(fact, stamp, observer, _began(fact, made, first_moment)))
+                made.append(_completion_draft(fact, context, observer, _began(fact, made, first_moment)))
             else:
-                made.append(_draft(fact, stamp, observer, causes))
+                made.append(_draft(fact, context, observer, causes))
         except InvalidEventError as error:
             warn(f"an event was discarded: {error}")
     return made
 
 
-def envelopes(made: Iterable[Draft], stamp: Stamp, first_tick: int, correlation_id: str) -> list[tuple[Event, str]]:
-    """The events, ticking from `first_tick`, with their sources."""
+def envelopes(
+    made: Iterable[EventDraft], context: EnvelopeContext, first_tick: int, correlation_id: str
+) -> list[tuple[Event, str]]:
+    """The events of drafts, ticking from `first_tick` by one, each with its source."""
     events: list[tuple[Event, str]] = []
     for tick, draft in enumerate(made, start=first_tick):
         kind: Any = EVENT_TYPES[type(draft.payload)]
@@ -126,63 +128,63 @@ def envelopes(made: Iterable[Draft], stamp: Stamp, first_tick: int, correlation_
             aggregate_id=draft.aggregate_id,
             aggregate_type=draft.aggregate_type,
             payload=draft.payload,
-            node_id=stamp.node_id,
-            build_id=stamp.build_id,
+            node_id=context.node_id,
+            build_id=context.build_id,
             lamport_clock=tick,
             causation_id=draft.causation_id,
             correlation_id=correlation_id,
             timestamp=draft.timestamp,
-            team_slug=stamp.team_slug,
-            project_uuid=stamp.project_uuid,
-            project_slug=stamp.project_slug,
+            team_slug=context.team_slug,
+            project_uuid=context.project_uuid,
+            project_slug=context.project_slug,
             schema_version=SCHEMA_VERSION,
         )
         events.append((event, draft.source))
     return events
 
 
-def draft_by_hand(
-    payload: Payload, aggregate: tuple[str, str], stamp: Stamp, moment: datetime, causation_id: str | None
-) -> Draft:
-    """An event that a script or a person states; `aggregate` is its id and its type."""
+def manual_draft(
+    payload: Payload, aggregate: tuple[str, str], context: EnvelopeContext, moment: datetime, causation_id: str | None
+) -> EventDraft:
+    """Draft an event that a script or a person states; `aggregate` is its id and its type."""
     when = timestamp(moment)
-    event_id = _identify(payload, aggregate[0], stamp, when)
-    return Draft(payload, *aggregate, when, event_id, causation_id, _source("hand", None, None))
+    event_id = _identify(payload, aggregate[0], context, when)
+    return EventDraft(payload, *aggregate, when, event_id, causation_id, _source("hand", None, None))
 
 
 def _draft(
     fact: FeatureFact | TransitionFact | AnnotationFact | ResolutionFact | ErrorFact,
-    stamp: Stamp,
+    context: EnvelopeContext,
     observer: str,
     causes: dict[str, str],
-) -> Draft:
+) -> EventDraft:
     if isinstance(fact, FeatureFact):
         causes[fact.feature] = random_id()
         moment = fact.info.meta.created_at or timestamp(fact.moment)
-        return _feature_draft(fact, stamp, observer, causes[fact.feature], moment)
+        return _feature_draft(fact, context, observer, causes[fact.feature], moment)
     if isinstance(fact, TransitionFact):
         return _transition_draft(fact, observer, causes)
     if isinstance(fact, AnnotationFact):
-        return _annotation_draft(fact, stamp, observer)
+        return _annotation_draft(fact, context, observer)
     if isinstance(fact, ResolutionFact):
-        return _resolution_draft(fact, stamp, observer)
-    return _error_draft(fact, stamp, observer)
+        return _resolution_draft(fact, context, observer)
+    return _error_draft(fact, context, observer)
 
 
-def _transition_draft(fact: TransitionFact, observer: str, causes: dict[str, str]) -> Draft:
-    told = fact.emitted
-    package, step = told.package, told.step
+def _transition_draft(fact: TransitionFact, observer: str, causes: dict[str, str]) -> EventDraft:
+    emitted = fact.emitted
+    package, step = emitted.package, emitted.step
     payload: Payload
     if step is None:
         payload, cause = Creation(**_creation_fields(package)), causes.get(package.feature)
     else:
         payload, cause = StatusChange(**_step_fields(package, step)), None
     source = _source(observer, fact.commit, package.path, record=step is not None and step.moment is not None)
-    event_id = told.entry.event_id or ""
-    return Draft(payload, package.wp_id, "WorkPackage", timestamp(told.moment), event_id, cause, source)
+    event_id = emitted.entry.event_id or ""
+    return EventDraft(payload, package.wp_id, "WorkPackage", timestamp(emitted.moment), event_id, cause, source)
 
 
-def _annotation_draft(fact: AnnotationFact, stamp: Stamp, observer: str) -> Draft:
+def _annotation_draft(fact: AnnotationFact, context: EnvelopeContext, observer: str) -> EventDraft:
     annotation, package = fact.annotation, fact.annotation.package
     when = timestamp(annotation.moment)
     payload: Payload
@@ -194,15 +196,15 @@ def _annotation_draft(fact: AnnotationFact, stamp: Stamp, observer: str) -> Draf
             author=annotation.what.author,
             feature_slug=package.feature,
         )
-        event_id = _identify(payload, package.wp_id, stamp, when)
+        event_id = _identify(payload, package.wp_id, context, when)
     else:
         payload = Assignment(**_assignment_fields(package, annotation.what))
         event_id = (annotation.entry and annotation.entry.event_id) or ""
     source = _source(observer, fact.commit, package.path, record=annotation.place % 1 == 0)
-    return Draft(payload, package.wp_id, "WorkPackage", when, event_id, None, source)
+    return EventDraft(payload, package.wp_id, "WorkPackage", when, event_id, None, source)
 
 
-def _resolution_draft(fact: ResolutionFact, stamp: Stamp, observer: str) -> Draft:
+def _resolution_draft(fact: ResolutionFact, context: EnvelopeContext, observer: str) -> EventDraft:
     cause = fact.cause
     payload = Resolution(
         wp_id=fact.wp_id,
@@ -211,12 +213,12 @@ def _resolution_draft(fact: ResolutionFact, stamp: Stamp, observer: str) -> Draf
         feature_slug=cause.feature,
     )
     when = timestamp(cause.moment)
-    event_id = _identify(payload, fact.wp_id, stamp, when)
+    event_id = _identify(payload, fact.wp_id, context, when)
     source = _source(observer, cause.commit, None)
-    return Draft(payload, fact.wp_id, "WorkPackage", when, event_id, cause.event_id, source)
+    return EventDraft(payload, fact.wp_id, "WorkPackage", when, event_id, cause.event_id, source)
 
 
-def _completion_draft(fact: CompletionFact, stamp: Stamp, observer: str, began: datetime) -> Draft:
+def _completion_draft(fact: CompletionFact, context: EnvelopeContext, observer: str, began: datetime) -> EventDraft:
     cause = fact.cause
     when = timestamp(cause.moment)
     payload = Completion(
@@ -225,15 +227,15 @@ def _completion_draft(fact: CompletionFact, stamp: Stamp, observer: str, began: 
         completed_at=when,
         total_duration=duration(cause.moment - began),
     )
-    event_id = _identify(payload, cause.feature, stamp, when)
+    event_id = _identify(payload, cause.feature, context, when)
     source = _source(observer, cause.commit, None)
-    return Draft(payload, cause.feature, "Feature", when, event_id, cause.event_id, source)
+    return EventDraft(payload, cause.feature, "Feature", when, event_id, cause.event_id, source)
 
 
-def _began(fact: CompletionFact, made: Iterable[Draft], first_moment: FirstMoment) -> datetime:
-    """When a feature began: with its creation, as that was told, else as its files or its first commit say.
+def _began(fact: CompletionFact, made: Iterable[EventDraft], first_moment: FirstMoment) -> datetime:
+    """The moment a feature began: its creation as emitted, else as its files say, else its first event.
 
-    So a machine that took the feature in silently has the same duration as one that told all of it (rule O9).
+    So a machine that recorded the feature silently has the same duration as one that emitted all of it (rule O9).
     """
     feature = fact.cause.feature
     own = [draft for draft in made if getattr(draft.payload, "feature_slug", None) == feature]
@@ -253,22 +255,22 @@ def duration(span: timedelta) -> str:
     return f"P{date}T{time}" if time else f"P{date}"
 
 
-def _feature_draft(fact: FeatureFact, stamp: Stamp, observer: str, cause: str, moment: str) -> Draft:
+def _feature_draft(fact: FeatureFact, context: EnvelopeContext, observer: str, cause: str, moment: str) -> EventDraft:
     meta = fact.info.meta
     moment = timestamp(datetime.fromisoformat(moment.upper()))
     payload = FeatureCreation(
         feature_slug=fact.feature,
         feature_number=meta.number,
-        target_branch=meta.target_branch or stamp.target_branch(),
+        target_branch=meta.target_branch or context.target_branch(),
         wp_count=fact.info.work_packages,
         created_at=moment,
     )
-    event_id = _identify(payload, fact.feature, stamp, moment)
+    event_id = _identify(payload, fact.feature, context, moment)
     source = _source(observer, fact.commit, None)
-    return Draft(payload, fact.feature, "Feature", moment, event_id, cause, source)
+    return EventDraft(payload, fact.feature, "Feature", moment, event_id, cause, source)
 
 
-def _error_draft(fact: ErrorFact, stamp: Stamp, observer: str) -> Draft:
+def _error_draft(fact: ErrorFact, context: EnvelopeContext, observer: str) -> EventDraft:
     broken = fact.broken
     moment = timestamp(fact.moment)
     payload = LoggedError(
@@ -281,12 +283,12 @@ def _error_draft(fact: ErrorFact, stamp: Stamp, observer: str) -> Draft:
     )
     owner, kind = (broken.wp_id, "WorkPackage") if broken.wp_id else (broken.feature, "Feature")
     source = _source(observer, fact.commit, broken.problem.path)
-    return Draft(payload, owner, kind, moment, _identify(payload, owner, stamp, moment), None, source)
+    return EventDraft(payload, owner, kind, moment, _identify(payload, owner, context, moment), None, source)
 
 
-def _identify(payload: Payload, aggregate_id: str, stamp: Stamp, moment: str) -> str:
+def _identify(payload: Payload, aggregate_id: str, context: EnvelopeContext, moment: str) -> str:
     return content_id(
-        project=stamp.project_uuid,
+        project=context.project_uuid,
         event_type=EVENT_TYPES[type(payload)].__name__,
         aggregate_id=aggregate_id,
         payload=msgspec.to_builtins(payload),

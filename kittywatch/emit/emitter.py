@@ -11,8 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
-from kittywatch.emit.drafts import Stamp
-from kittywatch.emit.manual import ByHand
+from kittywatch.emit.drafts import EnvelopeContext
+from kittywatch.emit.manual import ManualEmitter
 from kittywatch.emit.unit_of_work import UnitOfWork
 from kittywatch.errors import KittywatchError
 from kittywatch.events import Event, InvalidEventError, Payload
@@ -22,31 +22,31 @@ from kittywatch.store.store import Store
 Result = TypeVar("Result")
 
 
-class EventEmitter(ByHand):
+class EventEmitter(ManualEmitter):
     """Emits for one checkout of one project. `place` is the repository's common directory, `warn` says what failed.
 
-    `on_told` is called after each transaction that told something; it must come back at once and not raise.
+    `on_emitted` is called after each transaction that emitted something; it must come back at once and not raise.
     """
 
-    def __init__(self, store: Store, stamp: Stamp, *, place: str, warn: Callable[[str], None]) -> None:
+    def __init__(self, store: Store, context: EnvelopeContext, *, place: str, warn: Callable[[str], None]) -> None:
         self.store = store
-        self.stamp = stamp
+        self.context = context
         self.place = place
         self.warn = warn
-        self.on_told: Callable[[], None] = _nobody_listens
+        self.on_emitted: Callable[[], None] = _nobody_listens
 
     def emit(
         self, payload: Payload, aggregate_id: str, aggregate_type: str, *, causation_id: str | None = None
     ) -> Event | None:
-        """Tell one event by hand; returns it, or the event that told the same before.
+        """Emit one event manually; returns it, or the earlier event that it is a duplicate of.
 
-        Never raises: None means that nothing was told, and `warn` has said why.
+        Never raises: None means that nothing was emitted, and `warn` has said why.
         """
-        from kittywatch.emit.deduplication import tell_by_hand  # what only observes has no need of it
+        from kittywatch.emit.deduplication import emit_once  # what only observes has no need of it
 
         try:
             return self.transact(
-                lambda unit: tell_by_hand(unit, self.stamp, payload, aggregate_id, aggregate_type, causation_id)
+                lambda unit: emit_once(unit, self.context, payload, aggregate_id, aggregate_type, causation_id)
             )
         except Exception as error:
             self.failed(error)
@@ -60,41 +60,41 @@ class EventEmitter(ByHand):
             self.warn(f"an event was not emitted: {error if ours else type(error).__name__}")
 
     def transact(self, work: Callable[[UnitOfWork], Result]) -> Result:
-        """Decide and tell in one transaction; raises StoreError, after which nothing of it has happened."""
+        """Decide and emit in one transaction; raises StoreError, after which nothing of it has happened."""
 
         def deciding(connection: sqlite3.Connection) -> tuple[Result, bool]:
             unit = self._unit(connection)
             return work(unit), bool(unit.events)
 
-        result, told = self.store.transact(deciding)
-        if told:
-            self.on_told()
+        result, emitted = self.store.transact(deciding)
+        if emitted:
+            self.on_emitted()
         return result
 
     def rehearse(self, work: Callable[[UnitOfWork], Result]) -> Result:
-        """The same on a copy in memory: what would be told, without telling it."""
+        """Dry run: `transact` on a copy in memory, so nothing is emitted. Raises StoreError."""
         return self.store.rehearse(lambda connection: work(self._unit(connection)))
 
     def peek(self, work: Callable[[UnitOfWork], Result]) -> Result:
-        """Look at the ledger without changing it; a project that was never observed has an empty one."""
+        """Read the ledger without changing it; a project that was never observed has an empty one."""
         if not self.store.exists:
             return self.rehearse(work)
         return self.store.read(lambda connection: work(self._unit(connection, writes=False)))
 
     def find_row(self, connection: sqlite3.Connection) -> int | None:
         """The store's row of this project, None where it was never observed."""
-        return projects.find(connection, self.stamp.project_uuid, place=self.place)
+        return projects.find(connection, self.context.project_uuid, place=self.place)
 
     def ensure_row(self, connection: sqlite3.Connection) -> int:
         """The store's row of this project, made where it is new."""
-        return projects.ensure(connection, self.stamp.project_uuid, slug=self.stamp.project_slug, place=self.place)
+        return projects.ensure(connection, self.context.project_uuid, slug=self.context.project_slug, place=self.place)
 
     def _unit(self, connection: sqlite3.Connection, *, writes: bool = True) -> UnitOfWork:
         row = self.ensure_row(connection) if writes else self.find_row(connection) or 0
-        return UnitOfWork(connection, row, self.stamp, warn=self.warn, least_tick=self.store.least_tick)
+        return UnitOfWork(connection, row, self.context, warn=self.warn, least_tick=self.store.least_tick)
 
     def read(self, work: Callable[[sqlite3.Connection, int], Result], *, default: Result) -> Result:
-        """Run `work` with this project's row, only reading; `default` where nothing was ever told."""
+        """Run `work` with this project's row, only reading; `default` if nothing was ever emitted."""
         if not self.store.exists:
             return default
 

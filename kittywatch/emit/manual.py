@@ -1,6 +1,6 @@
-"""Events by hand: what a script or an agent says happened, told beside what observers see.
+"""Manual emission: events that a script or an agent states, beside those that observers derive.
 
-`deduplication.py` decides whether it was told before.
+`deduplication.py` decides whether one was emitted before.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from kittywatch.events import (
 )
 
 
-class ByHand(ABC):
-    """The emissions by hand, a method an event type.
+class ManualEmitter(ABC):
+    """Manual emissions, a method an event type.
 
-    Each returns the event as JSON has it, or the one that told the same before. None raises: where the result is
-    None nothing was told, and a warning has said why. `causation_id` is the id of what caused the event, which a
+    Each returns the event as JSON has it, or the earlier one that it is a duplicate of. None raises: where the result
+    is None nothing was emitted, and a warning has said why. `causation_id` is the id of what caused the event, which a
     batch shares; `generate_causation_id` makes one.
     """
 
@@ -40,7 +40,7 @@ class ByHand(ABC):
     def emit(
         self, payload: Payload, aggregate_id: str, aggregate_type: str, *, causation_id: str | None = None
     ) -> Event | None:
-        """Tell one event."""
+        """Emit one event."""
 
     @abstractmethod
     def failed(self, error: Exception) -> None:

@@ -1,4 +1,4 @@
-"""One transaction's view of the store: the ledger to decide by, and the way to emit what was decided."""
+"""The ledger to decide by and the queue to emit into, within one transaction (rule O8)."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from msgspec.structs import replace
 
 from kittywatch.derive.facts import Fact
 from kittywatch.derive.ledger import Alias
-from kittywatch.emit.drafts import Draft, Stamp, drafts, envelopes
+from kittywatch.emit.drafts import EnvelopeContext, EventDraft, drafts, envelopes
 from kittywatch.events import Event, random_id
-from kittywatch.store import clock, outbox, recipients
+from kittywatch.store import clock, destinations, outbox
 from kittywatch.store.ledger import Ledger
 
 
 class UnitOfWork:
-    """One observation within its transaction: the ledger to decide by, and the way to tell what was decided.
+    """One observation within its transaction.
 
+    `events` are those queued so far, `correlation_id` is what they share.
     `project` is the project's row, 0 where it has none yet; `least_tick` is where the clock starts at least.
     """
 
@@ -25,7 +26,7 @@ class UnitOfWork:
         self,
         connection: sqlite3.Connection,
         project: int,
-        stamp: Stamp,
+        context: EnvelopeContext,
         *,
         warn: Callable[[str], None],
         least_tick: int,
@@ -35,13 +36,13 @@ class UnitOfWork:
         self.ledger = Ledger(connection, self.project)
         self.events: list[Event] = []
         self.correlation_id = random_id()  # shared by all events of the observation
-        self._stamp = stamp
+        self._context = context
         self._warn = warn
         self._least_tick = least_tick
 
     def emit(self, facts: Iterable[Fact], observer: str, aliases: Iterable[Alias] = ()) -> list[Event]:
-        """Stamp, tick and queue facts, and record the other ids of what was emitted; returns the events."""
-        events = self.enter(drafts(facts, self._stamp, observer, self._warn, self._first_moment))
+        """EnvelopeContext, tick and queue facts, and record the other ids of what was emitted; returns the events."""
+        events = self.enqueue(drafts(facts, self._context, observer, self._warn, self._first_moment))
         for one in aliases:
             self.alias(one)
         return events
@@ -52,17 +53,20 @@ class UnitOfWork:
     def _first_moment(self, feature: str, event_type: str | None) -> str | None:
         return outbox.first_moment(self.connection, self.project, feature, event_type)
 
-    def enter(self, drafted: Iterable[Draft]) -> list[Event]:
-        """Tick and queue; what the log has already takes no tick, or there would be a gap where it stays out."""
-        made = [draft for draft in drafted if outbox.told(self.connection, draft.event_id) is None]
+    def enqueue(self, drafted: Iterable[EventDraft]) -> list[Event]:
+        """Tick and queue drafts; returns the events of those that are new to the log, in their order.
+
+        An event that the log has already takes no tick: the clock would have a gap where it stays out.
+        """
+        made = [draft for draft in drafted if outbox.find(self.connection, draft.event_id) is None]
         if not made:
             return []
         last = clock.ticks(self.connection, len(made), at_least=self._least_tick)
-        stamp, recipient = self._stamp, recipients.present(self.connection)
-        if recipient is not None:
-            stamp = replace(stamp, team_slug=recipient.team)
-        sourced = envelopes(made, stamp, last - len(made) + 1, self.correlation_id)
-        outbox.append(self.connection, self.project, sourced, recipient=recipient.key if recipient else None)
+        context, destination = self._context, destinations.present(self.connection)
+        if destination is not None:
+            context = replace(context, team_slug=destination.team)
+        sourced = envelopes(made, context, last - len(made) + 1, self.correlation_id)
+        outbox.append(self.connection, self.project, sourced, destination=destination.key if destination else None)
         events = [event for event, _ in sourced]
         self.events += events
         return events

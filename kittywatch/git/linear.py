@@ -1,4 +1,4 @@
-"""A short stretch of a view's history, and the files of some features, from objects alone.
+"""A short linear history, and the files of some features, from objects alone.
 
 Most observations find a commit or two on top of what was seen last. Those need no other command of git than the one
 that serves the objects. Everything else, merges, rewritten history, a shallow clone, is None here: git is asked then.
@@ -96,7 +96,7 @@ def _files(objects: Objects, path: str, entry: Entry | None) -> Iterator[File]:
 def _difference(
     objects: Objects, old: Entry | None, new: Entry | None, path: str = SPECS
 ) -> tuple[list[File], list[str]]:
-    """What differs at or below a path: files as in `new`, and paths that it lacks."""
+    """The difference at or below a path: files as in `new`, and paths that it lacks."""
     if old is None or new is None or not (old.is_directory and new.is_directory):
         before, after = list(_files(objects, path, old)), list(_files(objects, path, new))
         there = {file.path for file in after}

@@ -1,4 +1,4 @@
-"""What git lists, as commits and files: its output formats, everything NUL-separated."""
+"""git's output formats, everything NUL-separated, read as commits and files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the reflogs record: which commits were made here (rule O3), and which branches HEAD has been on."""
+"""The reflogs' record of the commits that were made here (rule O3) and of the branches that HEAD was on."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ class Entry(Struct, frozen=True):
 
     @property
     def made(self) -> bool:
+        """True if the commit came into being here with it (rule O3)."""
         return bool(_MADE.match(self.message))
 
     @property
@@ -40,16 +41,17 @@ class Entry(Struct, frozen=True):
 
     @property
     def moved(self) -> bool:
-        """Whether HEAD went to another branch with it."""
+        """True if HEAD went to another branch with it."""
         return bool(_MOVED.match(self.message))
 
     @property
     def begins_rebase(self) -> bool:
+        """True if a rebase begins with it."""
         return bool(_REBASE_BEGAN.match(self.message))
 
     @property
     def arrived(self) -> bool:
-        """Whether commits came in with it from elsewhere."""
+        """True if commits came in with it from elsewhere."""
         return bool(_ARRIVED.match(self.message)) and not self.made
 
 
@@ -66,6 +68,7 @@ class Stay(Struct, frozen=True):
 
 
 def head_log(directory: Path) -> Path:
+    """The path of HEAD's log in a worktree's git directory."""
     return directory / "logs" / "HEAD"
 
 
@@ -107,7 +110,7 @@ def made_here(common: Path) -> set[str]:
 
 
 def begun_anew(common: Path, ref: str, tip: str) -> bool:
-    """Whether a branch that once was at `tip` was deleted, and another one got its name: with a log of its own."""
+    """Tell whether a branch that once was at `tip` was deleted, and another got its name and a log of its own."""
     entries = read(common / "logs" / ref)
     return bool(entries) and not entries[0].old.strip("0") and all(entry.new != tip for entry in entries)
 

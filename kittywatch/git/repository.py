@@ -59,7 +59,7 @@ _WILDCARD = pattern(r"([*?\[\]\\])")
 
 
 class Head(Struct, frozen=True):
-    """Where HEAD is: the full name of the branch, None when detached; the commit, None before the first one."""
+    """HEAD: the full name of its branch, None if detached; its commit, None before the first one."""
 
     ref: str | None
     tip: str | None
@@ -129,7 +129,7 @@ class Git:
         return (self.common / configured).resolve() if configured else self.root
 
     def head(self) -> Head:
-        """Where HEAD is, from git's files where they are plain, which costs no process."""
+        """Read HEAD, from git's files where they are plain, which costs no process; raises GitError."""
         try:
             line = (self.directory / "HEAD").read_text("utf-8").rstrip("\n")
             ref = line.removeprefix("ref: ")
@@ -148,7 +148,7 @@ class Git:
         return Head(ref or None, tip or None)
 
     def hooks_path(self) -> str:
-        """Where git looks for hooks, as a path from the worktree's top."""
+        """The directory in which git looks for hooks, as a path from the worktree's top; raises GitError."""
         return self.run("rev-parse", "--git-path", "hooks").decode("utf-8", "surrogateescape").rstrip("\n")
 
     def commit_id(self, revision: str) -> str:
@@ -219,7 +219,7 @@ class Git:
         return first_moment(lines[-1].split()) if lines else None
 
     def difference(self, old: str, new: str) -> tuple[tuple[File, ...], tuple[str, ...]]:
-        """What differs under kitty-specs/ between two commits: files as in `new`, and paths that it lacks."""
+        """The difference of two commits under kitty-specs/: files as in `new`, and paths that it lacks."""
         out = self.run("diff-tree", "-r", *_RAW, old, new, "--", SPECS)
         return changes(iter(out.split(b"\0")))
 
@@ -239,7 +239,7 @@ class Git:
         return other
 
     def tracks(self, directory: Path) -> bool:
-        """Whether files in a directory of the worktree are under version control."""
+        """Tell whether files in a directory of the worktree are under version control."""
         return bool(self.run("ls-files", "-z", "--", str(directory)))
 
     def staged_features(self) -> list[str]:
@@ -257,7 +257,7 @@ class Git:
         return [File(path, mode, blob) for (mode, blob, stage), path in staged if stage in ("0", "2")]
 
     def exists(self, commit: str) -> bool:
-        """Whether a commit's object is still there."""
+        """Tell whether a commit's object is still there."""
         return self._try("cat-file", "-e", f"{commit}^{{commit}}").returncode == 0
 
     def root_commits(self) -> set[str]:
@@ -267,9 +267,11 @@ class Git:
         return set(self.run("rev-list", "--max-parents=0", "--all").decode().split())
 
     def parents(self, commit: str) -> list[str]:
+        """The parents of a commit, in their order; raises GitError."""
         return self.run("rev-list", "--parents", "--max-count=1", commit).decode().split()[1:]
 
     def is_ancestor(self, old: str, new: str) -> bool:
+        """Tell whether `new` reaches `old`; False also where one of them is gone."""
         return self._try("merge-base", "--is-ancestor", old, new).returncode == 0
 
     def merge_base(self, one: str, other: str) -> str | None:
@@ -291,7 +293,7 @@ class Git:
         return set(out.decode("utf-8", "surrogateescape").splitlines())
 
     def not_reached(self, commits: Iterable[str], tips: Iterable[str], *, nor_remotes: bool = False) -> set[str]:
-        """Those of some commits that none of `tips` reaches, nor any remote-tracking branch."""
+        """Those of some commits that none of `tips` reaches, and with `nor_remotes` no remote-tracking branch."""
         wanted = set(commits)
         listed = "".join([*(f"{commit}\n" for commit in wanted), *(f"^{commit}\n" for commit in tips)])
         remotes = ("--not", "--remotes") if nor_remotes else ()
@@ -313,7 +315,7 @@ class Git:
         return [listed(line) for line in out.split(b"\0") if line]
 
     def run(self, *command: str, data: bytes | None = None) -> bytes:
-        """What a git command prints; raises GitError."""
+        """Run a git command that only reads, with `data` on its input; returns what it prints. Raises GitError."""
         done = self._try(*command, data=data)
         if done.returncode:
             raise GitError(command[0], _last_line(done.stderr))
@@ -340,7 +342,7 @@ class Git:
 
     @property
     def is_grafted(self) -> bool:
-        """Whether a commit's parents may be others than its object states."""
+        """Tell whether commits may have other parents than their objects state: grafts, or a shallow clone."""
         return (self.common / "shallow").exists() or (self.common / "info" / "grafts").exists()
 
     def _try(self, *command: str, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:

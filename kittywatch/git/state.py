@@ -1,4 +1,4 @@
-"""When a view may be looked at: not while git is in the middle of something (rule O6).
+"""Operations under way: a view is not looked at while git is in the middle of one (rule O6).
 
 Inside a hook git is by nature in the middle of something, and some of its state files are still there although the
 operation has come to its end. What each hook may take for an end is written down here, and nowhere else:
@@ -31,7 +31,7 @@ _BEGINS = 60.0  # seconds; a rebase that has no state directory by then never ca
 
 
 def busy(directory: Path, hook: str | None = None) -> str | None:
-    """What git is in the middle of, seen from a worktree's git directory; None when the view may be looked at.
+    """Name the operation under way in a worktree's git directory, for people; None if the view may be looked at.
 
     `hook` is the name of the hook that asks, None for observers outside of git.
     """
@@ -56,7 +56,7 @@ def busy(directory: Path, hook: str | None = None) -> str | None:
 
 
 def ends_apply(directory: Path, hook: str | None) -> bool:
-    """Whether a rebase with `--apply` has come to its end, and HEAD is about to return to its branch."""
+    """Tell whether a rebase with `--apply` has come to its end, and HEAD is about to return to its branch."""
     return hook == "post-rewrite" and (directory / "rebase-apply").is_dir()
 
 
@@ -95,7 +95,7 @@ def _left(todo: Path) -> int:
 
 
 class Index(NamedTuple):
-    """What changes when git writes the index of a worktree: the time in nanoseconds, the inode, the size in bytes."""
+    """The fingerprint of a worktree's index: time of writing in nanoseconds, inode, size in bytes."""
 
     written: int
     inode: int

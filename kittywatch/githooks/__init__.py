@@ -1,1 +1,1 @@
-"""Git hooks: installed beside whatever is there, and what an installed one runs."""
+"""Git hooks: installing them beside whatever is there, and the entry point of an installed one."""

@@ -1,4 +1,4 @@
-"""What an installed hook runs: one observation of the commits, and then out of git's way.
+"""The entry point of an installed hook: one observation of the commits, and then out of git's way.
 
 Never fails and never speaks on stdout: a hook that fails makes `git checkout` fail. Imports no command line.
 """
@@ -15,7 +15,7 @@ WAIT_SECONDS = 10.0
 
 
 def run(name: str, arguments: Sequence[str]) -> None:
-    """Observe for the hook `name`; says on stderr what went wrong, in a line."""
+    """Observe for the hook `name` with git's arguments; never raises, says on stderr what went wrong, in a line."""
     from kittywatch.errors import KittywatchError
 
     def warn(text: str) -> None:
@@ -43,7 +43,7 @@ def run(name: str, arguments: Sequence[str]) -> None:
 
 
 def main() -> None:
-    """What the stub calls, in a process of its own that git waits for: every millisecond is somebody's commit."""
+    """Run for the stub, in a process of its own that git waits for: every millisecond is somebody's commit."""
     if os.environ.get("KITTYWATCH") == "0" or len(sys.argv) < 2:
         return
     gc.disable()  # there is no time for garbage to pile up

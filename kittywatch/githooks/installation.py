@@ -64,7 +64,7 @@ class Hook:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is to be done to a hook's file, for people and for `apply`."""
+    """A change to a hook's file, for people and for `apply`; `content` is None where the file goes."""
 
     hook: str
     path: Path
@@ -73,7 +73,7 @@ class Change:
 
 
 def hooks_directory(git_path: str, root: Path) -> Path:
-    """Where git looks for hooks, from what `git rev-parse --git-path hooks` prints in a worktree's top."""
+    """The directory of hooks, from what `git rev-parse --git-path hooks` prints in a worktree's top."""
     return root / os.path.expanduser(git_path)
 
 
@@ -85,7 +85,10 @@ def status(directory: Path) -> list[Hook]:
 
 
 def plan_install(directory: Path, python: str = sys.executable) -> list[Change]:
-    """What installing would do; raises ProjectError where the interpreter's path cannot stand in a shell script."""
+    """Plan an installation, a change a hook; raises ProjectError.
+
+    An interpreter's path that cannot stand in a shell script raises, and a hook that would be lost.
+    """
     if "'" in python or "\n" in python:
         raise ProjectError(
             f"the interpreter's path {python!a} has a quote in it, which a shell script can't name",
@@ -96,7 +99,7 @@ def plan_install(directory: Path, python: str = sys.executable) -> list[Change]:
 
 
 def plan_uninstall(directory: Path) -> list[Change]:
-    """What uninstalling would do."""
+    """Plan the removal, a change for each hook that has something of ours."""
     return [
         change
         for name in HOOKS
@@ -127,7 +130,7 @@ def stub() -> bytes:
 
 
 def works(python: str) -> bool:
-    """Whether an interpreter is there and has kittywatch."""
+    """Tell whether an interpreter is there and has kittywatch."""
     command = [python, "-E", "-P", "-c", "import kittywatch.githooks.entry"]
     try:
         return subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL).returncode == 0
@@ -200,7 +203,7 @@ def _carrier(path: Path) -> Path:
 
 
 def _ours(name: str, rest: bytes) -> bool:
-    """Whether a script is ours alone, by what it has beside the block."""
+    """Tell whether a script is ours alone, by what it has beside the block."""
     return rest.replace(b"\r\n", b"\n") in (_HEADER, _HEADER + _chain(name))
 
 
@@ -209,7 +212,7 @@ def _chain(name: str) -> bytes:
 
 
 def moved_aside(path: Path, name: str) -> Path:
-    """Where a hook moves that cannot take a block."""
+    """The path to which a hook moves that cannot take a block."""
     return path.parent / ASIDE / name
 
 
@@ -218,7 +221,7 @@ def _without(content: bytes, block: re.Match[bytes]) -> bytes:
 
 
 def _takes_block(content: bytes) -> bool:
-    """Whether a block of shell can follow a script's first line."""
+    """Tell whether a block of shell can follow a script's first line."""
     line, end, rest = content.partition(b"\n")
     if not line.startswith(b"#!") or not end or not rest or line.endswith(b"\r") or _TWO_LANGUAGES.search(content):
         return False
@@ -229,7 +232,7 @@ def _takes_block(content: bytes) -> bool:
 
 
 def _same(path: Path, aside: Path) -> bool:
-    """Whether a hook is what was moved aside: an installation may have ended in between."""
+    """Tell whether a hook is what was moved aside: an installation may have ended in between."""
     if path.is_symlink() or aside.is_symlink():
         return path.is_symlink() and aside.is_symlink() and _deeper(path) == os.readlink(aside)
     return path.samefile(aside)
@@ -285,7 +288,7 @@ def _move_back(aside: Path, path: Path) -> None:
 
 
 def _deeper(link: Path) -> str:
-    """What a link has to say one directory further down to lead where it leads."""
+    """The target with which a link one directory further down leads to the same file."""
     target = os.readlink(link)
     return target if os.path.isabs(target) else os.path.join("..", target)
 

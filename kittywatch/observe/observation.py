@@ -141,7 +141,7 @@ class _Attempt:
             # and HEAD not yet, it is a checkout's half, which looks as if nothing were going on.
             raise _OutdatedError
         if plan.facts:
-            self.emitter.stamp.target_branch()  # asks git, which a transaction must not wait for
+            self.emitter.context.target_branch()  # asks git, which a transaction must not wait for
         events = self.emitter.transact(lambda unit: self._carry_out(unit, before, plan))
         if not at_rest:
             note_observed(self.git.directory, head.tip, self.git.root)
@@ -154,7 +154,7 @@ class _Attempt:
         return head
 
     def _plan(self, before: Before, head: Head, log_size: int, *, at_rest: bool) -> Plan:
-        rules = Rules(self.observer.project.names, self.emitter.stamp.event_id)
+        rules = Rules(self.observer.project.names, self.emitter.context.event_id)
         with self.observer.reader as reader:
             planner = Planner(
                 self.git,

@@ -27,7 +27,7 @@ def reconcile_view(project: Project, *, dry_run: bool = False) -> list[Event]:
     with Reader(project.git, project.names) as reader:
         history = History(reader, project.git)
         _, found = history.difference(history.tree(None), project.git.files(tip), (), now, tip=tip)
-    rules = Rules(project.names, project.emitter.stamp.event_id)
+    rules = Rules(project.names, project.emitter.context.event_id)
 
     def work(unit: UnitOfWork) -> list[Event]:
         rows = Views(unit.connection, unit.project)

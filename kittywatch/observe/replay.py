@@ -98,7 +98,7 @@ class Replay:
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
         self.git = git
-        self.rules = Rules(names, emitter.stamp.event_id)
+        self.rules = Rules(names, emitter.context.event_id)
         self.emitter = emitter
         self.scope = scope or Scope()
         self.summary = Summary()
@@ -117,7 +117,7 @@ class Replay:
         self.summary.commits = len(commits)
         changes = self._changes(commits)
         if any(one.features for one in changes):
-            self.emitter.stamp.target_branch()  # asks git, which a transaction must not wait for
+            self.emitter.context.target_branch()  # asks git, which a transaction must not wait for
         for _ in range(_ATTEMPTS):
             try:
                 yield from self._attempt(commits, changes, dry_run=dry_run)

@@ -1,4 +1,4 @@
-"""How queue.db is, looked at without changing it: for `doctor`, which must not mend while it looks."""
+"""The condition of queue.db, read without changing it: `doctor` must not mend while it looks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from kittywatch.errors import StoreBusyError, StoreError
-from kittywatch.store import delivery, recipients
+from kittywatch.store import delivery, destinations
 from kittywatch.store.database import NAME, Database
 from kittywatch.store.schema import MIGRATIONS
 
@@ -27,11 +27,11 @@ class Condition(Struct, frozen=True):
     newer: bool
     clock: int = 0
     highest_tick: int = 0
-    last_told: float | None = None
+    last_emitted: float | None = None
     waiting: int = 0
     waiting_since: float | None = None
     dead: int = 0
-    recipient: bool = False
+    destination: bool = False
     notes: dict[str, Any] = {}
 
 
@@ -50,7 +50,7 @@ def condition(home: Path) -> Condition | None:
 
 
 def is_sound(home: Path) -> bool:
-    """Whether SQLite finds nothing wrong with the whole file; raises StoreError where it can't look."""
+    """Tell whether SQLite finds nothing wrong with the whole file; raises StoreError where it can't read it."""
     path = home / NAME
     if not path.exists():
         return True
@@ -92,11 +92,11 @@ def _read(connection: sqlite3.Connection) -> Condition:
         newer=False,
         clock=int(value("SELECT value FROM clock WHERE id = 1") or 0),
         highest_tick=int(value("SELECT max(lamport) FROM events") or 0),
-        last_told=value("SELECT max(told_at) FROM events"),
+        last_emitted=value("SELECT max(told_at) FROM events"),
         waiting=int(value(f"SELECT count(*) FROM queue {alive}") or 0),
         waiting_since=value(f"SELECT min(told_at) FROM events JOIN queue ON queue.event_id = events.event_id {alive}"),
         dead=int(value("SELECT count(*) FROM queue WHERE died_at IS NOT NULL") or 0) if whole else 0,
-        recipient=whole and recipients.present(connection) is not None,
+        destination=whole and destinations.present(connection) is not None,
         notes=delivery.notes(connection) if whole else {},
     )
 

@@ -56,7 +56,7 @@ class Database:
 
     @classmethod
     def in_memory(cls) -> Database:
-        """An empty database with all tables that nobody else sees."""
+        """Make an empty database in memory, with all tables, that no other connection sees."""
         database = cls.__new__(cls)
         database.path, database.wait_seconds, database._file = Path(":memory:"), 0.0, None
         database.connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
@@ -64,11 +64,12 @@ class Database:
         return database
 
     def close(self) -> None:
+        """Close the file; the database is of no use afterwards."""
         self.connection.close()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing; raises StoreError, after which nothing of it has happened.
+        """Begin a transaction, all or nothing; raises StoreError, after which nothing of it has happened.
 
         Raises MovedError where another file is at the path by now: this one is not read by anybody any more.
         """
@@ -85,7 +86,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """One state of the database, unchanging for as long as it is held; raises StoreError, MovedError."""
+        """Hold one state of the database, unchanging until it is let go; raises StoreError, MovedError."""
         with self._errors():
             self.connection.execute("BEGIN")
             try:
@@ -95,7 +96,7 @@ class Database:
                 self.connection.execute("ROLLBACK")
 
     def is_sound(self) -> bool:
-        """Whether SQLite finds nothing wrong with the whole file."""
+        """Tell whether SQLite finds nothing wrong with the whole file; reads all of it."""
         try:
             return bool(self.connection.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok")
         except sqlite3.DatabaseError:
@@ -164,7 +165,7 @@ def _make(path: Path) -> None:
 
 
 def _file_at(path: Path) -> tuple[int, int] | None:
-    """Which file is at a path, None where none is."""
+    """Device and inode of the file at a path, None where none is."""
     try:
         found = os.stat(path)
     except FileNotFoundError:

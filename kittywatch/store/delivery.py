@@ -1,9 +1,9 @@
-"""What leaves the queue, and who sends it: claims, settlements, dead letters, and what is kept back and why.
+"""The way out of the queue: claims, settlements, dead letters, and what is kept back and why.
 
 Rules of this module:
 - A row that is claimed is sent by its claimant alone. A claim holds for as long as its claimant lives; how one knows
   that is the caller's business (`kittywatch.sync.claims`).
-- Kept back are the events of projects that opted out or have no identity, those queued for another recipient, and
+- Kept back are the events of projects that opted out or have no identity, those queued for another destination, and
   dead letters.
 - Delivered: the row leaves the queue and stays in the log. Refused five times: it stays as a dead letter.
 """
@@ -18,7 +18,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from kittywatch.store import recipients
+from kittywatch.store import destinations
 
 MAX_REFUSALS = 5
 UNREADABLE = "it is not JSON"
@@ -40,18 +40,21 @@ class Outgoing(Struct, frozen=True):
 
 
 class Waiting(Struct, frozen=True):
-    """What is in the queue: how many may be sent, how many are kept back why, and when the oldest of all was told."""
+    """Counts of the queue: what may be sent, and what is kept back why.
+
+    `oldest_emitted_at` is in seconds since 1970, None where nothing waits.
+    """
 
     sendable: int
     opted_out: int
     without_identity: int
     for_others: int
     dead: int
-    oldest_told_at: float | None
+    oldest_emitted_at: float | None
 
     @property
     def length(self) -> int:
-        """All but the dead letters."""
+        """The number of events that wait, dead letters not among them."""
         return self.sendable + self.opted_out + self.without_identity + self.for_others
 
 
@@ -75,43 +78,47 @@ def adopt(connection: sqlite3.Connection) -> None:
 def claim(
     connection: sqlite3.Connection,
     claimant: str,
-    recipient: int,
+    destination: int,
     *,
     limit: int,
     after: int = 0,
     without: Collection[int] = (),
 ) -> list[Outgoing]:
-    """Take up to `limit` events to send to a recipient: the oldest behind the row `after`, but for some projects'."""
+    """Claim up to `limit` events for a destination (its row), oldest first.
+
+    Only rows after the row `after` count, and none of the projects (rows) in `without`.
+    """
     rows = connection.execute(
         f"SELECT queue.id, queue.event_id, data, projects.id, projects.key, projects.slug FROM {_JOINED}"
         f" WHERE queue.id > ? AND claim IS NULL AND {_FREE} AND {_OURS}{_not_of(without)} ORDER BY queue.id LIMIT ?",
-        (after, recipient, *without, limit),
+        (after, destination, *without, limit),
     ).fetchall()
     connection.executemany(
-        "UPDATE queue SET claim = ?, recipient = ? WHERE id = ?", [(claimant, recipient, row[0]) for row in rows]
+        "UPDATE queue SET claim = ?, recipient = ? WHERE id = ?", [(claimant, destination, row[0]) for row in rows]
     )
     return [Outgoing(*row) for row in rows]
 
 
-def preview(connection: sqlite3.Connection, recipient: int | None) -> list[Outgoing]:
-    """All that would leave for a recipient now, in its order; it stays where it is."""
+def preview(connection: sqlite3.Connection, destination: int | None) -> list[Outgoing]:
+    """The events that would be sent to a destination (its row) now, oldest first; none is claimed."""
     rows = connection.execute(
         f"SELECT queue.id, queue.event_id, data, projects.id, projects.key, projects.slug FROM {_JOINED}"
         f" WHERE {_FREE} AND {_OURS} ORDER BY queue.id",
-        (recipient,),
+        (destination,),
     )
     return [Outgoing(*row) for row in rows]
 
 
-def any_sendable(connection: sqlite3.Connection, recipient: int) -> bool:
-    """Whether anything that nobody sends right now may leave for a recipient."""
+def any_sendable(connection: sqlite3.Connection, destination: int) -> bool:
+    """Tell whether anything that nobody has claimed may be sent to a destination (its row)."""
     row = connection.execute(
-        f"SELECT 1 FROM {_JOINED} WHERE claim IS NULL AND {_FREE} AND {_OURS} LIMIT 1", (recipient,)
+        f"SELECT 1 FROM {_JOINED} WHERE claim IS NULL AND {_FREE} AND {_OURS} LIMIT 1", (destination,)
     ).fetchone()
     return row is not None
 
 
 def claimants(connection: sqlite3.Connection) -> set[str]:
+    """The names of all who have claimed something."""
     rows = connection.execute("SELECT DISTINCT claim FROM queue WHERE claim IS NOT NULL")
     return {str(row[0]) for row in rows}
 
@@ -133,7 +140,10 @@ def release_all(connection: sqlite3.Connection, claimants: Iterable[str]) -> Non
 
 
 def delivered(connection: sqlite3.Connection, event_ids: Iterable[str], *, sent_at: float | None = None) -> int:
-    """A server has these events: they leave the queue. Returns how many were still in it."""
+    """Take events that a server has out of the queue; returns how many were still in it.
+
+    `sent_at` is in seconds since 1970, None where it isn't known.
+    """
     now = time.time()
     ids = [(event_id,) for event_id in event_ids]
     connection.executemany(
@@ -144,7 +154,7 @@ def delivered(connection: sqlite3.Connection, event_ids: Iterable[str], *, sent_
 
 
 def refused(connection: sqlite3.Connection, reasons: Mapping[str, str]) -> int:
-    """A server refused these events (id: reason); returns how many of them are dead letters now."""
+    """Count a refusal for events, by id with the reason; returns how many of them are dead letters now."""
     now = time.time()
     connection.executemany(
         "UPDATE queue SET retry_count = coalesce(retry_count, 0) + 1, reason = ?, claim = NULL,"
@@ -172,8 +182,8 @@ def purge(connection: sqlite3.Connection, keys: Iterable[int]) -> int:
     return connection.executemany("DELETE FROM queue WHERE id = ? AND claim IS NULL", rows).rowcount
 
 
-def waiting(connection: sqlite3.Connection, recipient: int | None) -> Waiting:
-    """What is in the queue, as a recipient is concerned; without one, nothing is for others."""
+def waiting(connection: sqlite3.Connection, destination: int | None) -> Waiting:
+    """Count the queue from the view of a destination (its row); None counts nothing as for others."""
     row = connection.execute(
         "SELECT count(*), coalesce(sum(queue.died_at IS NOT NULL), 0),"
         " coalesce(sum(died_at IS NULL AND projects.opted_out), 0),"
@@ -183,7 +193,7 @@ def waiting(connection: sqlite3.Connection, recipient: int | None) -> Waiting:
         " min(CASE WHEN died_at IS NULL THEN coalesce("
         "  (SELECT told_at FROM events WHERE events.event_id = queue.event_id), queue.timestamp) END)"
         " FROM queue LEFT JOIN projects ON projects.id = queue.project",
-        (recipient,),
+        (destination,),
     ).fetchone()
     total, dead, opted_out, without_identity, for_others, oldest = row
     sendable = total - dead - opted_out - without_identity - for_others
@@ -196,12 +206,13 @@ def opt(connection: sqlite3.Connection, project: int, *, out: bool) -> None:
 
 
 def opted_out(connection: sqlite3.Connection, project: int) -> bool:
+    """Tell whether a project (its row) keeps its events on this machine."""
     row = connection.execute("SELECT opted_out FROM projects WHERE id = ?", (project,)).fetchone()
     return bool(row and row[0])
 
 
 def notes(connection: sqlite3.Connection) -> dict[str, Any]:
-    """What delivery remembers from one process to the next."""
+    """The values that delivery keeps from one process to the next, by name; see `remember`."""
     rows = connection.execute("SELECT name, value FROM delivery").fetchall()
     return {name: json.loads(value) for name, value in rows}
 
@@ -216,8 +227,8 @@ def remember(connection: sqlite3.Connection, /, **changes: Any) -> None:
 
 
 def hint_is_due(connection: sqlite3.Connection) -> bool:
-    """Whether to say, for the one time, how what waits would be delivered: something waits, and nobody is logged in."""
-    if recipients.present(connection) is not None or notes(connection).get("hinted"):
+    """Tell whether to hint at a login: something waits, and nobody is logged in. True once, which is noted."""
+    if destinations.present(connection) is not None or notes(connection).get("hinted"):
         return False
     if not connection.execute("SELECT 1 FROM queue WHERE died_at IS NULL LIMIT 1").fetchone():
         return False

@@ -64,7 +64,7 @@ def inside() -> Iterator[None]:
 
 
 def waiting() -> bool:
-    """Whether a fork waits, or is just being made."""
+    """Tell whether a fork waits, or is just being made."""
     return _gate.forks > 0
 
 

@@ -1,4 +1,4 @@
-"""The log of everything told, and the queue of what no server has taken yet.
+"""The log of every event emitted, and the queue of those that no server has yet.
 
 An event enters both in the transaction that puts its step into the ledger. It leaves the queue when a server has it;
 it never leaves the log.
@@ -28,14 +28,14 @@ _QUEUE = (
 
 
 class LogRow(Struct, frozen=True):
-    """One event as it stands in the log; `data` is its JSON, `told_at` and `delivered_at` seconds since 1970."""
+    """One event as it stands in the log; `data` is its JSON, `emitted_at` and `delivered_at` seconds since 1970."""
 
     sequence: int
     event_id: str
     event_type: str
     data: str
     source: str
-    told_at: float
+    emitted_at: float
     delivered_at: float | None
 
     @property
@@ -62,19 +62,19 @@ class QueueRow(Struct, frozen=True):
 class Traced(Struct, frozen=True):
     """All that is kept of one event; `source` is where it came from, `waits` whether it is in the queue.
 
-    `recipient` is the team and server that it is for. `reason` is why it was refused last.
+    `destination` is the team and server that it is for. `reason` is why it was refused last.
     """
 
     event_id: str
     event_type: str
     data: str
     source: dict[str, object]
-    told_at: float
+    emitted_at: float
     sent_at: float | None
     delivered_at: float | None
     purged_at: float | None
     project: str
-    recipient: str | None
+    destination: str | None
     waits: bool
     retry_count: int
     reason: str | None
@@ -86,9 +86,9 @@ def append(
     project: int,
     events: Iterable[tuple[Event, str]],
     *,
-    recipient: int | None = None,
+    destination: int | None = None,
 ) -> None:
-    """Put events with their sources (JSON) into the log and the queue, for a recipient."""
+    """Put events with their sources (JSON) into the log and the queue, for a destination."""
     now = time.time()
     log, queue = [], []
     for event, source in events:
@@ -96,13 +96,13 @@ def append(
         feature = getattr(event.payload, "feature_slug", None)
         wp_id = getattr(event.payload, "wp_id", None)
         seconds = int(datetime.fromisoformat(event.timestamp).timestamp())
-        log.append((event.event_id, project, kind, feature, wp_id, event.lamport_clock, data, source, now, recipient))
-        queue.append((event.event_id, kind, data, seconds, project, recipient))
+        log.append((event.event_id, project, kind, feature, wp_id, event.lamport_clock, data, source, now, destination))
+        queue.append((event.event_id, kind, data, seconds, project, destination))
     connection.executemany(_LOG, log)
     connection.executemany(_QUEUE, queue)
 
 
-def told(connection: sqlite3.Connection, event_id: str) -> str | None:
+def find(connection: sqlite3.Connection, event_id: str) -> str | None:
     """The JSON of an event that is in the log, None where it isn't."""
     row = connection.execute("SELECT data FROM events WHERE event_id = ?", (event_id,)).fetchone()
     return str(row[0]) if row else None
@@ -128,7 +128,7 @@ def first_moment(connection: sqlite3.Connection, project: int, feature: str, eve
 
 
 def queue_length(connection: sqlite3.Connection) -> int:
-    """How many events wait, dead letters not among them."""
+    """The number of events that wait, dead letters not among them."""
     return int(connection.execute("SELECT count(*) FROM queue WHERE died_at IS NULL").fetchone()[0])
 
 
@@ -153,7 +153,7 @@ def logged(
     newest: int | None = None,
     after: int = 0,
 ) -> list[LogRow]:
-    """A project's events in the order in which they were told; `newest` keeps the last so many."""
+    """A project's events in the order in which they were emitted; `newest` keeps the last so many, None all."""
     rows = connection.execute(
         "SELECT seq, event_id, event_type, data, source, told_at, delivered_at FROM events"
         " WHERE project = ? AND seq > ? AND (?3 IS NULL OR feature = ?3) AND (?4 IS NULL OR wp_id = ?4)"

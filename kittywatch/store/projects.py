@@ -1,4 +1,4 @@
-"""Which projects this machine has observed.
+"""The projects that this machine has observed.
 
 A project is known by its uuid. One without an identity is known by its repository's place, until it has one.
 """

@@ -5,7 +5,7 @@ Rules of this module:
 - Its place is taken in one step, so that a process killed half-way leaves either the old file or the new one.
 - One process mends; the others wait, and then find a sound database. While it mends it keeps writers out of the
   damaged file where SQLite still can, and whoever has that file open sees in its next transaction that it has moved.
-- What was told stays told: the ledger is rebuilt from the log where only one of the two can be read.
+- What was emitted stays emitted: the ledger is rebuilt from the log where only one of the two can be read.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def _readable(source: sqlite3.Connection, table: str, names: list[str]) -> Itera
 
 
 def _rebuild(connection: sqlite3.Connection, least_tick: int) -> None:
-    """Bring projects, log, queue, ledger and clock to agree on what was told."""
+    """Bring projects, log, queue, ledger and clock to agree on what was emitted."""
     connection.execute("BEGIN IMMEDIATE")
     _relearn_projects(connection)
     _relearn_log(connection)
@@ -181,7 +181,7 @@ def _relearn_log(connection: sqlite3.Connection) -> None:
 
 
 def _relearn_ledger(connection: sqlite3.Connection) -> None:
-    """Put what the log tells back into the ledger, each step behind the one that was told last before it."""
+    """Put the log's events back into the ledger, each step behind the last one that was emitted before it."""
     known = {row[0] for row in connection.execute("SELECT event_id FROM ledger WHERE event_id IS NOT NULL")}
     log = connection.execute("SELECT project, event_id, lamport, data FROM events ORDER BY lamport").fetchall()
     ticks = {event_id: lamport for _, event_id, lamport, _ in log}
@@ -200,18 +200,19 @@ def _relearn(
 ) -> None:
     """Put one entry into its work package's log.
 
-    A creation stands first. What a history told stands before the baseline, though it was told after what follows
-    it: so a step's place is right behind the entry with the greatest tick below its own, else behind the baseline.
+    A creation stands first. What a replay emitted stands before the baseline, though it was emitted after what
+    follows it: so a step's place is right behind the entry with the greatest tick below its own, else behind the
+    baseline.
     """
     package = "project = ? AND feature = ? AND wp_id = ?"
     rows = connection.execute(f"SELECT position, kind, event_id FROM ledger WHERE {package}", key).fetchall()
-    before = [(ticks[told], at) for at, _, told in rows if told in ticks and ticks[told] < event.lamport_clock]
-    marks = [at for at, kind, _ in rows if kind in ("baseline", "elsewhere")]
+    before = [(ticks[other], at) for at, _, other in rows if other in ticks and ticks[other] < event.lamport_clock]
+    baselines = [at for at, kind, _ in rows if kind in ("baseline", "elsewhere")]
     if isinstance(event, WPCreated):
         kind, lane, position = "created", "planned", 0
     else:
         kind, lane = "step", event.payload.new_status
-        position = max(before)[1] + 1 if before else max(marks, default=-1) + 1
+        position = max(before)[1] + 1 if before else max(baselines, default=-1) + 1
     connection.execute(f"UPDATE ledger SET position = position + 1 WHERE {package} AND position >= ?", (*key, position))
     connection.execute(
         "INSERT INTO ledger (project, feature, wp_id, position, kind, lane, event_id) VALUES (?, ?, ?, ?, ?, ?, ?)",

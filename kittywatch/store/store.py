@@ -37,13 +37,16 @@ class Store:
 
     @property
     def path(self) -> Path:
+        """The path of queue.db."""
         return self.directory / NAME
 
     @property
     def exists(self) -> bool:
+        """True if there is a database already; nothing is opened for it."""
         return self.path.exists()
 
     def close(self) -> None:
+        """Close the database, if it is open; the next use opens it again."""
         with inside(), self._turn:
             if self._database is not None:
                 self._database.close()
@@ -61,7 +64,7 @@ class Store:
         return self._mending(lambda database: _in_reading(database, work))
 
     def rehearse(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Run `work` in a transaction on a copy in memory: nothing of it happens; raises StoreError."""
+        """Dry run: `work` in a transaction on a copy in memory, of which nothing stays; raises StoreError."""
         copy = Database.in_memory()
         if self.exists:
             self._mending(lambda database: database.connection.backup(copy.connection))
@@ -105,7 +108,7 @@ class Store:
         return self.directory / "clock.json"
 
     def _copy_clock(self) -> None:
-        """The copy is for people and for the day the database is lost; that it fails must not undo what was told."""
+        """Copy the clock, for people and for the day the database is lost; a failure must not undo what was emitted."""
         try:
             clock.write_copy(self._clock_path, self.read(clock.value), self.node_id)
         except (OSError, StoreError) as error:

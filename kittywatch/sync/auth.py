@@ -34,7 +34,7 @@ _ACCESS_SECONDS, _REFRESH_SECONDS = 900.0, 7 * 86400.0  # where a server doesn't
 
 
 class WsToken(Struct, frozen=True):
-    """What opens one WebSocket, within `expires_in` seconds of now."""
+    """A token that opens one WebSocket, within `expires_in` seconds of now."""
 
     token: str
     expires_in: float
@@ -81,7 +81,7 @@ class AuthClient:
         return self.file.read()
 
     def remembered(self) -> Remembered:
-        """Where and who the last login was."""
+        """The server and user of the last login; None for each that isn't known."""
         return self.file.remembered()
 
     def get_team_slug(self) -> str:

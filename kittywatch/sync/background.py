@@ -26,7 +26,7 @@ _CUT_SHORT = 0.5
 
 
 class Outcome(StrEnum):
-    """How a flush ended: nothing is left to do, a failure that time may mend, or one that needs a login."""
+    """The end of a flush: nothing is left to do, a failure that time may mend, or one that needs a login."""
 
     DONE = "done"
     FAILED = "failed"
@@ -41,7 +41,7 @@ class Flushed(Struct, frozen=True):
 
 
 class Plan:
-    """When the next batch is due. Computes only; times are seconds of one monotonic clock."""
+    """The schedule of batches. Pure; times are seconds of one monotonic clock."""
 
     def __init__(self, interval: float, *, roll: Callable[[], float]) -> None:
         self._interval = interval
@@ -55,6 +55,7 @@ class Plan:
         self.due = now
 
     def ended(self, result: Flushed, now: float) -> None:
+        """Plan the next batch after one that ended at `now`."""
         self.went_well = result.outcome is Outcome.DONE
         if result.outcome is Outcome.FAILED:
             delay = self._backoff.failed(chance=self._roll(), stated=result.wait)
@@ -89,9 +90,11 @@ class BackgroundSyncService:
         self._thread.start()
 
     def flush_soon(self) -> None:
+        """Ask for a batch; returns at once."""
         self._mailbox.signal("flush")
 
     def look_soon(self) -> None:
+        """Ask for a call of `look`; returns at once."""
         self._mailbox.signal("look")
 
     def stop(self, *, within: float = STOP_SECONDS) -> bool:

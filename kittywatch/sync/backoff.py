@@ -1,4 +1,4 @@
-"""How long to leave a server alone: 0.5 s doubling to 30 s, with jitter; what the server says wins. Computes only."""
+"""Backoff: 0.5 s doubling to 30 s, with jitter; what the server asks for wins. Pure."""
 
 from __future__ import annotations
 
@@ -25,4 +25,5 @@ class Backoff:
         return whole * (0.5 + chance / 2)
 
     def succeeded(self) -> None:
+        """Begin a new series: the next failure waits the shortest time."""
         self.failures = 0

@@ -16,20 +16,20 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from kittywatch.errors import AuthenticationError, ServerError, SyncError, UnreachableError
-from kittywatch.store import delivery, recipients
+from kittywatch.store import delivery, destinations
 from kittywatch.store.delivery import Outgoing
-from kittywatch.store.recipients import Recipient
+from kittywatch.store.destinations import Destination
 from kittywatch.store.store import Store
 from kittywatch.sync import answers
 from kittywatch.sync.answers import Forbidden, Halve, Later, Strange, Taken, Unauthorized, Verdict
 from kittywatch.sync.auth import AuthClient
 from kittywatch.sync.backoff import Backoff
+from kittywatch.sync.batch_interval import give_back, reserve
 from kittywatch.sync.claims import Claims
 from kittywatch.sync.clock import SYSTEM, Clock
 from kittywatch.sync.credentials import Credentials
 from kittywatch.sync.envelopes import MAX_EVENTS, batches, body, sent_form
 from kittywatch.sync.http import Answer, Http
-from kittywatch.sync.pace import give_back, reserve
 from kittywatch.sync.settings import read_settings
 from kittywatch.sync.summary import Kind, Progress, Summary, Tally
 
@@ -77,7 +77,7 @@ def batch_sync(
 
 
 class _Limits(NamedTuple):
-    """How long and how often a run tries; see `batch_sync`. `end` is a moment of the monotonic clock."""
+    """The limits of a run; see `batch_sync`. `end` is a moment of the monotonic clock."""
 
     attempts: int
     patience: float
@@ -99,7 +99,7 @@ class _Run:
         self._tally = Tally()
         self._backoff = Backoff()
         self._forbidden: set[int] = set()
-        self._to: Recipient | None = None
+        self._to: Destination | None = None
         self._http: Http | None = None
 
     def run(self) -> Summary:
@@ -120,13 +120,13 @@ class _Run:
         return self._finish(stop)
 
     def _begin(self, stack: contextlib.ExitStack) -> None:
-        """Who is logged in where, and a connection to there."""
+        """Read the login, and connect to its server."""
         login = self._patiently(self._auth.current)
 
-        def start(connection: sqlite3.Connection) -> tuple[Recipient, int]:
-            to = recipients.present(connection)
+        def start(connection: sqlite3.Connection) -> tuple[Destination, int]:
+            to = destinations.present(connection)
             if to is None or (to.url, to.team) != (login.url, login.team_slug):
-                to = recipients.set_present(connection, login.url, login.team_slug)
+                to = destinations.set_present(connection, login.url, login.team_slug)
             delivery.adopt(connection)
             return to, delivery.waiting(connection, to.key).sendable
 
@@ -239,16 +239,16 @@ class _Run:
             self._pause(min(wait, _LONGEST_PAUSE))
 
     def _heed_interval(self, answer: Answer, slot: float) -> None:
-        """Keep the pace that the server asks for, for all processes."""
+        """Keep the batch interval that the server asks for, for all processes."""
         seconds = answers.batch_interval(answer.headers)
         assert self._to is not None
         to = self._to
         if seconds is None or seconds == to.batch_interval:
             return
-        self._to = Recipient(to.key, to.url, to.team, seconds)
+        self._to = Destination(to.key, to.url, to.team, seconds)
 
         def keep(connection: sqlite3.Connection) -> None:
-            recipients.set_batch_interval(connection, to.key, seconds)
+            destinations.set_batch_interval(connection, to.key, seconds)
             reserve(connection, to, slot, anew=True)
 
         self._store.transact(keep)
@@ -262,7 +262,7 @@ class _Run:
                 self._wait_after(error)
 
     def _same(self, login: Credentials) -> None:
-        """What was claimed for one server and team goes to no other that somebody logs in to meanwhile."""
+        """End the run if another server or team was logged in to meanwhile: claims are for one alone."""
         if self._to is not None and (login.url, login.team_slug) != (self._to.url, self._to.team):
             raise _StopError("login")
 

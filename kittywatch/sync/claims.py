@@ -1,4 +1,4 @@
-"""Who sends what right now: claims on queued events that lapse when their claimant is gone, however it went.
+"""Claims on queued events, by which one sender sends each: they lapse when their claimant is gone, however it went.
 
 A claimant holds a lock file for as long as it lives; the kernel lets go of it when the process ends. That needs no
 clock and no process numbers: a claim whose file can be locked is a dead process's. Two claimants in one process have
@@ -59,11 +59,11 @@ class Claims:
     ) -> None:
         self.close()
 
-    def take(self, recipient: int, *, limit: int, after: int = 0, without: Collection[int] = ()) -> list[Outgoing]:
-        """Claim up to `limit` events for a recipient, oldest first; see `store.delivery.claim`. Raises StoreError."""
+    def take(self, destination: int, *, limit: int, after: int = 0, without: Collection[int] = ()) -> list[Outgoing]:
+        """Claim up to `limit` events for a destination, oldest first; see `store.delivery.claim`. Raises StoreError."""
         return self._store.transact(
             lambda connection: delivery.claim(
-                connection, self._name, recipient, limit=limit, after=after, without=without
+                connection, self._name, destination, limit=limit, after=after, without=without
             )
         )
 
@@ -75,7 +75,7 @@ class Claims:
         waiting: Iterable[int] = (),
         sent_at: float | None = None,
     ) -> int:
-        """What became of events: ids that a server has, ids with why it refused them, rows that it didn't take yet.
+        """Settle events: ids that a server has, ids with why it refused them, rows that it didn't take yet.
 
         Returns how many of the refused are dead letters now. Raises StoreError.
         """
@@ -123,7 +123,7 @@ class Claims:
         return ""
 
     def _is_dead(self, name: str) -> bool:
-        """Whether a claimant is gone; takes its file away then."""
+        """Tell whether a claimant is gone; takes its file away then."""
         path = self._file(name)
         if not name.isalnum() or not path.exists():
             return True

@@ -25,10 +25,12 @@ class Clock:
         return self._stopped.wait(max(seconds, 0.0))
 
     def stop(self) -> None:
+        """End every wait, now and from now on."""
         self._stopped.set()
 
     @property
     def stopped(self) -> bool:
+        """True once `stop` was called."""
         return self._stopped.is_set()
 
 

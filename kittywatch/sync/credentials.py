@@ -47,7 +47,7 @@ class Credentials(Struct, frozen=True):
 
 
 class Remembered(Struct, frozen=True):
-    """What is left of a login that ended: where and who."""
+    """The rest of a login that ended: its server and user, None for each that isn't known."""
 
     url: str | None = None
     username: str | None = None
@@ -83,7 +83,7 @@ class CredentialsFile:
         )
 
     def remembered(self) -> Remembered:
-        """Where and who the last login was; nothing where the file doesn't say."""
+        """The server and user of the last login; None for each that the file doesn't state."""
         try:
             fields = self._fields()
         except AuthenticationError:
@@ -178,7 +178,7 @@ class CredentialsFile:
 
 
 def is_token(value: object) -> bool:
-    """Whether a value can be a token: what may stand in a header, and nothing that ends one."""
+    """Tell whether a value can be a token: what may stand in a header, and nothing that ends one."""
     return isinstance(value, str) and _TOKEN.match(value) is not None
 
 

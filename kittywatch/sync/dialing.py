@@ -1,4 +1,4 @@
-"""Opening a WebSocket, and what the library needs told so that nothing hangs and nothing leaks.
+"""Opening a WebSocket, with the library set up so that nothing hangs and nothing leaks.
 
 Rules of this module:
 - The token is in a header and nowhere else. The library's own log would show it: it gets a logger that says nothing.

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kittywatch.errors import KittywatchError
-from kittywatch.store import delivery, recipients
+from kittywatch.store import delivery, destinations
 from kittywatch.store.lock import locked
 from kittywatch.store.store import Store
 from kittywatch.sync.clock import SYSTEM, Clock
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from kittywatch.project import Project
+    from kittywatch.sync.summary import Summary
 
 LOCK = "deliverer.lock"
 ATTEMPTS = 3
@@ -37,7 +38,7 @@ _LONGEST_WAIT = 3600.0  # what lies further ahead was kept before somebody set t
 
 @contextlib.contextmanager
 def delivering(home: Path) -> Iterator[bool]:
-    """Be who delivers for all processes of a home; yields False at once where somebody is already."""
+    """Deliver for all processes of a home within this context; yields False at once if somebody does already."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with locked(home / LOCK, wait=False) as held:
         yield held
@@ -67,17 +68,17 @@ def start(store: Store, root: Path | None = None, *, allowed: Callable[[], bool]
 
 
 def auto_start(project: Project) -> bool:
-    """Whether the project's configuration leaves delivery to run by itself."""
+    """Tell whether the project's configuration leaves delivery to run by itself, as it does by default."""
     section = project.config.get("sync")
     return not (isinstance(section, dict) and str(section.get("auto_start", "")).lower() in _OFF)
 
 
 def is_due(store: Store, *, clock: Clock = SYSTEM) -> bool:
-    """Whether anything may be sent now, as far as this machine knows without asking. Raises StoreError."""
+    """Tell whether anything may be sent now, as far as this machine knows without asking. Raises StoreError."""
     now = clock.now()
 
     def look(connection: sqlite3.Connection) -> bool:
-        to = recipients.present(connection)
+        to = destinations.present(connection)
         if to is None:
             return False
         notes = delivery.notes(connection)
@@ -105,11 +106,14 @@ def _start(home: Path, root: Path | None) -> None:
 
 
 def flush(home: Path, root: Path | None, *, clock: Clock = SYSTEM) -> None:
-    """Deliver until the queue is empty or delivery has to wait; at once nothing where somebody delivers already."""
+    """Deliver until the queue is empty or delivery has to wait; nothing at once where somebody delivers already.
+
+    `root` is a checkout of the project that reports that delivery gave up, None where nobody does. Raises StoreError,
+    OSError.
+    """
     from kittywatch.home import node_id
     from kittywatch.sync.auth import AuthClient
     from kittywatch.sync.batch import batch_sync
-    from kittywatch.sync.complaint import complain
 
     store = Store(home, node_id=node_id(), warn=lambda message: None)
     with contextlib.closing(store):
@@ -119,12 +123,28 @@ def flush(home: Path, root: Path | None, *, clock: Clock = SYSTEM) -> None:
                     return
                 auth = AuthClient(home, clock=clock)
                 summary = batch_sync(store, auth, clock=clock, attempts=ATTEMPTS, patience=PATIENCE)
-                complain(store, root, summary)
+                if summary.gave_up is not None and root is not None:
+                    _report(store, root, summary)
             if summary.stopped is not None or not summary.delivered + summary.duplicates:
                 return
 
 
+def _report(store: Store, root: Path, summary: Summary) -> None:
+    """Report for the project of a checkout that delivery gave up; nothing where there is no project any more."""
+    from kittywatch.project import Project
+    from kittywatch.sync.failure_report import report_failure
+
+    try:
+        project = Project.find(root, lambda message: None, writes=False)
+        emitter = project.emitter
+    except (KittywatchError, OSError):
+        return
+    with contextlib.closing(project.store):
+        report_failure(store, emitter, summary)
+
+
 def main() -> None:
+    """Deliver for this machine's user, in a process of its own; its argument is the checkout that reports."""
     from kittywatch.home import home
 
     with contextlib.suppress(OSError, AttributeError):

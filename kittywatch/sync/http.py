@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from kittywatch import __version__
 from kittywatch.errors import ServerError, SyncError, UnreachableError
-from kittywatch.sync.names import EventLoop
+from kittywatch.sync.dns import EventLoop
 from kittywatch.sync.server import trust
 from kittywatch.sync.settings import SyncSettings
 
@@ -46,7 +46,7 @@ _MAPPED: tuple[tuple[type[httpx.HTTPError] | type[httpx.InvalidURL], type[SyncEr
 
 
 class Answer(Struct, frozen=True):
-    """What a server answered; header names are in lower case."""
+    """A server's answer; header names are in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -112,6 +112,7 @@ class Http:
             raise self._ours(error) from None
 
     def close(self) -> None:
+        """Close the connection."""
         try:
             self._runner.run(self._client.aclose())
         finally:
@@ -143,7 +144,7 @@ class Http:
 
 
 def _certificate_problem(error: BaseException) -> str | None:
-    """What is wrong with a server's certificate, as far as that is why a connection failed."""
+    """The fault of a server's certificate, for people; None if a connection failed for another reason."""
     import ssl
 
     cause: BaseException | None = error

@@ -38,7 +38,7 @@ _UUID4 = pattern(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-
 
 
 class ProjectIdentity(Struct, frozen=True):
-    """Who a project is. `node_id` is the machine that made the identity, not the one at hand."""
+    """A project's identity. `node_id` is the machine that made it, not the one at hand; None is for what is missing."""
 
     project_uuid: str | None
     project_slug: str | None
@@ -46,11 +46,12 @@ class ProjectIdentity(Struct, frozen=True):
 
     @property
     def complete(self) -> bool:
+        """True if no part is missing."""
         return None not in (self.project_uuid, self.project_slug, self.node_id)
 
 
 class Site(Struct, frozen=True):
-    """What an identity is made of: the main worktree's root, a directory for the lock, and origin's URL."""
+    """The sources of an identity: the main worktree's root, a directory for the lock, and origin's URL."""
 
     root: Path
     lock_directory: Path
@@ -230,7 +231,7 @@ def _load(path: Path) -> tuple[str, Any]:
 
 
 def _usable(path: Path) -> tuple[ProjectIdentity, str, Any]:
-    """What there is to keep of a file that plain YAML refuses: all of it where it only has anchors or tags."""
+    """The usable rest of a file that plain YAML refuses: all of it where it only has anchors or tags."""
     nobody = ProjectIdentity(None, None, None)
     if path.stat().st_size > MAX_BYTES:
         return nobody, "", None

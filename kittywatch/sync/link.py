@@ -41,7 +41,7 @@ LARGEST_REMOTE = 1 << 48
 
 
 class Phase(Enum):
-    """What the connection is doing."""
+    """The phase of a connection."""
 
     IDLE = "idle"
     OPENING = "opening"
@@ -64,7 +64,7 @@ class Send(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """What became of an event that was sent; `reason` is for one that was refused."""
+    """The fate of an event that was sent; `reason` is for one that was refused."""
 
     event_id: str
     fate: Fate
@@ -72,13 +72,13 @@ class Answer(Struct, frozen=True):
 
 
 class MoveClock(Struct, frozen=True):
-    """Somebody else's clock has shown this value."""
+    """Move the Lamport clock past a value that another node has shown."""
 
     value: int
 
 
 class GiveBack(Struct, frozen=True):
-    """These were sent and not answered: the next connection or batch may send them."""
+    """Give back what was sent and not answered: the next connection or batch may send it."""
 
     event_ids: tuple[str, ...]
 
@@ -118,17 +118,17 @@ class Link:
 
     @property
     def room(self) -> int:
-        """How many events may be sent now."""
+        """The number of events that may be sent now."""
         return max(WINDOW - len(self._unanswered), 0) if self.phase is Phase.OPEN else 0
 
     @property
     def unanswered(self) -> int:
-        """How many events were sent and wait for their answer."""
+        """The number of events that were sent and wait for their answer."""
         return len(self._unanswered)
 
     @property
     def deadline(self) -> float | None:
-        """When `tick` has something to do, None where only news can change anything."""
+        """The time at which `tick` has something to do, None where only news can change anything."""
         if self.phase in (Phase.OPENING, Phase.WAITING):
             return self._due
         return next(iter(self._unanswered.values()), None)
@@ -140,23 +140,23 @@ class Link:
         return self._open(now) if self.phase is Phase.IDLE else []
 
     def login(self, now: float) -> list[Action]:
-        """Credentials are new: connect with them now, whatever was going on."""
+        """Connect with new credentials now, whatever was going on."""
         before = self._let_go()
         self._begin_anew()
         return before + self._open(now)
 
     def hurry(self, now: float) -> list[Action]:
-        """There may be a reason why it works now: don't wait for the next attempt. Counts stay as they are."""
+        """Attempt now instead of waiting: there may be a reason why it works. Counts stay as they are."""
         return self._open(now) if self.phase is Phase.WAITING else []
 
     def halt(self) -> list[Action]:
-        """Nobody is logged in, the server refuses us, or it is over: stay offline until `start` or `login`."""
+        """Stay offline until `start` or `login`: nobody is logged in, the server refuses us, or it is over."""
         before = self._let_go()
         self._begin_anew()
         return before
 
     def opened(self, now: float) -> list[Action]:
-        """The connection is there."""
+        """Note that the connection is there."""
         if self.phase is Phase.OPENING:
             self.phase = Phase.OPEN
             self._opened_at = now
@@ -165,7 +165,7 @@ class Link:
         return []
 
     def lost(self, now: float, *, wait: float = 0.0) -> list[Action]:
-        """The connection broke, or could not be opened; the server asked to wait so many seconds."""
+        """Note that the connection broke or could not be opened; `wait` is the seconds that the server asked for."""
         if self.phase not in (Phase.OPENING, Phase.OPEN):
             return []
         if self.phase is Phase.OPEN and (self._progress or now - self._opened_at >= STEADY_SECONDS):
@@ -181,7 +181,7 @@ class Link:
         return actions
 
     def sent(self, event_id: str, now: float) -> list[Action]:
-        """An event went out."""
+        """Note that an event went out; its answer is due within `ack_seconds`."""
         if not self._answers:  # a server without answers: the next batch asks it
             self._remember(event_id)
             return [GiveBack((event_id,))]
@@ -189,7 +189,7 @@ class Link:
         return []
 
     def tick(self, now: float) -> list[Action]:
-        """Time has passed."""
+        """Note the time: attempts that are due are made, answers that are overdue given up."""
         if self.phase is Phase.WAITING and now >= self._due:
             return self._open(now)
         if self.phase is Phase.OPENING and now >= self._due:
@@ -204,7 +204,7 @@ class Link:
         return [GiveBack(late)]
 
     def received(self, data: str | bytes, now: float) -> list[Action]:
-        """A message came; [] for whatever is none of the protocol's."""
+        """Take a message of the server; [] for whatever is none of the protocol's."""
         if self.phase is not Phase.OPEN:
             return []
         message = _object(data)

@@ -1,4 +1,4 @@
-"""What a thread waits for: notes from others, or a time, whichever comes first; no polling."""
+"""A thread's mailbox: it waits for notes from others, or a time, whichever comes first; no polling."""
 
 from __future__ import annotations
 

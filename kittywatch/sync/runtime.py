@@ -26,7 +26,7 @@ from kittywatch.sync.status import ConnectionStatus
 if TYPE_CHECKING:
     from kittywatch.emit.emitter import EventEmitter
     from kittywatch.project import Project
-    from kittywatch.sync.live import Live
+    from kittywatch.sync.session import Session
 
 PATIENCE = 1.0
 STOP_SECONDS = 2.0
@@ -45,7 +45,7 @@ class SyncRuntime:
         self._lock = threading.Lock()
         self._quit = threading.Event()
         self._starter: threading.Thread | None = None
-        self._live: Live | None = None
+        self._session: Session | None = None
         self._project: Project | None = None
         self._patience = PATIENCE
         self._hears_others = False
@@ -54,8 +54,8 @@ class SyncRuntime:
 
     @property
     def status(self) -> ConnectionStatus:
-        live = self._live
-        return ConnectionStatus.OFFLINE if live is None else live.status
+        session = self._session
+        return ConnectionStatus.OFFLINE if session is None else session.status
 
     @property
     def started(self) -> bool:
@@ -79,8 +79,8 @@ class SyncRuntime:
         return True
 
     def attach_emitter(self, emitter: EventEmitter) -> None:
-        """What this emitter tells goes out at once."""
-        emitter.on_told = self.wake
+        """Send what this emitter emits at once."""
+        emitter.on_emitted = self.wake
 
     def on_status(self, listener: Callable[[ConnectionStatus], None]) -> None:
         """Call `listener` at each change of the connection, in a thread of the runtime."""
@@ -91,10 +91,10 @@ class SyncRuntime:
         self._listeners.remove(listener)
 
     def wake(self) -> None:
-        """Something was queued."""
-        live = self._live
-        if live is not None:
-            live.wake()
+        """Note that something was queued; returns at once."""
+        session = self._session
+        if session is not None:
+            session.wake()
         self.look_at_login()
 
     def look_at_login(self) -> None:
@@ -106,21 +106,21 @@ class SyncRuntime:
             if seen == self._seen or self._quit.is_set():
                 return
             self._seen = seen
-            live = self._live
-            if live is None and self._starter is None and seen is not None:
+            session = self._session
+            if session is None and self._starter is None and seen is not None:
                 self._starter = threading.Thread(target=self._bring_up, name="kittywatch-runtime", daemon=True)
                 self._starter.start()
-        if live is not None:
-            live.look_at_login()
+        if session is not None:
+            session.look_at_login()
 
     def stop(self, *, within: float = STOP_SECONDS) -> bool:
         """Send what can be sent in that time, end everything, hand over the rest; True where all threads have ended."""
         self._quit.set()
         with self._lock:
-            live, self._live, starter = self._live, None, self._starter
+            session, self._session, starter = self._session, None, self._starter
         ended = True
-        if live is not None:
-            ended = live.stop(within=within)
+        if session is not None:
+            ended = session.stop(within=within)
         if starter is not None:
             starter.join(within)
             ended = not starter.is_alive() and ended
@@ -131,8 +131,9 @@ class SyncRuntime:
         return ended
 
     def in_forked_child(self) -> None:
-        if self._live is not None:
-            self._live.in_forked_child()
+        """Let go of the lock that a fork copied; the parent's threads are not here."""
+        if self._session is not None:
+            self._session.in_forked_child()
 
     def _bring_up(self) -> None:
         """Load what delivery takes, and start it; the root of a thread."""
@@ -140,9 +141,9 @@ class SyncRuntime:
         if self._quit.wait(self._patience) or project is None:
             return
         try:
-            from kittywatch.sync.live import Live
+            from kittywatch.sync.session import Session
 
-            live = Live(
+            session = Session(
                 self._directory,
                 warn=project.warn,
                 on_status=self._status_changed,
@@ -154,10 +155,10 @@ class SyncRuntime:
             return
         with self._lock:
             if not self._quit.is_set():
-                live.start()
-                self._live = live
+                session.start()
+                self._session = session
                 return
-        live.stop(within=0.0)
+        session.stop(within=0.0)
 
     def _status_changed(self, status: ConnectionStatus) -> None:
         for listener in list(self._listeners):
@@ -174,7 +175,7 @@ def get_runtime() -> SyncRuntime:
 
 
 def connection_status() -> ConnectionStatus:
-    """How the connection of this process stands; Offline where there is no runtime."""
+    """The status of this process's connection; Offline where there is no runtime."""
     runtime = _runtime
     return ConnectionStatus.OFFLINE if runtime is None else runtime.status
 
@@ -189,7 +190,7 @@ def close_runtime(*, within: float = STOP_SECONDS) -> None:
 
 
 def _state_of(path: Path) -> object:
-    """What changes when a file is replaced, None where there is none."""
+    """A value that changes when a file is replaced, None where there is none."""
     try:
         found = os.stat(path)
     except OSError:

@@ -1,4 +1,4 @@
-"""What `config.toml` says about delivery, besides what every command reads of it."""
+"""The settings of delivery in `config.toml`, besides what every command reads of it."""
 
 from __future__ import annotations
 

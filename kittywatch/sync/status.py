@@ -1,4 +1,4 @@
-"""How delivery stands, by the protocol's names. A module of its own: who shows it needs nothing else."""
+"""The connection's status by the protocol's names. A module of its own: to show it takes nothing else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ HINT = "Events queued locally; run spec-kitty auth login to enable real-time syn
 
 
 class ConnectionStatus(StrEnum):
-    """Whether events go out as they are queued, and if not, why."""
+    """The status of a connection: events go out as they are queued, or why they don't."""
 
     CONNECTED = "Connected"
     RECONNECTING = "Reconnecting"

@@ -1,4 +1,4 @@
-"""What a run of delivery did, for people and for the next process. Computes only."""
+"""The summary of a run of delivery, for people and for the next process. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RETRY_SECONDS = 30.0  # before a short-lived process tries again after one that 
 
 
 class Summary(Struct, frozen=True):
-    """What became of the queue in one run.
+    """The results of one run.
 
     `refused` has the reason by event id, `dead` how many of them are dead letters now, `waiting` how many the server
     took note of without having them, `missing` how many it said nothing of, `left` how many could still be sent or are
@@ -49,10 +49,11 @@ class Summary(Struct, frozen=True):
         return "auth" if self.stopped == "auth" else None
 
     def with_left(self, left: int) -> Summary:
+        """The same summary with another count of what is left."""
         return replace(self, left=left)
 
     def notes(self, now: float, before: dict[str, Any]) -> dict[str, Any]:
-        """What to keep for other processes; `before` is what was kept."""
+        """The values to keep for other processes; `before` is what was kept, `now` in seconds since 1970."""
         notes: dict[str, Any] = {"last_try_at": now}
         if self.forbidden or before.get("forbidden"):
             notes["forbidden"] = self.forbidden or None
@@ -80,6 +81,7 @@ class Tally:
     forbidden: dict[str, str] = field(default_factory=dict)
 
     def count(self, fates: Iterable[Fate]) -> None:
+        """Add the fates of some events."""
         for fate in fates:
             self.counts[fate] = self.counts.get(fate, 0) + 1
             self.done += 1

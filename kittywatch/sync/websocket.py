@@ -1,8 +1,9 @@
 """The WebSocket to the server: events go out as they are queued, answers take them off the queue.
 
 Rules of this module:
-- Two threads, both daemons. The driver owns the machine (link.py), the store's share and all that is sent; a caller
-  opens one connection, reads it until it ends, and leaves what it reads for the driver. Neither needs an event loop.
+- Two threads, both daemons. The driver owns the machine (link.py), the access to the queue and all that is sent; a
+  caller opens one connection, reads it until it ends, and leaves what it reads for the driver. Neither needs an event
+  loop.
 - Sending is on top of queueing: what is sent here was claimed in the queue first and stays in it until the server has
   it. Claims keep batches from sending the same at the same time; they are given back when no answer came, and end
   with the process.
@@ -26,7 +27,7 @@ from websockets.exceptions import WebSocketException
 
 from kittywatch.errors import AuthenticationError, KittywatchError, StoreError, SyncError, UnreachableError
 from kittywatch.store.delivery import Outgoing
-from kittywatch.store.recipients import Recipient
+from kittywatch.store.destinations import Destination
 from kittywatch.sync.envelopes import sent_form
 from kittywatch.sync.link import (
     ACK_SECONDS,
@@ -48,8 +49,8 @@ STORE_RETRY = 1.0
 STOP_SECONDS = 2.0
 
 
-class Line(Protocol):
-    """What of a WebSocket connection is used here."""
+class Connection(Protocol):
+    """A WebSocket connection, as far as it is used here."""
 
     def send(self, message: str) -> None: ...
     def recv(self) -> str | bytes: ...
@@ -57,16 +58,16 @@ class Line(Protocol):
 
 
 class Opened(Struct, frozen=True):
-    """A connection, and whom it leads to."""
+    """A connection, and the destination that it leads to."""
 
-    line: Line
-    recipient: Recipient
+    connection: Connection
+    destination: Destination
 
 
-class Share(Protocol):
-    """What of the store is used here; raises StoreError."""
+class QueueAccess(Protocol):
+    """The access to the queue that is used here; raises StoreError."""
 
-    def take(self, recipient: int, *, limit: int, after: int) -> list[Outgoing]: ...
+    def take(self, destination: int, *, limit: int, after: int) -> list[Outgoing]: ...
     def settle(
         self, *, delivered: list[str], refused: dict[str, str], waiting: list[int], sent_at: float | None
     ) -> int: ...
@@ -81,7 +82,7 @@ class _Heard(Struct, frozen=True):
 
 
 class _Asked(Struct, frozen=True):
-    """Somebody's wish: `wake`, `login`, `hurry`, `halt` or `stop`."""
+    """A request to the driver: `wake`, `login`, `hurry`, `halt` or `stop`."""
 
     what: str
 
@@ -97,7 +98,7 @@ class _Sent(Struct, frozen=True):
 
 
 class _Results:
-    """What is to be noted in the store, until the store has it; `sent_at` is when the first of those delivered went."""
+    """Results until the store has them; `sent_at` is when the first of those delivered went out."""
 
     def __init__(self) -> None:
         self.sent_at: float | None = None
@@ -120,7 +121,7 @@ class WebSocketClient:
     def __init__(
         self,
         connect: Callable[[], Opened],
-        share: Share,
+        queue: QueueAccess,
         *,
         on_status: Callable[[ConnectionStatus], None] = lambda status: None,
         on_trouble: Callable[[KittywatchError], None] = lambda error: None,
@@ -128,7 +129,7 @@ class WebSocketClient:
         ack_seconds: float = ACK_SECONDS,
     ) -> None:
         self._connect = connect
-        self._share = share
+        self._queue = queue
         self._on_status = on_status
         self._on_trouble = on_trouble
         self._link = Link(roll=roll, ack_seconds=ack_seconds)
@@ -151,19 +152,19 @@ class WebSocketClient:
         self._driver.start()
 
     def wake(self) -> None:
-        """Something was queued. Costs next to nothing."""
+        """Note that something was queued. Costs next to nothing."""
         self._mailbox.signal(_Asked("wake"))
 
     def login(self) -> None:
-        """The login is new: connect with it at once."""
+        """Connect with a new login at once."""
         self._mailbox.signal(_Asked("login"))
 
     def hurry(self) -> None:
-        """Don't wait for the next attempt."""
+        """Attempt now, without waiting for the next attempt's time."""
         self._mailbox.signal(_Asked("hurry"))
 
     def logout(self) -> None:
-        """Nobody is logged in: stay offline until `login`."""
+        """Stay offline until `login`: nobody is logged in."""
         self._mailbox.signal(_Asked("halt"))
 
     def stop(self, *, within: float = STOP_SECONDS) -> bool:
@@ -220,7 +221,7 @@ class WebSocketClient:
         return min((one for one in times if one is not None), default=None)
 
     def _goes_on(self) -> bool:
-        """Whether stopping still has something to wait for."""
+        """Tell whether stopping still has something to wait for."""
         waits = self._link.unanswered > 0 or self._behind
         return self._link.phase is Phase.OPEN and waits and time.monotonic() < (self._stop_at or 0.0)
 
@@ -289,7 +290,7 @@ class WebSocketClient:
             return
         try:
             if results.delivered or results.refused or results.waiting:
-                self._share.settle(
+                self._queue.settle(
                     delivered=results.delivered,
                     refused=results.refused,
                     waiting=results.waiting,
@@ -297,7 +298,7 @@ class WebSocketClient:
                 )
                 results.delivered, results.refused, results.waiting = [], {}, []
             if results.clocks:
-                self._share.move_clock(results.clocks)
+                self._queue.move_clock(results.clocks)
         except (StoreError, OSError):
             self._store_due = time.monotonic() + STORE_RETRY
             return
@@ -307,16 +308,16 @@ class WebSocketClient:
 
     def _send_what_waits(self) -> None:
         while self._behind and (room := self._link.room) and self._opened is not None:
-            recipient = self._opened.recipient
+            destination = self._opened.destination
             try:
-                taken = self._share.take(recipient.key, limit=room, after=self._cursor)
+                taken = self._queue.take(destination.key, limit=room, after=self._cursor)
             except (StoreError, OSError):
                 self._store_due = time.monotonic() + STORE_RETRY
                 return
             self._behind = len(taken) == room
             for outgoing in taken:
                 self._cursor = outgoing.key
-                if not self._send(_text(outgoing, recipient)):
+                if not self._send(_text(outgoing, destination)):
                     self._results.waiting.append(outgoing.key)
                     continue
                 self._on_way[outgoing.event_id] = _Sent(outgoing.key, time.time())
@@ -326,7 +327,7 @@ class WebSocketClient:
         if self._opened is None:
             return False
         try:
-            self._opened.line.send(text)
+            self._opened.connection.send(text)
         except (OSError, WebSocketException, EOFError):
             self._carry_out(self._link.lost(time.monotonic()))
             return False
@@ -352,7 +353,7 @@ class WebSocketClient:
         self._number += 1
         opened, self._opened = self._opened, None
         if opened is not None:
-            _close(opened.line)
+            _close(opened.connection)
 
 
 def _call(connect: Callable[[], Opened], number: int, mailbox: Mailbox[_Note]) -> None:
@@ -360,9 +361,9 @@ def _call(connect: Callable[[], Opened], number: int, mailbox: Mailbox[_Note]) -
     try:
         opened = connect()
         if not mailbox.put(_Heard(number, opened)):
-            _close(opened.line)
+            _close(opened.connection)
             return
-        while mailbox.put(_Heard(number, opened.line.recv())):
+        while mailbox.put(_Heard(number, opened.connection.recv())):
             pass
     except KittywatchError as error:
         mailbox.put(_Heard(number, error))
@@ -370,15 +371,15 @@ def _call(connect: Callable[[], Opened], number: int, mailbox: Mailbox[_Note]) -
         mailbox.put(_Heard(number, None))
 
 
-def _close(line: Line) -> None:
+def _close(connection: Connection) -> None:
     with contextlib.suppress(OSError, WebSocketException, EOFError):
-        line.close()
+        connection.close()
 
 
 def _close_unheard(note: _Note) -> None:
     if isinstance(note, _Heard) and isinstance(note.news, Opened):
-        _close(note.news.line)
+        _close(note.news.connection)
 
 
-def _text(outgoing: Outgoing, recipient: Recipient) -> str:
-    return sent_form(outgoing, recipient.team).decode()
+def _text(outgoing: Outgoing, destination: Destination) -> str:
+    return sent_form(outgoing, destination.team).decode()

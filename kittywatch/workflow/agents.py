@@ -1,4 +1,4 @@
-"""Which agents an orchestration may run: `orchestrate:` in `.kittify/config.yaml`, and the consent to it.
+"""The agents that an orchestration may run: `orchestrate:` in `.kittify/config.yaml`, and the consent to it.
 
     orchestrate:
       jobs: 2                        # at once
@@ -45,7 +45,7 @@ DEFAULT_TIME_LIMIT = 3600.0
 
 
 class Settings(Struct, frozen=True):
-    """What an orchestration is configured to do; `commands` are argument lists by agent."""
+    """The configuration of an orchestration; `commands` are argument lists by agent."""
 
     team: Team
     commands: Mapping[str, tuple[str, ...]]
@@ -87,18 +87,19 @@ def filled(command: tuple[str, ...], values: Mapping[str, str]) -> list[str]:
 
 
 def fingerprint(settings: Settings, common: Path) -> str:
-    """What is approved: the argument lists of all agents, in one clone."""
+    """A digest of what is approved: the argument lists of all agents, in one clone."""
     content = [os.fsdecode(common), sorted((name, list(command)) for name, command in settings.commands.items())]
     return hashlib.sha256(json.dumps(content, ensure_ascii=True).encode()).hexdigest()
 
 
 class Approvals:
-    """What the user of this machine has approved, in one file of the home."""
+    """The approvals of this machine's user, in one file of the home."""
 
     def __init__(self, home: Path) -> None:
         self._path = home / "approved-agents.json"
 
     def has(self, mark: str) -> bool:
+        """Tell whether a fingerprint was approved."""
         return mark in self._read()
 
     def add(self, mark: str) -> None:

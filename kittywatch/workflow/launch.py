@@ -1,4 +1,4 @@
-"""What stands between the orchestrator and an agent: notes the process, then becomes the agent.
+"""The step between the orchestrator and an agent: notes the process, then becomes the agent.
 
 Run as `python -m kittywatch.workflow.launch NOTE PROGRAM [ARGUMENT…]` in a session of its own. The note is there before
 the agent is, so that there is never an agent that a later run doesn't know of.
@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 def started_at(pid: int) -> str | None:
-    """When a process started, in the system's own words; None where there is none, or it cannot be said."""
+    """The start time of a process, in the system's own words; None if there is none, or it cannot be said."""
     try:
         return Path(f"/proc/{pid}/stat").read_text("ascii", errors="replace").rpartition(")")[2].split()[19]
     except (OSError, IndexError):

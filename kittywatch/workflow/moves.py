@@ -1,4 +1,4 @@
-"""What the workflow's commands do to work packages: move them, note something, finalize their dependencies."""
+"""The workflow's edits of work packages: move them, note something, finalize their dependencies."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from msgspec import Struct
 
 from kittywatch.errors import WorkflowError
-from kittywatch.workflow.desk import Desk
 from kittywatch.workflow.feature import Feature
 from kittywatch.workflow.rules import lane_of, refusal, taken_by_another, unmet
+from kittywatch.workflow.workspace import Workspace
 from kittywatch.workpackages.activity import NewRecord, one_line
 from kittywatch.workpackages.check import check_feature
 from kittywatch.workpackages.checklist import mark
@@ -28,7 +28,7 @@ USER = "user"
 
 
 class Signature(Struct, frozen=True):
-    """Who does something, and what they say of it.
+    """The author of an edit, and what they say of it.
 
     `agent` takes the work package on; `signed` stands in the record alone. Without either it is the person at the
     keyboard.
@@ -63,7 +63,7 @@ class Signature(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True):
-    """What became of one work package; the lanes are equal where it was there already."""
+    """The result for one work package; the lanes are equal where it was there already."""
 
     wp_id: str
     path: str
@@ -72,7 +72,7 @@ class Outcome(Struct, frozen=True):
 
 
 class Move(Struct, frozen=True):
-    """Where to go with what: `note` is what the record says unless the signature does."""
+    """A move: the lane to go to; `note` is what the record says unless the signature does."""
 
     to: Lane
     note: str
@@ -81,7 +81,7 @@ class Move(Struct, frozen=True):
 
 
 def move(
-    desk: Desk,
+    workspace: Workspace,
     feature: Feature,
     wp_ids: Sequence[str],
     what: Move,
@@ -102,12 +102,12 @@ def move(
         for wp_id in dict.fromkeys(wp_ids):
             package = now.package(wp_id)
             check_move(now, package, what)
-            changes[package.path] = _moved(now, package, what, desk.project.names)
+            changes[package.path] = _moved(now, package, what, workspace.project.names)
             outcomes.append(Outcome(wp_id, package.path, lane_of(package), what.to))
         return changes
 
     message = f"{', '.join(wp_ids)}: {what.to}" if commits else None
-    commit = desk.edit(feature.slug, work, message=message, around=around)
+    commit = workspace.edit(feature.slug, work, message=message, around=around)
     return outcomes, commit
 
 
@@ -134,7 +134,7 @@ def _moved(feature: Feature, package: WorkPackage, what: Move, names: LaneNames)
 
 
 def add_history(
-    desk: Desk, feature: Feature, wp_id: str, signature: Signature, *, commits: bool = False
+    workspace: Workspace, feature: Feature, wp_id: str, signature: Signature, *, commits: bool = False
 ) -> tuple[list[Outcome], str | None]:
     """Append a record that moves no lane; raises KittywatchError."""
     check_agent(signature.name)
@@ -147,13 +147,13 @@ def add_history(
             raise WorkflowError(f"{wp_id} is in no valid lane", remedy=f"move it to one: {package.path}")
         outcomes[:] = [Outcome(wp_id, package.path, lane, lane)]
         change = Change({}, signature.record(package, lane, "noted"))
-        return {package.path: edited(package.path, now.files[package.path], change, desk.project.names)}
+        return {package.path: edited(package.path, now.files[package.path], change, workspace.project.names)}
 
-    return outcomes, desk.edit(feature.slug, work, message=f"{wp_id}: note" if commits else None)
+    return outcomes, workspace.edit(feature.slug, work, message=f"{wp_id}: note" if commits else None)
 
 
 def mark_subtasks(
-    desk: Desk, feature: Feature, ids: Sequence[str], *, done: bool, commits: bool = False
+    workspace: Workspace, feature: Feature, ids: Sequence[str], *, done: bool, commits: bool = False
 ) -> tuple[str, str | None]:
     """Tick the boxes of subtasks in the feature's tasks.md, or take the ticks away; raises KittywatchError."""
     path = f"{SPECS}/{feature.slug}/tasks.md"
@@ -169,10 +169,12 @@ def mark_subtasks(
         return {path: marked}
 
     said = f"{', '.join(ids)}: {'done' if done else 'pending'}"
-    return path, desk.edit(feature.slug, work, message=said if commits else None)
+    return path, workspace.edit(feature.slug, work, message=said if commits else None)
 
 
-def finalize(desk: Desk, feature: Feature, *, commits: bool = False) -> tuple[dict[str, list[str]], str | None]:
+def finalize(
+    workspace: Workspace, feature: Feature, *, commits: bool = False
+) -> tuple[dict[str, list[str]], str | None]:
     """Write what tasks.md says of dependencies into the frontmatter; returns the changed ones by id.
 
     A work package of which tasks.md says nothing keeps its own, and gets an empty list where it has none. Raises
@@ -188,9 +190,9 @@ def finalize(desk: Desk, feature: Feature, *, commits: bool = False) -> tuple[di
             wanted = stated.get(wp_id, package.dependencies or ())
             if package.dependencies != wanted:
                 change = Change({"dependencies": list(wanted)})
-                files[package.path] = edited(package.path, files[package.path], change, desk.project.names)
+                files[package.path] = edited(package.path, files[package.path], change, workspace.project.names)
                 changed[wp_id] = list(wanted)
-        names = desk.project.names
+        names = workspace.project.names
         known = {problem.reason for problem in check_feature(now.files, None, names)}
         for finding in check_feature(files, None, names):
             if finding.reason not in known:
@@ -199,7 +201,7 @@ def finalize(desk: Desk, feature: Feature, *, commits: bool = False) -> tuple[di
                 )
         return {now.packages[wp_id].path: files[now.packages[wp_id].path] for wp_id in changed}
 
-    commit = desk.edit(feature.slug, work, message=f"{feature.slug}: dependencies" if commits else None)
+    commit = workspace.edit(feature.slug, work, message=f"{feature.slug}: dependencies" if commits else None)
     return changed, commit
 
 

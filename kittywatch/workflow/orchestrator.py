@@ -28,13 +28,13 @@ from kittywatch.store.lock import locked
 from kittywatch.workflow import schedule
 from kittywatch.workflow.agents import Settings, filled
 from kittywatch.workflow.briefing import Briefing, implementation_prompt, review_prompt
-from kittywatch.workflow.desk import Desk
+from kittywatch.workflow.checkout import WORKTREES, Checkout
 from kittywatch.workflow.feature import Feature
 from kittywatch.workflow.moves import Move, Signature, move
-from kittywatch.workflow.repository import WORKTREES, Repository
 from kittywatch.workflow.rules import lane_of
 from kittywatch.workflow.runs import Ended, Runs
 from kittywatch.workflow.schedule import Result, Start, Task, Tasks
+from kittywatch.workflow.workspace import Workspace
 from kittywatch.workpackages.check import check_feature
 from kittywatch.workpackages.reader import WorkPackage
 
@@ -52,12 +52,12 @@ class Progress(Struct, frozen=True):
 class Orchestrator:
     """One orchestration of one feature. `look` is called with everything that happens."""
 
-    def __init__(self, desk: Desk, slug: str, settings: Settings, look: Callable[[Progress], None]) -> None:
-        self._desk = desk
+    def __init__(self, workspace: Workspace, slug: str, settings: Settings, look: Callable[[Progress], None]) -> None:
+        self._workspace = workspace
         self._slug = slug
         self._settings = settings
         self._look = look
-        self.directory = desk.project.git.common / "kittywatch" / "orchestrate" / slug
+        self.directory = workspace.project.git.common / "kittywatch" / "orchestrate" / slug
         self.runs = Runs(self.directory, time_limit=settings.time_limit)
         self.tasks: Tasks = {}
         self.stopping = False
@@ -103,32 +103,32 @@ class Orchestrator:
             yield
 
     def _prepare(self) -> None:
-        git, repository = self._desk.project.git, self._desk.repository
-        feature = load_orderly(self._desk, self._slug)
+        git, checkout = self._workspace.project.git, self._workspace.checkout
+        feature = load_orderly(self._workspace, self._slug)
         end = time.monotonic() + _PATIENCE
         while busy(git.directory) == "index.lock" and time.monotonic() < end:
             threading.Event().wait(0.1)
-        repository.abandon_merge([self._branch(wp_id) for wp_id in feature.packages])
+        checkout.abandon_merge([self._branch(wp_id) for wp_id in feature.packages])
         ref, doing = git.head().ref, busy(git.directory)
         if ref is None or doing:
             where = f"git is in the middle of something ({doing})" if doing else "no branch is checked out"
             raise WorkflowError(f"{where} in {git.root}", remedy="finish that; work packages are merged there")
-        if repository.staged():
+        if checkout.staged():
             raise WorkflowError(
                 f"something is staged in {git.root}", remedy="commit it; work packages are merged there"
             )
         self._target = ref.removeprefix("refs/heads/")
         for wp_id in feature.packages:
             self.runs.stop_leftover(wp_id)
-        self._desk.sweep(feature)
-        changed = repository.changed_packages(self._slug)
+        self._workspace.sweep(feature)
+        changed = checkout.changed_packages(self._slug)
         if changed:
-            repository.commit_only(changed, f"{self._slug}: work packages as they are")
-        self._desk.observe()
+            checkout.commit_only(changed, f"{self._slug}: work packages as they are")
+        self._workspace.observe()
         self.tasks = tasks_of(feature)
         for task in self.tasks.values():
             if task.lane == "done" and self._accepted_before(task.wp_id):
-                repository.tidy_worktree(self._branch(task.wp_id))
+                checkout.tidy_worktree(self._branch(task.wp_id))
 
     # Start.
 
@@ -149,7 +149,7 @@ class Orchestrator:
         self._check_target()
         new = start.phase == "implementation"
         try:
-            worktree = self._desk.repository.add_worktree(self._branch(start.wp_id), "HEAD")
+            worktree = self._workspace.checkout.add_worktree(self._branch(start.wp_id), "HEAD")
             git = self._worktree(start.wp_id)
         except (GitError, ProjectError) as error:
             self._finish(start.wp_id, "failed", f"{start.phase}: there is no worktree: {error.message}")
@@ -163,7 +163,7 @@ class Orchestrator:
         briefing = Briefing(
             feature=self._slug,
             wp_id=start.wp_id,
-            file=self._desk.root / self._feature().package(start.wp_id).path,
+            file=self._workspace.root / self._feature().package(start.wp_id).path,
             branch=self._branch(start.wp_id),
             target=self._target,
             feedback_file=feedback,
@@ -184,11 +184,11 @@ class Orchestrator:
 
     def _bring_dependencies(self, wp_id: str, git: Git) -> None:
         """Merge the target into a branch that began before it was what it is now; a conflict is left out."""
-        project = self._desk.project.git
+        project = self._workspace.project.git
         if project.is_ancestor(project.commit_id("HEAD"), git.commit_id("HEAD")):
             return
         try:
-            conflicts = Repository(git).merge(self._target, f"Merge {self._target} into {wp_id}")
+            conflicts = Checkout(git).merge(self._target, f"Merge {self._target} into {wp_id}")
             said = f"conflicts in {', '.join(conflicts)}" if conflicts else ""
         except GitError as error:
             said = error.message
@@ -217,7 +217,7 @@ class Orchestrator:
         self._say(f"{wp_id}  {how}" + (f"; given up: {stuck}" if stuck else ""))
 
     def _keep_work(self, wp_id: str, start: Start) -> None:
-        Repository(self._worktree(wp_id)).keep_work(self._target, f"{wp_id}: {start.phase} by {start.agent}")
+        Checkout(self._worktree(wp_id)).keep_work(self._target, f"{wp_id}: {start.phase} by {start.agent}")
 
     def _worktree(self, wp_id: str) -> Git:
         """The worktree of a work package; raises GitError where it is none, or on another branch.
@@ -225,7 +225,7 @@ class Orchestrator:
         git would take the project itself for it, and commit what its user has there.
         """
         branch = self._branch(wp_id)
-        path = self._desk.project.git.main_root / WORKTREES / branch
+        path = self._workspace.project.git.main_root / WORKTREES / branch
         git = Git.find(path)
         if git.root.resolve() != path.resolve() or git.head().ref != f"refs/heads/{branch}":
             raise GitError("worktree", f"{path} is no longer a worktree on the branch {branch}")
@@ -242,21 +242,21 @@ class Orchestrator:
         if feedback.strip():
             self._back(start, "Changes requested", feedback)
             return "changes"
-        tip = self._desk.project.git.commit_id(f"refs/heads/{self._branch(start.wp_id)}")
+        tip = self._workspace.project.git.commit_id(f"refs/heads/{self._branch(start.wp_id)}")
         (self.directory / f"{start.wp_id}.accepted").write_text(tip, "ascii")
         return self._merge(self.tasks[start.wp_id], start.agent)
 
     def _merge(self, task: Task, reviewer: str) -> Result:
         self._check_target()
         branch = self._branch(task.wp_id)
-        conflicts = self._desk.repository.merge(branch, f"Merge {task.wp_id} of {self._slug}")
+        conflicts = self._workspace.checkout.merge(branch, f"Merge {task.wp_id} of {self._slug}")
         if conflicts:
             start = Start(task.wp_id, "review", reviewer, 1)
             text = f"Merging the branch into {self._target} conflicts. Merge {self._target} into it, and solve:\n"
             self._back(start, "Conflicts", text + "\n".join(conflicts))
             return "conflict"
         self._move(task.wp_id, Move("done", "Accepted", Signature(signed=reviewer), force=True))
-        self._desk.repository.tidy_worktree(branch)
+        self._workspace.checkout.tidy_worktree(branch)
         return "succeeded"
 
     def _back(self, start: Start, note: str, feedback: str) -> None:
@@ -266,14 +266,14 @@ class Orchestrator:
     # The rest.
 
     def _accepted_before(self, wp_id: str) -> bool:
-        """Whether a review has accepted just what is on the branch, and the merge alone is missing."""
+        """Tell whether a review has accepted just what is on the branch, and the merge alone is missing."""
         accepted = _read(self.directory / f"{wp_id}.accepted").strip()
         branch = f"refs/heads/{self._branch(wp_id)}"
-        git = self._desk.project.git
+        git = self._workspace.project.git
         return bool(accepted) and branch in git.branches() and git.commit_id(branch) == accepted
 
     def _check_target(self) -> None:
-        git = self._desk.project.git
+        git = self._workspace.project.git
         if git.head().ref != f"refs/heads/{self._target}":
             raise WorkflowError(
                 f"{git.root} is no longer on the branch {self._target}",
@@ -281,11 +281,11 @@ class Orchestrator:
             )
 
     def _move(self, wp_id: str, what: Move) -> None:
-        move(self._desk, self._feature(), [wp_id], what, commits=True)
-        self._desk.observe(worktree=False)
+        move(self._workspace, self._feature(), [wp_id], what, commits=True)
+        self._workspace.observe(worktree=False)
 
     def _feature(self) -> Feature:
-        return self._desk.load(self._slug)
+        return self._workspace.load(self._slug)
 
     def _branch(self, wp_id: str) -> str:
         return f"{self._slug}-{wp_id}"
@@ -294,10 +294,10 @@ class Orchestrator:
         self._look(Progress(self.tasks, text))
 
 
-def load_orderly(desk: Desk, slug: str) -> Feature:
+def load_orderly(workspace: Workspace, slug: str) -> Feature:
     """A feature that can be orchestrated; raises WorkflowError for the first thing that stands against it."""
-    feature = desk.load(slug)
-    findings = check_feature(feature.files, feature.tasks, desk.project.names)
+    feature = workspace.load(slug)
+    findings = check_feature(feature.files, feature.tasks, workspace.project.names)
     if findings:
         raise WorkflowError(str(findings[0]), remedy="mend it; `kittywatch hooks check` names everything once staged")
     if not feature.packages:

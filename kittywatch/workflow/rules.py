@@ -1,4 +1,4 @@
-"""Which lane a work package may go to, as a table. `--force` goes past every rule of this module."""
+"""The moves that a work package may make, as a table. `--force` goes past every rule of this module."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def unmet(wp_id: str, needs: Mapping[str, Sequence[str]], packages: Mapping[str,
 
 
 def refusal(package: WorkPackage, to: Lane, waits_for: Sequence[str]) -> str | None:
-    """Why a work package may not go to a lane, None where it may; `waits_for` are its unmet dependencies."""
+    """The reason against a move to a lane, for people, None if there is none; `waits_for` are unmet dependencies."""
     lane = lane_of(package)
     if lane is None:
         return f"{package.wp_id} is in no valid lane"
@@ -42,7 +42,7 @@ def refusal(package: WorkPackage, to: Lane, waits_for: Sequence[str]) -> str | N
 
 
 def taken_by_another(package: WorkPackage, agent: str | None) -> str | None:
-    """Why an agent may not take on what is being done, None where nobody else does it."""
+    """The reason against an agent's taking on what is being done, for people; None if nobody else does it."""
     if package.lane == "doing" and agent and package.agent and package.agent != agent:
         return f"{package.wp_id} is being done by {package.agent}"
     return None

@@ -64,6 +64,7 @@ class Runs:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def log(self, wp_id: str) -> Path:
+        """The path of a work package's log."""
         return self.directory / f"{wp_id}.log"
 
     def wake(self) -> None:

@@ -22,7 +22,7 @@ from pathlib import Path
 from coverage import Coverage
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("derive", "store", "observe", "sync")
+PARTS = ("derive", "emit", "git", "githooks", "store", "observe", "sync")
 LEAST = 95.0
 
 

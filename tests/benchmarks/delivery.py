@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from kittywatch.store import recipients
+from kittywatch.store import destinations
 from kittywatch.store.store import Store
 from kittywatch.sync.batch import batch_sync
 from kittywatch.sync.flusher import delivering
@@ -89,7 +89,7 @@ def _commits(place: Path, hub: Hub, runs: int) -> list[Figure]:
 
 def _begin(home: Path, url: str) -> None:
     store = Store(home, node_id=stores.NODE, warn=stores.unexpected)
-    store.transact(lambda connection: recipients.set_present(connection, url, "cats"))
+    store.transact(lambda connection: destinations.set_present(connection, url, "cats"))
     store.close()
 
 

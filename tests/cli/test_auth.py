@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kittywatch.store import recipients
+from kittywatch.store import destinations
 from kittywatch.sync.credentials import CredentialsFile
 from tests.cli.conftest import Command, Done
 from tests.history.script import Repository
@@ -126,7 +126,7 @@ def test_what_waits_for_another_is_sent_here_only_if_somebody_says_so(
     kittywatch: Command, monkeypatch: pytest.MonkeyPatch, server: FaultProxy, kitty_home: Path, how: str | None
 ) -> None:
     target = stores.emitter(kitty_home, stores.unexpected)
-    target.store.transact(lambda connection: recipients.set_present(connection, "https://first", "dogs"))
+    target.store.transact(lambda connection: destinations.set_present(connection, "https://first", "dogs"))
     queue(target, 3)
     target.store.close()
     done = login(kittywatch, monkeypatch, "--server", server.url, *(["--queued", how] if how else []))
@@ -171,7 +171,7 @@ def test_after_a_login_events_are_for_its_team(
 def test_at_a_terminal_it_asks(server: FaultProxy, kitty_home: Path, answer: str, team: str) -> None:
     """Server, name and password; and whether what waits for another team may go to this one. Enter means no."""
     target = stores.emitter(kitty_home, stores.unexpected)
-    target.store.transact(lambda connection: recipients.set_present(connection, "https://first", "dogs"))
+    target.store.transact(lambda connection: destinations.set_present(connection, "https://first", "dogs"))
     queue(target, 1)
     target.store.close()
     command = [sys.executable, "-m", "kittywatch.cli.main", "auth", "login"]

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from kittywatch.store import delivery, recipients
+from kittywatch.store import delivery, destinations
 from kittywatch.sync.flusher import delivering
 from tests.cli.conftest import Command
 from tests.history.script import Repository
@@ -212,7 +212,7 @@ def test_status_says_what_keeps_it(
     kittywatch: Command, told: list[str], server: Server, kitty_home: Path, repository: Repository
 ) -> None:
     target = stores.emitter(kitty_home, stores.unexpected)
-    target.store.transact(lambda connection: recipients.set_present(connection, "https://else", "dogs"))
+    target.store.transact(lambda connection: destinations.set_present(connection, "https://else", "dogs"))
     stores.note(target, "for dogs")
     target.store.transact(lambda connection: delivery.remember(connection, failure={"said": "x", "remedy": "y"}))
     target.store.close()

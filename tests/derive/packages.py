@@ -12,7 +12,7 @@ from kittywatch.derive.settle import Rules
 from kittywatch.derive.snapshot import FeatureFacts, Origin, Snapshot
 from kittywatch.derive.steps import Step
 from kittywatch.derive.tellings import BesideTold, CompletedTold, FeatureTold, PackageTold, ResolvedTold, Telling
-from kittywatch.emit.drafts import Stamp
+from kittywatch.emit.drafts import EnvelopeContext
 from kittywatch.workpackages.features import Meta
 from kittywatch.workpackages.lanes import LaneNames
 from kittywatch.workpackages.reader import WorkPackage, read_work_package
@@ -20,7 +20,7 @@ from tests.builders import FEATURE, record, work_package_text
 
 NAMES = LaneNames()
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-STAMP = Stamp("550e8400-e29b-41d4-a716-446655440000", "demo", "a1b2c3d4e5f6", "0123456789abcdef")
+STAMP = EnvelopeContext("550e8400-e29b-41d4-a716-446655440000", "demo", "a1b2c3d4e5f6", "0123456789abcdef")
 KEY = (FEATURE, "WP01")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from kittywatch.store import delivery, recipients
+from kittywatch.store import delivery, destinations
 from kittywatch.store.store import Store
 from kittywatch.sync.credentials import CredentialsFile
 from tests.doctor.conftest import Clinic
@@ -180,7 +180,7 @@ def test_what_the_last_delivery_noted(clinic: Clinic, hub: Hub) -> None:
 def test_an_old_queue_of_a_login(clinic: Clinic, hub: Hub) -> None:
     log_in(clinic, hub)
     one = store(clinic)
-    one.transact(lambda connection: recipients.set_present(connection, hub.url, "cats"))
+    one.transact(lambda connection: destinations.set_present(connection, hub.url, "cats"))
     one.transact(lambda connection: connection.execute("UPDATE events SET told_at = told_at - 200000"))
     one.close()
     assert not clinic.only("queue", "the oldest event")["fixable"]

@@ -14,14 +14,14 @@ from kittywatch.derive.settle import Told
 from kittywatch.derive.snapshot import BrokenContent, FeatureFacts
 from kittywatch.derive.steps import Step
 from kittywatch.derive.tellings import BrokenTold, FeatureTold, PackageTold
-from kittywatch.emit.drafts import Draft, Stamp, draft_by_hand, drafts, envelopes, timestamp
+from kittywatch.emit.drafts import EnvelopeContext, EventDraft, drafts, envelopes, manual_draft, timestamp
 from kittywatch.events import FeatureCreation, InvalidEventError, LoggedError, StatusChange, to_json
 from kittywatch.workpackages.features import read_meta
 from kittywatch.workpackages.lanes import LaneNames
 from kittywatch.workpackages.reader import Problem, WorkPackage, read_work_package
 from tests.builders import FEATURE, PATH, work_package_text
 
-STAMP = Stamp(
+CONTEXT = EnvelopeContext(
     project_uuid="7a4e4b0e-52a6-4c0a-9d7e-0d5f3b1c2a10",
     project_slug="shop",
     node_id="0123456789ab",
@@ -40,7 +40,7 @@ def _package(*, title: str = "Build it") -> WorkPackage:
 
 
 def _told(package: WorkPackage, step: Step | None, *, commit: str | None = "c1") -> PackageTold:
-    entry = Entry("step" if step else "created", "doing", STAMP.event_id(package, step, MOMENT))
+    entry = Entry("step" if step else "created", "doing", CONTEXT.event_id(package, step, MOMENT))
     return PackageTold(Told(package, step, MOMENT, entry), commit)
 
 
@@ -66,8 +66,8 @@ def test_moments_are_utc(moment: datetime, expected: str) -> None:
 
 def test_one_observation_shares_a_correlation_and_a_creation_its_cause() -> None:
     package = _package()
-    made = drafts([_feature(), _told(package, None), _told(package, STEP)], STAMP, "replay", _unexpected)
-    events = [event for event, _ in envelopes(made, STAMP, 5, CAUSE)]
+    made = drafts([_feature(), _told(package, None), _told(package, STEP)], CONTEXT, "replay", _unexpected)
+    events = [event for event, _ in envelopes(made, CONTEXT, 5, CAUSE)]
     assert [type(event).__name__ for event in events] == ["FeatureCreated", "WPCreated", "WPStatusChanged"]
     assert [event.lamport_clock for event in events] == [5, 6, 7]
     assert {event.correlation_id for event in events} == {CAUSE}
@@ -84,7 +84,7 @@ def _id(kind: str, aggregate: str, payload: dict[str, object]) -> str:
         "aggregate": aggregate,
         "payload": payload,
         "timestamp": "2026-01-31T12:00:00Z",
-        "project": STAMP.project_uuid,
+        "project": CONTEXT.project_uuid,
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     milliseconds = int(MOMENT.timestamp() * 1000)
@@ -93,7 +93,7 @@ def _id(kind: str, aggregate: str, payload: dict[str, object]) -> str:
 
 def test_an_event_id_is_a_function_of_its_content() -> None:
     package = _package(title="Für alle")
-    made = drafts([_feature(), _told(package, None), _told(package, STEP)], STAMP, "replay", _unexpected)
+    made = drafts([_feature(), _told(package, None), _told(package, STEP)], CONTEXT, "replay", _unexpected)
     assert [draft.event_id for draft in made] == [
         _id(
             "FeatureCreated",
@@ -126,24 +126,24 @@ def test_an_event_id_is_a_function_of_its_content() -> None:
 
 
 def test_what_stamps_an_event_is_not_in_its_id() -> None:
-    other = Stamp(STAMP.project_uuid, "renamed", "ba9876543210", "other", team_slug="acme")
+    other = EnvelopeContext(CONTEXT.project_uuid, "renamed", "ba9876543210", "other", team_slug="acme")
     package = _package()
-    assert other.event_id(package, STEP, MOMENT) == STAMP.event_id(package, STEP, MOMENT)
-    project = Stamp("0b7f5d0c-9f3c-4a55-8d42-5f3f3f0d6a11", "shop", "0123456789ab", "build")
-    assert project.event_id(package, STEP, MOMENT) != STAMP.event_id(package, STEP, MOMENT)
+    assert other.event_id(package, STEP, MOMENT) == CONTEXT.event_id(package, STEP, MOMENT)
+    project = EnvelopeContext("0b7f5d0c-9f3c-4a55-8d42-5f3f3f0d6a11", "shop", "0123456789ab", "build")
+    assert project.event_id(package, STEP, MOMENT) != CONTEXT.event_id(package, STEP, MOMENT)
     later = MOMENT + timedelta(microseconds=1)
-    assert STAMP.event_id(package, STEP, later) != STAMP.event_id(package, STEP, MOMENT)
+    assert CONTEXT.event_id(package, STEP, later) != CONTEXT.event_id(package, STEP, MOMENT)
 
 
 def test_the_id_of_a_telling_is_that_of_its_entry() -> None:
-    (draft,) = drafts([_told(_package(), STEP)], STAMP, "hook", _unexpected)
-    assert draft.event_id == draft_by_hand(draft.payload, ("WP01", "WorkPackage"), STAMP, MOMENT, None).event_id
+    (draft,) = drafts([_told(_package(), STEP)], CONTEXT, "hook", _unexpected)
+    assert draft.event_id == manual_draft(draft.payload, ("WP01", "WorkPackage"), CONTEXT, MOMENT, None).event_id
 
 
 def test_a_feature_says_what_its_files_say_and_else_what_is_known() -> None:
     meta = json.dumps({"target_branch": "2.x", "created_at": "2026-01-01T10:00:00+02:00", "feature_number": "007"})
-    (stated,) = drafts([_feature(meta.encode())], STAMP, "scan", _unexpected)
-    (bare,) = drafts([_feature()], STAMP, "scan", _unexpected)
+    (stated,) = drafts([_feature(meta.encode())], CONTEXT, "scan", _unexpected)
+    (bare,) = drafts([_feature()], CONTEXT, "scan", _unexpected)
     assert stated.payload == FeatureCreation(
         feature_slug=FEATURE,
         feature_number="007",
@@ -160,13 +160,13 @@ def test_a_broken_content_is_an_error_of_its_work_package_or_its_feature() -> No
     problem = Problem(f"{PATH}\udcff", 3, "it is not UTF-8")
     for wp_id, aggregate in (("WP01", ("WP01", "WorkPackage")), (None, (FEATURE, "Feature"))):
         told = BrokenTold(BrokenContent(problem, FEATURE, wp_id, "abc"), MOMENT, None)
-        made = drafts([told], STAMP, "watch", _unexpected)
+        made = drafts([told], CONTEXT, "watch", _unexpected)
         assert [(draft.aggregate_id, draft.aggregate_type) for draft in made] == [aggregate]
         payload = made[0].payload
         assert isinstance(payload, LoggedError)
         assert payload.error_type == "validation"
         assert PATH in payload.error_message
-        ((event, source),) = envelopes(made, STAMP, 1, CAUSE)
+        ((event, source),) = envelopes(made, CONTEXT, 1, CAUSE)
         to_json(event)
         assert json.loads(source) == {"observer": "watch", "path": f"{PATH}�"}
 
@@ -175,7 +175,7 @@ def test_an_invalid_event_is_left_out_and_its_field_named() -> None:
     warnings: list[str] = []
     bad = _told(_package(), Step("planned", "doing", "", None))
     good = _told(_package(), STEP)
-    made = drafts([bad, good], STAMP, "watch", warnings.append)
+    made = drafts([bad, good], CONTEXT, "watch", warnings.append)
     assert len(made) == 1
     (warning,) = warnings
     assert warning.startswith("an event was discarded: StatusChange: field changed_by: ")
@@ -183,7 +183,7 @@ def test_an_invalid_event_is_left_out_and_its_field_named() -> None:
 
 def test_where_an_event_came_from() -> None:
     record = Step("planned", "doing", "claude", MOMENT)
-    made = drafts([_told(_package(), STEP), _told(_package(), record, commit=None)], STAMP, "hook", _unexpected)
+    made = drafts([_told(_package(), STEP), _told(_package(), record, commit=None)], CONTEXT, "hook", _unexpected)
     assert [json.loads(draft.source) for draft in made] == [
         {"observer": "hook", "commit": "c1", "path": PATH},
         {"observer": "hook", "path": PATH, "record": True},
@@ -194,9 +194,9 @@ def test_by_hand() -> None:
     payload = StatusChange(
         wp_id="WP01", previous_status="planned", new_status="doing", changed_by="claude", feature_slug=FEATURE
     )
-    draft = draft_by_hand(payload, ("WP01", "WorkPackage"), STAMP, MOMENT, CAUSE)
+    draft = manual_draft(payload, ("WP01", "WorkPackage"), CONTEXT, MOMENT, CAUSE)
     assert json.loads(draft.source) == {"observer": "hand"}
-    ((event, _),) = envelopes([draft], STAMP, 9, CAUSE)
+    ((event, _),) = envelopes([draft], CONTEXT, 9, CAUSE)
     assert (event.causation_id, event.lamport_clock, event.team_slug) == (CAUSE, 9, "local")
 
 
@@ -204,6 +204,6 @@ def test_an_envelope_is_valid_or_is_none() -> None:
     payload = StatusChange(
         wp_id="WP01", previous_status="planned", new_status="doing", changed_by="claude", feature_slug=FEATURE
     )
-    draft = Draft(payload, "", "WorkPackage", timestamp(MOMENT), CAUSE, None, "{}")
+    draft = EventDraft(payload, "", "WorkPackage", timestamp(MOMENT), CAUSE, None, "{}")
     with pytest.raises(InvalidEventError, match="field aggregate_id"):
-        envelopes([draft], STAMP, 1, CAUSE)
+        envelopes([draft], CONTEXT, 1, CAUSE)

@@ -187,7 +187,7 @@ def test_each_kind_is_an_event_of_the_contract(emitter: EventEmitter) -> None:
         assert event is not None
         from_json(json.dumps(event))
         assert (event["causation_id"], event["lamport_clock"]) == (cause, number)
-        assert event["project_uuid"] == emitter.stamp.project_uuid
+        assert event["project_uuid"] == emitter.context.project_uuid
         assert event["node_id"] == emitter.store.node_id
 
 
@@ -229,7 +229,7 @@ def test_nothing_leaves_an_emission(project: Project, warnings: list[str]) -> No
     def broken(message: str) -> None:
         raise RuntimeError("the warning fails too")
 
-    emitter = EventEmitter(project.store, project.emitter.stamp, place="/here", warn=broken)
+    emitter = EventEmitter(project.store, project.emitter.context, place="/here", warn=broken)
     emitter.store = None  # type: ignore[assignment]  # a bug, as far as an emission is concerned
     assert _status(emitter, "planned", "doing") is None
     emitter.warn = warnings.append

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 
-from kittywatch.emit.drafts import Stamp
+from kittywatch.emit.drafts import EnvelopeContext
 from kittywatch.emit.emitter import EventEmitter
 from kittywatch.git.repository import Git
 from kittywatch.observe.replay import Replay
@@ -25,8 +25,8 @@ FEATURE = "001-login"
 LANES = ("planned", "doing", "for_review", "done")
 
 
-def stamp(uuid: str | None = UUID) -> Stamp:
-    return Stamp(project_uuid=uuid, project_slug="shop", node_id=NODE, build_id="build")
+def context(uuid: str | None = UUID) -> EnvelopeContext:
+    return EnvelopeContext(project_uuid=uuid, project_slug="shop", node_id=NODE, build_id="build")
 
 
 def emitter(
@@ -34,7 +34,7 @@ def emitter(
 ) -> EventEmitter:
     """An emitter of its own; the caller closes its store."""
     store = Store(home, node_id=NODE, warn=warn, wait_seconds=wait_seconds)
-    return EventEmitter(store, stamp(uuid), place="/somewhere/.git", warn=warn)
+    return EventEmitter(store, context(uuid), place="/somewhere/.git", warn=warn)
 
 
 def unexpected(message: str) -> None:

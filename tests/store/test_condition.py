@@ -32,10 +32,10 @@ def test_a_sound_one(home: Path, emitter_at: Callable[..., EventEmitter]) -> Non
     found = condition(home)
     assert found is not None
     assert (found.journal_mode, found.newer, found.clock, found.highest_tick) == ("delete", False, 3, 3)
-    assert (found.waiting, found.dead, found.recipient, found.notes) == (3, 0, False, {})
+    assert (found.waiting, found.dead, found.destination, found.notes) == (3, 0, False, {})
     assert found.waiting_since is not None
-    assert found.last_told is not None
-    assert found.waiting_since < found.last_told
+    assert found.last_emitted is not None
+    assert found.waiting_since < found.last_emitted
     assert is_sound(home)
     assert (home / NAME).read_bytes() == before
 

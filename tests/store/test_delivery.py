@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from kittywatch.emit.emitter import EventEmitter
-from kittywatch.store import delivery, outbox, recipients
+from kittywatch.store import delivery, destinations, outbox
 from kittywatch.store.delivery import MAX_REFUSALS, Waiting
 from kittywatch.store.salvage import salvage
 from kittywatch.store.schema import MIGRATIONS
@@ -33,7 +33,7 @@ def told(target: EventEmitter, *texts: str) -> list[str]:
 
 
 def login(target: EventEmitter, url: str = "https://a", team: str = "cats") -> int:
-    return target.store.transact(lambda connection: recipients.set_present(connection, url, team)).key
+    return target.store.transact(lambda connection: destinations.set_present(connection, url, team)).key
 
 
 def claim(target: EventEmitter, to: int, **options: object) -> list[str]:
@@ -52,7 +52,7 @@ def test_an_event_is_for_whom_it_was_told(target: EventEmitter, home: Path) -> N
     first = told(target, "cats")
     dogs = login(target, "https://b", "dogs")
     second = told(target, "dogs")
-    target.store.transact(recipients.unset_present)
+    target.store.transact(destinations.unset_present)
     after = told(target, "after")
     assert stores.rows(home, "SELECT recipient FROM queue ORDER BY id") == [(None,), (cats,), (dogs,), (None,)]
     teams = [json.loads(str(row[0]))["team_slug"] for row in stores.rows(home, "SELECT data FROM queue ORDER BY id")]
@@ -68,9 +68,9 @@ def test_events_for_another_go_here_only_when_told_to(target: EventEmitter, home
     first = told(target, "cats", "more")
     dogs = login(target, "https://a", "dogs")
     assert claim(target, dogs) == []
-    others = target.store.read(lambda connection: recipients.waiting_for_others(connection, dogs))
+    others = target.store.read(lambda connection: destinations.waiting_for_others(connection, dogs))
     assert {other.team: count for other, count in others.items()} == {"cats": 2}
-    assert target.store.transact(lambda connection: recipients.redirect(connection, dogs)) == 2
+    assert target.store.transact(lambda connection: destinations.redirect(connection, dogs)) == 2
     assert claim(target, cats) == []
     assert claim(target, dogs) == first
     assert stores.rows(home, "SELECT DISTINCT recipient FROM events") == [(dogs,)]
@@ -87,7 +87,7 @@ def test_a_project_that_opted_out_and_one_without_identity_stay(
         private, waits = told(other, "private"), told(nameless, "nameless")
         row = other.store.transact(other.ensure_row)
         other.store.transact(lambda connection: delivery.opt(connection, row, out=True))
-        assert look(target, to) == Waiting(1, 1, 1, 0, 0, look(target, to).oldest_told_at)
+        assert look(target, to) == Waiting(1, 1, 1, 0, 0, look(target, to).oldest_emitted_at)
         assert claim(target, to) == mine
         assert not target.store.read(lambda connection: delivery.any_sendable(connection, to))
         other.store.transact(lambda connection: delivery.opt(connection, row, out=False))

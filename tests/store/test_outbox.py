@@ -73,8 +73,8 @@ def test_the_log_by_work_package_and_from_the_end(target: EventEmitter) -> None:
 def test_whether_an_event_was_told(target: EventEmitter) -> None:
     event_id = stores.note(target, "once")
     assert event_id is not None
-    assert target.store.read(lambda connection: outbox.told(connection, event_id)) is not None
-    assert target.store.read(lambda connection: outbox.told(connection, "01ARZ3NDEKTSV4RRFFQ69G5FAV")) is None
+    assert target.store.read(lambda connection: outbox.find(connection, event_id)) is not None
+    assert target.store.read(lambda connection: outbox.find(connection, "01ARZ3NDEKTSV4RRFFQ69G5FAV")) is None
 
 
 def test_a_features_first_event(target: EventEmitter) -> None:

@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from kittywatch.sync.live import Live, Pulse
+from kittywatch.sync.session import KeepAlive, Session
 from kittywatch.sync.status import ConnectionStatus
 from tests.hub.hubs import Hub
 from tests.store import stores
 from tests.sync import delivering
 from tests.waiting import until
 
-QUICK = Pulse(ping=0.3, pong=0.5)
+QUICK = KeepAlive(ping=0.3, pong=0.5)
 
 
 class Said:
@@ -26,19 +26,21 @@ class Said:
 
 
 @contextlib.contextmanager
-def living(home: Path, *, hears_others: bool = False, pulse: Pulse = QUICK) -> Iterator[tuple[Live, Said]]:
+def living(home: Path, *, hears_others: bool = False, keep_alive: KeepAlive = QUICK) -> Iterator[tuple[Session, Said]]:
     """Live delivery, brought up and ended."""
     said = Said()
-    live = Live(home, warn=said.warnings.append, on_status=said.states.append, hears_others=hears_others, pulse=pulse)
-    live.start()
+    session = Session(
+        home, warn=said.warnings.append, on_status=said.states.append, hears_others=hears_others, keep_alive=keep_alive
+    )
+    session.start()
     try:
-        yield live, said
+        yield session, said
     finally:
-        assert live.stop(within=5)
+        assert session.stop(within=5)
 
 
-def connected(live: Live) -> None:
-    until(lambda: live.status == "Connected", deadline=30, what=lambda: f"a connection: {live.status}")
+def connected(session: Session) -> None:
+    until(lambda: session.status == "Connected", deadline=30, what=lambda: f"a connection: {session.status}")
 
 
 def told(home: Path) -> list[str]:

@@ -11,7 +11,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kittywatch.emit.drafts import draft_by_hand
+from kittywatch.emit.drafts import manual_draft
 from kittywatch.emit.emitter import EventEmitter
 from kittywatch.emit.unit_of_work import UnitOfWork
 from kittywatch.events import HistoryEntry
@@ -34,7 +34,7 @@ def queue(target: EventEmitter, count: int, *, text: str = "note") -> list[str]:
 
     def work(unit: UnitOfWork) -> list[str]:
         drafts = [
-            draft_by_hand(
+            manual_draft(
                 HistoryEntry(
                     wp_id="WP01",
                     entry_type="note",
@@ -43,13 +43,13 @@ def queue(target: EventEmitter, count: int, *, text: str = "note") -> list[str]:
                     feature_slug=stores.FEATURE,
                 ),
                 ("WP01", "WorkPackage"),
-                target.stamp,
+                target.context,
                 moment,
                 None,
             )
             for number in range(count)
         ]
-        return [event.event_id for event in unit.enter(drafts)]
+        return [event.event_id for event in unit.enqueue(drafts)]
 
     return target.transact(work)
 

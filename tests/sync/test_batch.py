@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from kittywatch.emit.emitter import EventEmitter
-from kittywatch.store import delivery, recipients
+from kittywatch.store import delivery, destinations
 from kittywatch.sync import envelopes
 from kittywatch.sync.batch import batch_sync
+from kittywatch.sync.batch_interval import reserve
 from kittywatch.sync.clock import Clock
-from kittywatch.sync.pace import reserve
 from kittywatch.sync.summary import Summary
 from tests.hub.hubs import Hub
 from tests.store import stores
@@ -56,11 +56,11 @@ class Bench:
 
         with FaultProxy(0, plan) as self.proxy:
             auth = delivering.pretend_login(self.home, self.proxy.url)
-            self.target.store.transact(functools.partial(_same_recipient, url=self.proxy.url))
+            self.target.store.transact(functools.partial(_same_destination, url=self.proxy.url))
             return batch_sync(self.target.store, auth, clock=self.clock, **{"batch_deadline": 5.0} | options)
 
 
-def _same_recipient(connection: Any, url: str) -> None:
+def _same_destination(connection: Any, url: str) -> None:
     """Each run's server has another port; it is the same one for the test."""
     connection.execute("UPDATE recipients SET url = ?", (url,))
 
@@ -219,7 +219,7 @@ def test_an_event_told_before_identity_gets_it_when_it_is_sent(bench: Bench) -> 
 
 
 def test_a_login_to_another_team_sends_nothing_of_the_first(bench: Bench) -> None:
-    bench.target.store.transact(lambda connection: recipients.set_present(connection, "https://first", "cats"))
+    bench.target.store.transact(lambda connection: destinations.set_present(connection, "https://first", "cats"))
     first = delivering.queue(bench.target, 2)
     with FaultProxy(0, lambda path, number: Cut()) as proxy:
         auth = delivering.pretend_login(bench.home, proxy.url)
@@ -390,9 +390,9 @@ def test_a_slot_that_is_taken_for_longer_than_one_waits(bench: Bench) -> None:
     store = bench.target.store
 
     def taken(connection: Any) -> float:
-        to = recipients.present(connection)
+        to = destinations.present(connection)
         assert to is not None
-        recipients.set_batch_interval(connection, to.key, 3600.0)
+        destinations.set_batch_interval(connection, to.key, 3600.0)
         return reserve(connection, to, bench.clock.monotonic(), anew=True)
 
     store.transact(taken)

@@ -10,7 +10,7 @@ import pytest
 
 from kittywatch.emit.emitter import EventEmitter
 from kittywatch.errors import StoreError
-from kittywatch.store import delivery, recipients
+from kittywatch.store import delivery, destinations
 from kittywatch.sync.claims import DIRECTORY, Claims
 from tests.store import stores
 from tests.sync import delivering
@@ -26,13 +26,13 @@ sys.stdin.readline()
 """
 
 
-def recipient(target: EventEmitter, url: str = "https://a") -> int:
-    return target.store.transact(lambda connection: recipients.set_present(connection, url, "cats")).key
+def destination(target: EventEmitter, url: str = "https://a") -> int:
+    return target.store.transact(lambda connection: destinations.set_present(connection, url, "cats")).key
 
 
 def test_two_senders_take_different_events(target: EventEmitter) -> None:
     told = delivering.queue(target, 10)
-    to = recipient(target)
+    to = destination(target)
     with Claims(target.store) as one, Claims(target.store) as other:
         first = one.take(to, limit=4)
         second = other.take(to, limit=4)
@@ -43,7 +43,7 @@ def test_two_senders_take_different_events(target: EventEmitter) -> None:
 
 def test_what_is_closed_gives_everything_back(target: EventEmitter, home: Path) -> None:
     delivering.queue(target, 3)
-    to = recipient(target)
+    to = destination(target)
     with Claims(target.store) as claims:
         claims.take(to, limit=2)
         assert delivering.claimed(home) == 2
@@ -53,7 +53,7 @@ def test_what_is_closed_gives_everything_back(target: EventEmitter, home: Path) 
 
 def test_a_living_sender_keeps_its_claims_and_a_killed_one_loses_them(target: EventEmitter, home: Path) -> None:
     told = delivering.queue(target, 3)
-    to = recipient(target)
+    to = destination(target)
     holder = subprocess.Popen(
         [sys.executable, "-c", _HOLDER, str(home), str(to)],
         cwd=stores.ROOT,
@@ -76,7 +76,7 @@ def test_a_living_sender_keeps_its_claims_and_a_killed_one_loses_them(target: Ev
 def test_a_claim_without_a_file_lapses(target: EventEmitter, home: Path) -> None:
     """Somebody tidied up the home, or the database was copied from elsewhere."""
     delivering.queue(target, 2)
-    to = recipient(target)
+    to = destination(target)
     stores.execute(
         home, "UPDATE queue SET claim = 'feedbeef00000000' WHERE id = 1", "UPDATE queue SET claim = '../x' WHERE id = 2"
     )
@@ -87,7 +87,7 @@ def test_a_claim_without_a_file_lapses(target: EventEmitter, home: Path) -> None
 
 def test_a_late_word_of_the_server_counts_whoever_has_the_claim(target: EventEmitter, home: Path) -> None:
     told = delivering.queue(target, 2)
-    to = recipient(target)
+    to = destination(target)
     with Claims(target.store) as one:
         one.take(to, limit=1)
     with Claims(target.store) as other:
@@ -99,7 +99,7 @@ def test_a_late_word_of_the_server_counts_whoever_has_the_claim(target: EventEmi
 
 def test_settling(target: EventEmitter, home: Path) -> None:
     told = delivering.queue(target, 4)
-    to = recipient(target)
+    to = destination(target)
     with Claims(target.store) as claims:
         taken = claims.take(to, limit=4)
         dead = claims.settle(
@@ -126,7 +126,7 @@ def test_a_place_for_claims_that_can_not_be_made(target: EventEmitter, home: Pat
 def test_a_claimant_that_can_not_be_looked_at_counts_as_alive(target: EventEmitter, home: Path) -> None:
     """Sending twice is the worse of the two."""
     delivering.queue(target, 2)
-    to = recipient(target)
+    to = destination(target)
     stores.execute(home, "UPDATE queue SET claim = 'odd'")
     (home / DIRECTORY / "odd.lock").mkdir(parents=True)
     with Claims(target.store) as claims:

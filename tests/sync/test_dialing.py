@@ -16,8 +16,8 @@ import trustme
 
 from kittywatch.errors import SyncError, UnreachableError
 from kittywatch.sync.dialing import dial, limit_sending, websocket_url
-from kittywatch.sync.live import Pulse
 from kittywatch.sync.server import trust
+from kittywatch.sync.session import KeepAlive
 from tests.hub.conftest import sqlite_database, start_hub
 from tests.hub.hubs import Hub, Machine
 from tests.sync import delivering
@@ -92,8 +92,8 @@ def test_an_authority_of_the_users_own(home: Path, secure_hub: Hub, authority: P
     home.mkdir()
     (home / "config.toml").write_text(f'[sync]\nca_file = "{authority}"\n')
     delivering.log_in(home, secure_hub)
-    with living(home) as (live, _):
-        connected(live)
+    with living(home) as (session, _):
+        connected(session)
 
 
 def test_a_certificate_that_nobody_trusts(home: Path, secure_hub: Hub) -> None:
@@ -101,8 +101,8 @@ def test_a_certificate_that_nobody_trusts(home: Path, secure_hub: Hub) -> None:
     with pytest.raises(UnreachableError, match="CERTIFICATE_VERIFY_FAILED"):
         dial(secure_hub.url, "token")
     delivering.log_in(home, secure_hub)
-    with living(home, pulse=Pulse(roll=lambda: -1.0)) as (live, said):
-        until(lambda: live.status == "OfflineBatchMode", deadline=30)
+    with living(home, keep_alive=KeepAlive(roll=lambda: -1.0)) as (session, said):
+        until(lambda: session.status == "OfflineBatchMode", deadline=30)
     (warning,) = said.warnings
     assert "has a certificate that isn't trusted" in warning
 
@@ -111,9 +111,9 @@ def test_https_goes_through_the_proxy_of_the_environment(secure_hub: Hub, author
     opened = secure_hub.open_login("mira")
     with Machine(secure_hub.url, secure_hub.access_token(opened), verify=trust(authority)) as machine:
         token = machine.ws_token()
-    line = dial(secure_hub.url, token, authority=authority)
-    assert "snapshot" in str(line.recv(timeout=20))
-    line.close()
+    connection = dial(secure_hub.url, token, authority=authority)
+    assert "snapshot" in str(connection.recv(timeout=20))
+    connection.close()
     (head,) = proxy.heads
     assert head.startswith(f"CONNECT localhost:{secure_hub.port} ".encode())
     assert token.encode() not in head
@@ -121,17 +121,17 @@ def test_https_goes_through_the_proxy_of_the_environment(secure_hub: Hub, author
 
 def test_plain_http_goes_through_none(hub: Hub, proxy: Proxy) -> None:
     with Machine(hub.url, hub.access_token(hub.open_login("mira"))) as machine:
-        line = dial(hub.url, machine.ws_token())
-    line.close()
+        connection = dial(hub.url, machine.ws_token())
+    connection.close()
     assert proxy.heads == []
 
 
 def test_ipv6(start_hub: Callable[..., Hub], sqlite_database: str) -> None:
     hub = start_hub(sqlite_database, "--host", "::1")
     with Machine(hub.url, hub.access_token(hub.open_login("mira"))) as machine:
-        line = dial(hub.url, machine.ws_token())
-    assert "snapshot" in str(line.recv(timeout=20))
-    line.close()
+        connection = dial(hub.url, machine.ws_token())
+    assert "snapshot" in str(connection.recv(timeout=20))
+    connection.close()
 
 
 @pytest.mark.parametrize(

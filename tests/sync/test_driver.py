@@ -1,4 +1,4 @@
-"""The WebSocket's driver alone, with a line that says what a test wants: no server answers so, at such a moment."""
+"""The WebSocket's driver alone, on a connection that says what a test wants: no server answers so, and then."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import threading
 
 from kittywatch.errors import KittywatchError
 from kittywatch.store.delivery import Outgoing
-from kittywatch.store.recipients import Recipient
+from kittywatch.store.destinations import Destination
 from kittywatch.sync.websocket import Opened, WebSocketClient
 from tests.store import stores
 from tests.waiting import until
 
 
 class Spoken:
-    """A line on which a test speaks."""
+    """A connection on which a test speaks."""
 
     def __init__(self) -> None:
         self.said: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -49,7 +49,7 @@ class Shared:
         self.refused: dict[str, str] = {}
         self.waiting: list[int] = []
 
-    def take(self, recipient: int, *, limit: int, after: int) -> list[Outgoing]:
+    def take(self, destination: int, *, limit: int, after: int) -> list[Outgoing]:
         if self._error is not None:
             raise self._error
         return [one for one in self._left if one.key > after][:limit]
@@ -68,30 +68,30 @@ class Shared:
 
 def test_each_answer_has_its_consequence() -> None:
     """Delivered leaves the queue, refused counts, the rest is given back, whether it is answered or not."""
-    line, share = Spoken(), Shared("A", "B", "C", "D")
-    client = WebSocketClient(lambda: Opened(line, Recipient(1, "https://a", "cats")), share, roll=lambda: 0.0)
+    connection, queue = Spoken(), Shared("A", "B", "C", "D")
+    client = WebSocketClient(lambda: Opened(connection, Destination(1, "https://a", "cats")), queue, roll=lambda: 0.0)
     client.start()
     client.login()
-    line.said.put('{"type":"snapshot","work_packages":[]}')
-    until(lambda: line.sent == ["A", "B", "C", "D"])
+    connection.said.put('{"type":"snapshot","work_packages":[]}')
+    until(lambda: connection.sent == ["A", "B", "C", "D"])
     for event_id, status in (("A", "success"), ("B", "rejected"), ("C", "queued")):
-        line.said.put(json.dumps({"type": "ack", "event_id": event_id, "status": status, "error_message": "no"}))
-    until(lambda: (share.delivered, share.refused, share.waiting) == (["A"], {"B": "no"}, [3]))
+        connection.said.put(json.dumps({"type": "ack", "event_id": event_id, "status": status, "error_message": "no"}))
+    until(lambda: (queue.delivered, queue.refused, queue.waiting) == (["A"], {"B": "no"}, [3]))
     assert client.stop(within=0.1)
-    assert share.waiting == [3, 4]
-    assert line.closed.is_set()
+    assert queue.waiting == [3, 4]
+    assert connection.closed.is_set()
 
 
 def test_a_bug_ends_the_connection_and_says_so() -> None:
     """Batches go on without it; nobody's events or secrets are in what it says."""
-    line, troubles = Spoken(), list[KittywatchError]()
-    share = Shared("A", error=ZeroDivisionError("SECRET"))
-    opened = Opened(line, Recipient(1, "https://a", "cats"))
-    client = WebSocketClient(lambda: opened, share, on_trouble=troubles.append)
+    connection, troubles = Spoken(), list[KittywatchError]()
+    queue = Shared("A", error=ZeroDivisionError("SECRET"))
+    opened = Opened(connection, Destination(1, "https://a", "cats"))
+    client = WebSocketClient(lambda: opened, queue, on_trouble=troubles.append)
     client.start()
     client.login()
-    line.said.put('{"type":"snapshot","work_packages":[]}')
-    until(lambda: troubles and client.status == "Offline" and line.closed.is_set())
+    connection.said.put('{"type":"snapshot","work_packages":[]}')
+    until(lambda: troubles and client.status == "Offline" and connection.closed.is_set())
     (trouble,) = troubles
     assert "ZeroDivisionError" in str(trouble)
     assert "SECRET" not in str(trouble)
@@ -102,11 +102,11 @@ def test_a_bug_ends_the_connection_and_says_so() -> None:
 def test_a_connection_that_opens_too_late_is_closed() -> None:
     """Its login has gone meanwhile, or its driver: nobody else would close it."""
     for end in ("logout", "stop"):
-        line, opens = Spoken(), threading.Event()
+        connection, opens = Spoken(), threading.Event()
 
-        def connect(line: Spoken = line, opens: threading.Event = opens) -> Opened:
+        def connect(connection: Spoken = connection, opens: threading.Event = opens) -> Opened:
             assert opens.wait(20)
-            return Opened(line, Recipient(1, "https://a", "cats"))
+            return Opened(connection, Destination(1, "https://a", "cats"))
 
         client = WebSocketClient(connect, Shared("A"))
         client.start()
@@ -118,6 +118,6 @@ def test_a_connection_that_opens_too_late_is_closed() -> None:
             client.logout()
             until(lambda client=client: client.status == "Offline")  # type: ignore[misc]
         opens.set()
-        until(line.closed.is_set)
+        until(connection.closed.is_set)
         assert client.stop(within=2)
-        assert line.sent == []
+        assert connection.sent == []

@@ -17,7 +17,7 @@ import pytest
 from kittywatch.emit.emitter import EventEmitter
 from kittywatch.git.repository import Git
 from kittywatch.project import Project
-from kittywatch.store import delivery, recipients
+from kittywatch.store import delivery, destinations
 from kittywatch.sync import flusher
 from kittywatch.sync.clock import Clock
 from kittywatch.sync.flusher import delivering
@@ -67,7 +67,7 @@ def logged_in(home: Path, hub: Hub, target: EventEmitter) -> Logged:
 
     def log_in(url: str = "") -> None:
         parts.log_in(home, hub, url=url)
-        target.store.transact(lambda connection: recipients.set_present(connection, url or hub.url, "cats"))
+        target.store.transact(lambda connection: destinations.set_present(connection, url or hub.url, "cats"))
 
     return log_in
 
@@ -191,6 +191,18 @@ def test_it_ends_when_delivery_has_to_wait_and_tells_so_once(
     assert stores.rows(home, "SELECT event_type FROM queue ORDER BY id") == [("HistoryAdded",), ("ErrorLogged",)]
     notes = target.store.read(delivery.notes)
     assert notes["failure"]["kind"] == "network"
+
+
+def test_where_there_is_no_project_any_more_nobody_reports(
+    home: Path, target: EventEmitter, logged_in: Logged, tmp_path: Path
+) -> None:
+    """The flusher's checkout was removed while it delivered: no error of its own, and no event."""
+    with FaultProxy(0, lambda path, number: Cut()) as proxy:
+        logged_in(proxy.url)
+        parts.queue(target, 1)
+        flusher.flush(home, tmp_path / "gone")
+    assert stores.rows(home, "SELECT event_type FROM events") == [("HistoryAdded",)]
+    assert target.store.read(delivery.notes)["failure"]["kind"] == "network"
 
 
 def test_what_is_queued_while_it_ends_is_delivered(

@@ -469,7 +469,7 @@ def test_a_clone_keeps_the_identity_and_not_the_node(repository: Path, tmp_path:
     git(tmp_path, "clone", "-q", str(repository), str(clone))
     project = Project.find(clone, pytest.fail)
     assert project.identity == OWN
-    assert project.emitter.stamp.node_id == node_id() != OWN.node_id
+    assert project.emitter.context.node_id == node_id() != OWN.node_id
     project.store.close()
 
 

@@ -29,12 +29,12 @@ from tests.sync.connected import connected, living
 
 home, name = Path(sys.argv[1]), sys.argv[2]
 target = stores.emitter(home, stores.unexpected)
-with living(home) as (live, _):
-    connected(live)
+with living(home) as (session, _):
+    connected(session)
     print("connected", flush=True)
     for number in range(10_000):
         delivering.queue(target, 2, text=f"{name} {number}")
-        live.wake()
+        session.wake()
 """
 
 
@@ -59,8 +59,8 @@ def test_a_client_that_is_killed_at_random_moments(home: Path, hub: Hub, target:
         there = len(delivering.taken(hub))
         assert there >= before
         before = there
-    with living(home) as (live, _):
-        connected(live)
+    with living(home) as (session, _):
+        connected(session)
         all_delivered(home, hub)
     assert delivering.claimed(home) == 0
     assert list((home / "claims").glob("*.lock")) == []
@@ -71,13 +71,13 @@ def test_a_hub_that_is_killed_at_random_moments(home: Path, own_hub: Hub, target
     seed = random.randrange(1 << 32)
     chance = random.Random(seed)
     delivering.log_in(home, own_hub)
-    with living(home) as (live, _):
+    with living(home) as (session, _):
         for number in range(max(KILLS // 4, 3)):
-            connected(live)
+            connected(session)
             end = time.monotonic() + chance.uniform(0, 0.3)
             while time.monotonic() < end:
                 delivering.queue(target, 2, text=f"{seed} {number} {time.monotonic()}")
-                live.wake()
+                session.wake()
             own_hub.stop(signal.SIGKILL)
             own_hub.start()
         all_delivered(home, own_hub)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import kittywatch
-from kittywatch.store import recipients
+from kittywatch.store import destinations
 from kittywatch.sync import runtime as module
 from kittywatch.sync.runtime import SyncRuntime, close_runtime, get_runtime
 from tests.hub.hubs import Hub
@@ -121,7 +121,7 @@ def test_a_short_script_loads_nothing_of_the_network(project: Path, home: Path, 
     """It is over before the runtime's patience is; the flusher delivers for it."""
     delivering.log_in(home, hub)
     store = stores.emitter(home, stores.unexpected).store
-    store.transact(lambda connection: recipients.set_present(connection, hub.url, "cats"))  # as `auth login` does
+    store.transact(lambda connection: destinations.set_present(connection, hub.url, "cats"))  # as `auth login` does
     store.close()
     program = """
 import sys, kittywatch

@@ -15,7 +15,7 @@ import pytest
 from kittywatch.emit.emitter import EventEmitter
 from kittywatch.sync.auth import AuthClient
 from kittywatch.sync.link import ATTEMPTS
-from kittywatch.sync.live import Live, Pulse
+from kittywatch.sync.session import KeepAlive, Session
 from tests.hub.hubs import Hub, Machine, created
 from tests.store import stores
 from tests.sync import delivering
@@ -24,8 +24,8 @@ from tests.sync.fault_proxy import Cut, Fault, FaultProxy, Noise, Pass, Say, Sil
 from tests.sync.socket_proxy import Do, SocketProxy
 from tests.waiting import until
 
-AT_ONCE = Pulse(ping=0.3, pong=0.5, roll=lambda: -1.0)  # no waits between attempts
-UNANSWERED = Pulse(ping=0.3, pong=0.5, ack=0.3)
+AT_ONCE = KeepAlive(ping=0.3, pong=0.5, roll=lambda: -1.0)  # no waits between attempts
+UNANSWERED = KeepAlive(ping=0.3, pong=0.5, ack=0.3)
 
 
 GROUPS = 60 if not os.environ.get("KITTYWATCH_CAMPAIGN") else 2000
@@ -47,11 +47,11 @@ def socket_paths(proxy: FaultProxy) -> list[str]:
 def test_what_is_queued_goes_out_at_once(home: Path, hub: Hub, target: EventEmitter) -> None:
     """What waited before, and what is told while connected; not through batches, which come every five minutes."""
     delivering.log_in(home, hub)
-    with living(home) as (live, said):
-        connected(live)
+    with living(home) as (session, said):
+        connected(session)
         for number in range(10):
             stores.steps(target, 2, wp_id=f"WP{number:02d}")
-            live.wake()
+            session.wake()
         all_delivered(home, hub)
         assert delivering.claimed(home) == 0
         unsent = "SELECT count(*) FROM events WHERE sent_at IS NULL OR delivered_at < sent_at"
@@ -63,10 +63,10 @@ def test_what_is_queued_goes_out_at_once(home: Path, hub: Hub, target: EventEmit
 def test_a_backlog_goes_out_by_socket_and_batches_together(home: Path, hub: Hub, target: EventEmitter) -> None:
     delivering.log_in(home, hub)
     delivering.queue(target, 3000)
-    with living(home) as (live, _):
-        connected(live)
+    with living(home) as (session, _):
+        connected(session)
         delivering.queue(target, 500, text="later")
-        live.wake()
+        session.wake()
         all_delivered(home, hub)
 
 
@@ -76,13 +76,13 @@ def test_clocks_of_others_move_ours(home: Path, own_hub: Hub, target: EventEmitt
     with Machine(own_hub.url, own_hub.access_token(own_hub.open_login("mira"))) as other:
         other.statuses([created("WP01", lamport=5_000)])
         target.store.transact(lambda connection: None)  # makes the tables
-        with living(home) as (live, _):
+        with living(home) as (session, _):
             until(lambda: clock_value(home) >= 5_001)
             before = clock_value(home)
             other.statuses([created("WP02", lamport=1 << 52), created("WP03", lamport=9_000)])
             until(lambda: clock_value(home) > before)
             assert clock_value(home) == 9_001
-            connected(live)
+            connected(session)
     event = target.emit_history_added("WP01", "note", "next")
     assert event is not None
     assert event["lamport_clock"] == 9_002
@@ -90,10 +90,10 @@ def test_clocks_of_others_move_ours(home: Path, own_hub: Hub, target: EventEmitt
 
 def test_our_own_events_do_not_come_back(home: Path, own_hub: Hub, target: EventEmitter) -> None:
     delivering.log_in(home, own_hub)
-    with living(home) as (live, _):
-        connected(live)
+    with living(home) as (session, _):
+        connected(session)
         stores.steps(target, 4)
-        live.wake()
+        session.wake()
         all_delivered(home, own_hub)
         assert clock_value(home) == 4
 
@@ -116,10 +116,10 @@ def test_a_refused_event_stays_and_is_counted(home: Path, hub: Hub, target: Even
     delivering.log_in(home, hub)
     (bad,) = delivering.queue(target, 1)
     stores.execute(home, "UPDATE queue SET data = json_set(data, '$.lamport_clock', 1 << 60)")
-    with living(home) as (live, _):
-        connected(live)
+    with living(home) as (session, _):
+        connected(session)
         (good,) = delivering.queue(target, 1, text="good")
-        live.wake()
+        session.wake()
         until(lambda: good in delivering.taken(hub) and delivering.waiting(home) == [bad])
         until(
             lambda: (
@@ -137,17 +137,17 @@ def test_a_server_without_answers(home: Path, hub: Hub, target: EventEmitter) ->
 
     with SocketProxy(hub.port, plan=silent) as proxy:
         delivering.log_in(home, hub, url=proxy.url)
-        with living(home, pulse=UNANSWERED) as (live, _):
-            connected(live)
+        with living(home, keep_alive=UNANSWERED) as (session, _):
+            connected(session)
             ids = delivering.queue(target, 20)
-            live.wake()
+            session.wake()
             until(lambda: set(ids) <= set(delivering.taken(hub)))
             until(lambda: delivering.claimed(home) == 0)
             assert delivering.waiting(home) == ids
             ids += delivering.queue(target, 1, text="one more")
-            live.wake()
+            session.wake()
             until(lambda: set(ids) <= set(delivering.taken(hub)))
-            live.deliver_soon()
+            session.deliver_soon()
             all_delivered(home, hub)
         sent = [text for sender, text, _ in proxy.messages if sender == "client"]
         assert len(sent) == len(ids)
@@ -158,14 +158,14 @@ def test_a_server_without_answers(home: Path, hub: Hub, target: EventEmitter) ->
 
 def test_it_connects_again_when_the_hub_was_killed(home: Path, own_hub: Hub, target: EventEmitter) -> None:
     delivering.log_in(home, own_hub)
-    with living(home) as (live, said):
-        connected(live)
+    with living(home) as (session, said):
+        connected(session)
         own_hub.stop(signal.SIGKILL)
-        until(lambda: live.status == "Reconnecting")
+        until(lambda: session.status == "Reconnecting")
         stores.steps(target, 5)
-        live.wake()
+        session.wake()
         own_hub.start()
-        connected(live)
+        connected(session)
         all_delivered(home, own_hub)
     assert said.states[0] == "Connected"
     assert said.states[-2:] == ["Connected", "Offline"]
@@ -179,30 +179,30 @@ def test_after_ten_attempts_there_are_batches_and_a_login_connects(home: Path, h
 
     with FaultProxy(hub.port, plan=no_sockets) as proxy:
         delivering.log_in(home, hub, url=proxy.url)
-        with living(home, pulse=AT_ONCE) as (live, said):
-            until(lambda: live.status == "OfflineBatchMode", deadline=60)
+        with living(home, keep_alive=AT_ONCE) as (session, said):
+            until(lambda: session.status == "OfflineBatchMode", deadline=60)
             assert socket_paths(proxy).count("events") == ATTEMPTS + 1
             stores.steps(target, 5)
             all_delivered(home, hub)
-            assert live.status == "OfflineBatchMode"
+            assert session.status == "OfflineBatchMode"
             proxy.plan = lambda path, number: Pass()
             delivering.log_in(home, hub, url=proxy.url)
-            live.look_at_login()
-            connected(live)
+            session.look_at_login()
+            connected(session)
     assert said.states == ["Reconnecting", "OfflineBatchMode", "Connected", "Offline"]
 
 
-def _connected_again(proxy: FaultProxy, live: Live, times: int) -> bool:
-    return socket_paths(proxy).count("events") >= times and live.status == "Connected"
+def _connected_again(proxy: FaultProxy, session: Session, times: int) -> bool:
+    return socket_paths(proxy).count("events") >= times and session.status == "Connected"
 
 
 def test_each_connection_has_a_token_of_its_own(home: Path, hub: Hub) -> None:
     """Tokens are good once, so a connection that was cut needs another; it travels in a header alone."""
     with FaultProxy(hub.port) as proxy:
         delivering.log_in(home, hub, url=proxy.url)
-        with living(home) as (live, _):
+        with living(home) as (session, _):
             for count in (1, 2, 3):
-                until(partial(_connected_again, proxy, live, count))
+                until(partial(_connected_again, proxy, session, count))
                 proxy.cut()
         assert socket_paths(proxy).count("ws-token") >= 3
         assert {path for path, _ in proxy.requests if "/ws/" in path} == {"/ws/v1/events/"}
@@ -218,8 +218,8 @@ def test_a_token_that_the_server_no_longer_takes_is_replaced(home: Path, hub: Hu
     with FaultProxy(hub.port, plan=plan) as proxy:
         delivering.log_in(home, hub, url=proxy.url)
         _let_access_run_out(home, hub)
-        with living(home) as (live, said):
-            connected(live)
+        with living(home) as (session, said):
+            connected(session)
         assert [path.split("/")[-2] for path, _ in proxy.requests].count("refresh") == 1
         assert socket_paths(proxy).count("events") == 2
     assert said.warnings == []
@@ -236,30 +236,30 @@ def _let_access_run_out(home: Path, hub: Hub) -> None:
 
 def test_a_login_that_ended_waits_for_the_next(home: Path, own_hub: Hub, target: EventEmitter) -> None:
     delivering.log_in(home, own_hub)
-    with living(home) as (live, said):
-        connected(live)
+    with living(home) as (session, said):
+        connected(session)
         own_hub.change_user("mira")
         stores.steps(target, 2)
-        live.wake()
-        until(lambda: live.status == "Offline", deadline=30, what=lambda: f"{live.status} {said.warnings}")
+        session.wake()
+        until(lambda: session.status == "Offline", deadline=30, what=lambda: f"{session.status} {said.warnings}")
         assert delivering.waiting(home) == told(home)
         delivering.log_in(home, own_hub)
-        live.look_at_login()
-        connected(live)
+        session.look_at_login()
+        connected(session)
         all_delivered(home, own_hub)
     assert any("auth login" in warning for warning in said.warnings)
 
 
 def test_another_login_is_followed_and_a_logout_too(home: Path, hub: Hub) -> None:
     delivering.log_in(home, hub)
-    with living(home) as (live, said):
-        connected(live)
+    with living(home) as (session, said):
+        connected(session)
         AuthClient(home).logout()
-        live.look_at_login()
-        until(lambda: live.status == "Offline")
+        session.look_at_login()
+        until(lambda: session.status == "Offline")
         delivering.log_in(home, hub, name="rex")
-        live.look_at_login()
-        connected(live)
+        session.look_at_login()
+        connected(session)
         assert stores.rows(home, "SELECT team FROM recipients WHERE present = 1") == [("dogs",)]
     assert said.warnings == []
 
@@ -268,15 +268,15 @@ def test_fresh_tokens_of_the_same_login_are_no_news(home: Path, hub: Hub) -> Non
     """The file changes with every refresh; only the login of somebody else after it connects anew."""
     with FaultProxy(hub.port) as proxy:
         delivering.log_in(home, hub, url=proxy.url)
-        with living(home) as (live, _):
-            connected(live)
+        with living(home) as (session, _):
+            connected(session)
             auth = AuthClient(home)
             auth.refresh(auth.current().access)
-            live.look_at_login()
+            session.look_at_login()
             delivering.log_in(home, hub, name="rex", url=proxy.url)
-            live.look_at_login()
+            session.look_at_login()
             until(lambda: stores.rows(home, "SELECT team FROM recipients WHERE present = 1") == [("dogs",)])
-            connected(live)
+            connected(session)
         assert socket_paths(proxy).count("events") == 2
 
 
@@ -293,8 +293,8 @@ def test_what_is_no_websocket(home: Path, hub: Hub, fault: Fault) -> None:
 
     with FaultProxy(hub.port, plan=plan) as proxy:
         delivering.log_in(home, hub, url=proxy.url)
-        with living(home, pulse=AT_ONCE) as (live, said):
-            connected(live)
+        with living(home, keep_alive=AT_ONCE) as (session, said):
+            connected(session)
         assert socket_paths(proxy).count("events") == 3
     assert said.states == ["Reconnecting", "Connected", "Offline"]
 
@@ -305,8 +305,8 @@ def test_no_redirect_is_followed(home: Path, hub: Hub) -> None:
         away = Say(307, headers=(("Location", elsewhere.url.replace("http", "ws") + "/ws/v1/events/"),))
         proxy.plan = lambda path, number: away if path.startswith("/ws/") else Pass()
         delivering.log_in(home, hub, url=proxy.url)
-        with living(home, pulse=AT_ONCE) as (live, _):
-            until(lambda: live.status == "OfflineBatchMode", deadline=60)
+        with living(home, keep_alive=AT_ONCE) as (session, _):
+            until(lambda: session.status == "OfflineBatchMode", deadline=60)
         assert elsewhere.requests == []
 
 
@@ -315,14 +315,14 @@ def test_a_half_open_connection_is_noticed(home: Path, hub: Hub, target: EventEm
     note_in_batches(home, 300)
     with FaultProxy(hub.port) as proxy:
         delivering.log_in(home, hub, url=proxy.url)
-        with living(home) as (live, _):
-            connected(live)
+        with living(home) as (session, _):
+            connected(session)
             proxy.stall()
             stores.steps(target, 5)
-            live.wake()
-            until(lambda: live.status == "Reconnecting")
+            session.wake()
+            until(lambda: session.status == "Reconnecting")
             proxy.flow()
-            connected(live)
+            connected(session)
             all_delivered(home, hub)
 
 
@@ -336,15 +336,15 @@ def test_random_faults_of_messages(home: Path, hub: Hub, target: EventEmitter) -
     def plan(sender: str, text: str, number: int) -> Do:
         return chance.choices(list(weights), list(weights.values()))[0]
 
-    pulse = Pulse(ping=0.5, pong=1.0, ack=0.5, roll=lambda: -0.9)
+    keep_alive = KeepAlive(ping=0.5, pong=1.0, ack=0.5, roll=lambda: -0.9)
     with SocketProxy(hub.port, plan=plan) as proxy:
         delivering.log_in(home, hub, url=proxy.url)
-        with living(home, pulse=pulse) as (live, _):
+        with living(home, keep_alive=keep_alive) as (session, _):
             for number in range(GROUPS):
                 delivering.queue(target, 3, text=f"{seed} {number}")
-                live.wake()
+                session.wake()
                 until(lambda: len(delivering.waiting(home)) < 20, deadline=60, what=f"some to arrive; seed {seed}")
-            all_delivered(home, hub, wake=live.wake)
+            all_delivered(home, hub, wake=session.wake)
         assert len({do for _, _, do in proxy.messages}) > 4, f"seed {seed}"
         assert proxy.connections > 1
 
@@ -354,8 +354,8 @@ def test_random_faults_of_messages(home: Path, hub: Hub, target: EventEmitter) -
 
 def test_stopping_sends_what_waits(home: Path, hub: Hub, target: EventEmitter) -> None:
     delivering.log_in(home, hub)
-    with living(home) as (live, _):
-        connected(live)
+    with living(home) as (session, _):
+        connected(session)
         delivering.queue(target, 700)  # nobody was woken
     all_delivered(home, hub, deadline=0.1)
 
@@ -366,10 +366,10 @@ def test_stopping_does_not_wait_for_a_silent_server(home: Path, hub: Hub, target
     with FaultProxy(hub.port, plan=lambda path, number: Silence()) as proxy:
         delivering.log_in(home, hub, url=proxy.url)
         stores.steps(target, 1)
-        live = Live(home, warn=stores.unexpected)
-        live.start()
+        session = Session(home, warn=stores.unexpected)
+        session.start()
         until(lambda: proxy.requests)
-        assert not live.stop(within=0.2)
+        assert not session.stop(within=0.2)
         assert all(thread.daemon for thread in threading.enumerate() if thread.name.startswith("kittywatch"))
         proxy.cut()
 
@@ -378,13 +378,13 @@ def test_a_login_that_comes_later_connects(home: Path, hub: Hub) -> None:
     """Without one, or with a file that can't be read, it is offline and says nothing; then it is told to look."""
     home.mkdir(mode=0o700)
     (home / "credentials").write_text("[tokens")
-    with living(home) as (live, said):
-        live.look_at_login()
-        assert live.status == "Offline"
+    with living(home) as (session, said):
+        session.look_at_login()
+        assert session.status == "Offline"
         delivering.log_in(home, hub)
-        live.look_at_login()
-        connected(live)
+        session.look_at_login()
+        connected(session)
         (home / "credentials").write_text("[tokens")
-        live.look_at_login()
-        until(lambda: live.status == "Offline")
+        session.look_at_login()
+        until(lambda: session.status == "Offline")
     assert said.warnings == []

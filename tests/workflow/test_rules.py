@@ -13,10 +13,10 @@ import pytest
 from kittywatch.errors import WorkflowError
 from kittywatch.project import Project
 from kittywatch.workflow import moves
-from kittywatch.workflow.desk import Desk
 from kittywatch.workflow.feature import Feature, list_features
 from kittywatch.workflow.moves import Move, Signature
 from kittywatch.workflow.rules import MOVES, refusal
+from kittywatch.workflow.workspace import Workspace
 from kittywatch.workpackages.lanes import LANES, Lane
 from kittywatch.workpackages.reader import WorkPackage
 from tests.builders import FEATURE, PATH
@@ -63,57 +63,57 @@ class Edited:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
     """A checkout of a real project's work packages."""
     root = tmp_path / "corpus"
-    (stream,) = CORPUS.glob("*.fast-export.xz")
+    stream = CORPUS / "spec-kitty-events.fast-export.xz"
     subprocess.run(["git", "init", "-q", "-b", "main", str(root)], check=True)
     data = lzma.decompress(stream.read_bytes())
     subprocess.run(["git", "fast-import", "--quiet"], cwd=root, input=data, check=True)
     subprocess.run(["git", "reset", "-q", "--hard", "main"], cwd=root, check=True)
     project = Project.find(root, lambda text: None)
-    yield Desk(project, "test", root)
+    yield Workspace(project, "test", root)
     project.store.close()
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="no corpus beside the checkout (../shared/corpus)")
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
-def test_every_command_on_every_file_of_a_real_project(desk: Desk, line_end: bytes) -> None:
+def test_every_command_on_every_file_of_a_real_project(workspace: Workspace, line_end: bytes) -> None:
     """The diff shows the lane's line, its record, and what the command is for; CRLF files stay CRLF.
 
     Every other feature with each of the line ends: what counts is every file, not every file twice.
     """
-    specs = desk.root / "kitty-specs"
+    specs = workspace.root / "kitty-specs"
     if line_end != b"\n":
         for path in specs.rglob("*.md"):
             path.write_bytes(path.read_bytes().replace(b"\n", line_end))
     count = 0
-    for number, slug in enumerate(list_features(desk.root)):
+    for number, slug in enumerate(list_features(workspace.root)):
         if number % 2 == (line_end == b"\n"):
             continue
-        feature = desk.load(slug)
+        feature = workspace.load(slug)
         edited = Edited(specs / slug)
         for wp_id in sorted(feature.packages):
             if f"{slug}/{wp_id}" == ENDLESS:
                 with pytest.raises(WorkflowError, match="has no end, so no record can follow"):
-                    _commands(desk, feature, wp_id, edited)
+                    _commands(workspace, feature, wp_id, edited)
                 assert edited.lines() == []
             else:
-                _commands(desk, feature, wp_id, edited)
+                _commands(workspace, feature, wp_id, edited)
                 count += 1
     assert count > 30
     if line_end != b"\n":
         assert all(b"\n" not in path.read_bytes().replace(line_end, b"") for path in specs.rglob("*.md"))
 
 
-def _commands(desk: Desk, feature: Feature, wp_id: str, edited: Edited) -> None:
+def _commands(workspace: Workspace, feature: Feature, wp_id: str, edited: Edited) -> None:
     ada, notes = Signature("ada", shell_pid="7"), Signature("ada", "a word")
     steps: list[tuple[str, Callable[[], object], list[str]]] = [
-        ("planned", lambda: _move(desk, feature, wp_id, "planned", Signature()), ["lane:"]),
-        ("doing", lambda: _move(desk, feature, wp_id, "doing", ada), ["lane:", "agent:", "shell_pid:"]),
-        ("doing", lambda: moves.add_history(desk, feature, wp_id, notes), []),
-        ("for_review", lambda: _move(desk, feature, wp_id, "for_review", Signature()), ["lane:"]),
-        ("done", lambda: _move(desk, feature, wp_id, "done", Signature(signed="bob")), ["lane:"]),
+        ("planned", lambda: _move(workspace, feature, wp_id, "planned", Signature()), ["lane:"]),
+        ("doing", lambda: _move(workspace, feature, wp_id, "doing", ada), ["lane:", "agent:", "shell_pid:"]),
+        ("doing", lambda: moves.add_history(workspace, feature, wp_id, notes), []),
+        ("for_review", lambda: _move(workspace, feature, wp_id, "for_review", Signature()), ["lane:"]),
+        ("done", lambda: _move(workspace, feature, wp_id, "done", Signature(signed="bob")), ["lane:"]),
     ]
     for lane, act, fields in steps:
         act()
@@ -129,5 +129,5 @@ def _commands(desk: Desk, feature: Feature, wp_id: str, edited: Edited) -> None:
         assert all(f" lane={lane} – " in line for line in records)
 
 
-def _move(desk: Desk, feature: Feature, wp_id: str, to: Lane, signature: Signature) -> None:
-    moves.move(desk, feature, [wp_id], Move(to, f"Moved to {to}", signature, force=True))
+def _move(workspace: Workspace, feature: Feature, wp_id: str, to: Lane, signature: Signature) -> None:
+    moves.move(workspace, feature, [wp_id], Move(to, f"Moved to {to}", signature, force=True))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from kittywatch.emit.emitter import EventEmitter
-from kittywatch.store import recipients
-from kittywatch.store.recipients import Recipient
-from kittywatch.sync.pace import reserve, wait_for
+from kittywatch.store import destinations
+from kittywatch.store.destinations import Destination
+from kittywatch.sync.batch_interval import reserve, wait_for
 
 
 @pytest.mark.parametrize(
@@ -27,9 +27,9 @@ def test_the_wait(free_at: float | None, interval: float, wait: float) -> None:
 
 
 def test_a_slot_is_given_once(target: EventEmitter) -> None:
-    to = target.store.transact(lambda connection: recipients.set_present(connection, "https://a", "cats"))
+    to = target.store.transact(lambda connection: destinations.set_present(connection, "https://a", "cats"))
 
-    def ask(now: float, to: Recipient = to, *, anew: bool = False) -> float:
+    def ask(now: float, to: Destination = to, *, anew: bool = False) -> float:
         return target.store.transact(lambda connection: reserve(connection, to, now, anew=anew))
 
     assert ask(10.0) == 0
@@ -37,8 +37,8 @@ def test_a_slot_is_given_once(target: EventEmitter) -> None:
     assert ask(14.9) == pytest.approx(0.1)
     assert ask(15.0) == 0
     assert ask(15.1) == pytest.approx(4.9)
-    target.store.transact(lambda connection: recipients.set_batch_interval(connection, to.key, 0.2))
+    target.store.transact(lambda connection: destinations.set_batch_interval(connection, to.key, 0.2))
     assert ask(15.0, anew=True) == 0
     assert ask(15.1) == pytest.approx(0.1)
-    other = target.store.transact(lambda connection: recipients.set_present(connection, "https://b", "cats"))
+    other = target.store.transact(lambda connection: destinations.set_present(connection, "https://b", "cats"))
     assert ask(15.0, other) == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 from kittywatch.emit.emitter import EventEmitter
 from kittywatch.errors import AuthenticationError, UnreachableError
 from kittywatch.store import delivery
-from kittywatch.sync.complaint import complain
+from kittywatch.sync.failure_report import report_failure
 from kittywatch.sync.summary import Summary
 from tests.store import stores
 
@@ -21,25 +21,19 @@ def _errors(home: Path) -> list[str]:
 
 
 def test_each_kind_is_told_once_until_delivery_works_again(target: EventEmitter, home: Path) -> None:
-    assert [complain(target.store, target, AWAY) for _ in range(3)] == [True, False, False]
-    assert complain(target.store, target, REFUSED)
+    assert [report_failure(target.store, target, AWAY) for _ in range(3)] == [True, False, False]
+    assert report_failure(target.store, target, REFUSED)
     assert _errors(home) == ["network", "auth"]
     target.store.transact(
         lambda connection: delivery.remember(connection, **REFUSED.notes(1.0, {}) | {"reported": None})
     )
-    assert complain(target.store, target, REFUSED)
+    assert report_failure(target.store, target, REFUSED)
     assert _errors(home) == ["network", "auth", "auth"]
 
 
 def test_what_is_no_giving_up_is_not_told(target: EventEmitter, home: Path) -> None:
     for summary in (Summary(), Summary(stopped="deadline"), Summary(stopped="login"), Summary(stopped="stopped")):
-        assert not complain(target.store, target, summary)
-    assert not complain(target.store, None, AWAY)
+        assert not report_failure(target.store, target, summary)
+    assert not report_failure(target.store, None, AWAY)
     target.store.transact(lambda connection: None)
-    assert _errors(home) == []
-
-
-def test_where_there_is_no_project_any_more_nobody_tells(target: EventEmitter, home: Path, tmp_path: Path) -> None:
-    """The flusher's checkout was removed while it delivered: no error of its own, and no event."""
-    assert not complain(target.store, tmp_path / "gone", AWAY)
     assert _errors(home) == []

@@ -1,4 +1,4 @@
-"""Where work packages are edited: one checkout, one command at a time.
+"""A workspace: one checkout whose work packages are edited by one command at a time.
 
 - All edits of a command are worked out and checked before the first file is written.
 - A lock of the repository keeps commands apart. Others (editors, agents) don't know it: a file that has changed since
@@ -22,8 +22,8 @@ from kittywatch.observe.worktree import read_file
 from kittywatch.project import Project
 from kittywatch.store.files import replace_file, sweep
 from kittywatch.store.lock import locked
+from kittywatch.workflow.checkout import WORKTREES, Checkout
 from kittywatch.workflow.feature import Feature, choose_feature, load_feature
-from kittywatch.workflow.repository import WORKTREES, Repository
 from kittywatch.workpackages.reader import MAX_BYTES
 
 _ATTEMPTS = 20
@@ -33,7 +33,7 @@ class OutdatedError(Exception):
     """A file has changed since it was read."""
 
 
-class Desk:
+class Workspace:
     """A checkout to edit in.
 
     `hints` name what the command was called for: the branch, then directories; `chosen` is the feature that it was.
@@ -45,7 +45,7 @@ class Desk:
             project = Project(Git.find(called.main_root), project.store, project.warn)
         self.project = project
         self.name = name
-        self.repository = Repository(project.git)
+        self.checkout = Checkout(project.git)
         self.hints = _hints(called, directory)
         self.chosen: str | None = None
 
@@ -100,7 +100,7 @@ class Desk:
                 sweep((self.root / path).resolve())
 
     def observe(self, *, worktree: bool = True) -> None:
-        """Tell what was edited; a failure of that is a warning, for the edit stands and a later look tells it."""
+        """Emit what was edited; a failure is a warning, for the edit stands and a later observation emits it."""
         try:
             seen = Observer(self.project, f"command:{self.name}").observe(worktree=worktree)
         except KittywatchError as error:
@@ -125,7 +125,7 @@ class Desk:
             for path, data in changed.items():
                 written.append(path)
                 self._replace(path, data)
-            return self.repository.commit_only(list(changed), message) if message and changed else None
+            return self.checkout.commit_only(list(changed), message) if message and changed else None
         except BaseException as error:
             for path in written:
                 if self._current(path) == changed[path]:

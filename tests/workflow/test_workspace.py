@@ -11,15 +11,15 @@ import pytest
 from kittywatch.errors import GitError, WorkflowError
 from kittywatch.project import Project
 from kittywatch.workflow.agents import Approvals, Settings, filled, fingerprint
-from kittywatch.workflow.desk import Desk
 from kittywatch.workflow.feature import Feature
 from kittywatch.workflow.moves import Move, Signature, move
 from kittywatch.workflow.schedule import Team
+from kittywatch.workflow.workspace import Workspace
 from tests.builders import FEATURE, PATH, record, work_package_text
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
     root = tmp_path / "project"
     for wp_id in ("WP01", "WP02"):
         path = root / PATH.replace("WP01", wp_id)
@@ -27,12 +27,12 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         path.write_text(work_package_text(wp_id=wp_id), "utf-8")
     subprocess.run(["git", "init", "-q", "-b", "main", str(root)], check=True)
     project = Project.find(root, lambda text: None)
-    yield Desk(project, "test", root)
+    yield Workspace(project, "test", root)
     project.store.close()
 
 
-def test_an_editor_that_saves_in_between_keeps_its_edit(desk: Desk) -> None:
-    path = desk.root / PATH
+def test_an_editor_that_saves_in_between_keeps_its_edit(workspace: Workspace) -> None:
+    path = workspace.root / PATH
     calls = 0
 
     def work(feature: Feature) -> Mapping[str, bytes]:
@@ -42,43 +42,48 @@ def test_an_editor_that_saves_in_between_keeps_its_edit(desk: Desk) -> None:
             path.write_bytes(path.read_bytes() + b"An editor's line.\n")
         return {PATH: feature.files[PATH].replace(b"planned", b"doing")}
 
-    desk.edit(FEATURE, work)
+    workspace.edit(FEATURE, work)
     assert calls == 2
     assert path.read_text("utf-8") == work_package_text(lane="doing") + "An editor's line.\n"
 
 
-def test_a_file_that_never_rests_is_left_alone(desk: Desk) -> None:
-    path = desk.root / PATH
+def test_a_file_that_never_rests_is_left_alone(workspace: Workspace) -> None:
+    path = workspace.root / PATH
 
     def work(feature: Feature) -> Mapping[str, bytes]:
         path.write_bytes(path.read_bytes() + b"x")
         return {PATH: feature.files[PATH].replace(b"planned", b"doing")}
 
     with pytest.raises(WorkflowError, match="change all the time"):
-        desk.edit(FEATURE, work)
+        workspace.edit(FEATURE, work)
     assert path.read_bytes().rstrip(b"x") == work_package_text().encode()
 
 
-def test_of_several_files_all_change_or_none(desk: Desk) -> None:
+def test_of_several_files_all_change_or_none(workspace: Workspace) -> None:
     """A hook refuses the commit, after both are written."""
-    hook = desk.root / ".git" / "hooks" / "pre-commit"
+    hook = workspace.root / ".git" / "hooks" / "pre-commit"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\nexit 1\n", "utf-8")
     hook.chmod(0o755)
-    before = {path: path.read_bytes() for path in desk.root.rglob("*.md")}
+    before = {path: path.read_bytes() for path in workspace.root.rglob("*.md")}
     with pytest.raises(GitError):
-        move(desk, desk.feature(None), ["WP01", "WP02"], Move("doing", "x", Signature()), commits=True)
-    assert {path: path.read_bytes() for path in desk.root.rglob("*.md")} == before
+        move(workspace, workspace.feature(None), ["WP01", "WP02"], Move("doing", "x", Signature()), commits=True)
+    assert {path: path.read_bytes() for path in workspace.root.rglob("*.md")} == before
 
 
-def test_records_are_never_alike_and_never_run_backwards(desk: Desk) -> None:
+def test_records_are_never_alike_and_never_run_backwards(workspace: Workspace) -> None:
     """Two moves within a second would be one event, for its id is made of its content."""
-    path = desk.root / PATH
+    path = workspace.root / PATH
     late = record("2999-01-01T00:00:00.5Z", "planned", agent="user")
     path.write_text(work_package_text(trail=[late]), "utf-8")
     for lane in ("doing", "planned", "doing", "planned", "doing"):
-        move(desk, desk.feature(None), ["WP01"], Move("doing" if lane == "doing" else "planned", "x", Signature()))
-    trail = desk.load(FEATURE).packages["WP01"].trail
+        move(
+            workspace,
+            workspace.feature(None),
+            ["WP01"],
+            Move("doing" if lane == "doing" else "planned", "x", Signature()),
+        )
+    trail = workspace.load(FEATURE).packages["WP01"].trail
     moments = [one.moment for one in trail]
     assert moments == sorted(moments)
     assert len({one.key for one in trail}) == len(trail) == 6

@@ -1,4 +1,4 @@
-"""Which files in $SPEC_KITTY_HOME are kittywatch's own, by their names. Others keep files there too."""
+"""kittywatch's own files in $SPEC_KITTY_HOME, known by their names. Others keep files there too."""
 
 from __future__ import annotations
 

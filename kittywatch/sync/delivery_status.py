@@ -1,4 +1,4 @@
-"""How delivery stands, as far as this machine knows without asking the server: for `sync status` and the watcher."""
+"""The delivery status, as far as this machine knows without asking the server: for `sync status` and the watcher."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from kittywatch.errors import AuthenticationError
-from kittywatch.store import delivery, recipients
+from kittywatch.store import delivery, destinations
 from kittywatch.store.delivery import Waiting
 from kittywatch.store.store import Store
 from kittywatch.sync.auth import LOCAL, AuthClient
@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from kittywatch.project import Project
 
 
-class Standing(Struct, frozen=True):
-    """Moments are seconds since 1970. `kept_by` says, a line each, what keeps events from being sent."""
+class DeliveryStatus(Struct, frozen=True):
+    """The status of delivery. Moments are seconds since 1970, None where there is none.
+
+    `kept_by` says, a line each, what keeps events from being sent.
+    """
 
     queue_length: int
     oldest_age_seconds: float | None
@@ -39,15 +42,20 @@ class Standing(Struct, frozen=True):
 
     @property
     def shown_connection(self) -> str:
+        """The connection's status as `sync status` shows it."""
         return SHOWN.get(self.connection, SHOWN[ConnectionStatus.OFFLINE])
 
     def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON has them."""
         fields: dict[str, Any] = msgspec.to_builtins(self)
         return fields
 
 
-def standing(store: Store, project: Project | None = None, *, now: float | None = None) -> Standing:
-    """How it stands; `project` is the one at hand. Raises StoreError."""
+def delivery_status(store: Store, project: Project | None = None, *, now: float | None = None) -> DeliveryStatus:
+    """Read the delivery status of a home's store; raises StoreError.
+
+    `project` is the one at hand, None outside of one; `now` is in seconds since 1970, None for the clock's time.
+    """
     moment = time.time() if now is None else now
     problem, login = None, None
     try:
@@ -63,9 +71,9 @@ def standing(store: Store, project: Project | None = None, *, now: float | None 
         with delivering(store.directory) as free:
             active = not free
     next_try = notes.get("next_try_at")
-    return Standing(
+    return DeliveryStatus(
         queue_length=waiting.length,
-        oldest_age_seconds=None if waiting.oldest_told_at is None else max(moment - waiting.oldest_told_at, 0.0),
+        oldest_age_seconds=None if waiting.oldest_emitted_at is None else max(moment - waiting.oldest_emitted_at, 0.0),
         dead_letters=waiting.dead,
         connection=notes.get("connection", str(ConnectionStatus.BATCH_MODE))
         if active
@@ -83,7 +91,7 @@ def _look(
     connection: sqlite3.Connection, login: Credentials | None, project: Project | None
 ) -> tuple[Waiting, dict[str, Any], bool]:
     to = None if login is None else -1  # which nothing is for, where the login is new
-    for one in recipients.all_of_them(connection):
+    for one in destinations.all_of_them(connection):
         if login is not None and (one.url, one.team) == (login.url, login.team_slug):
             to = one.key
     row = project.emitter.find_row(connection) if project else None

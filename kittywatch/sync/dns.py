@@ -13,7 +13,7 @@ from typing import Any
 
 
 class _Patient:
-    """What an event loop gets in place of its own lookup."""
+    """The lookup that an event loop gets in place of its own."""
 
     async def getaddrinfo(
         self, host: Any, port: Any, *, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
@@ -40,7 +40,7 @@ class _Patient:
             except RuntimeError:
                 return  # the loop is closed: its deadline was sooner
 
-        threading.Thread(target=ask, name="kittywatch-names", daemon=True).start()
+        threading.Thread(target=ask, name="kittywatch-dns", daemon=True).start()
         return await answer
 
 

@@ -18,7 +18,7 @@ from kittywatch.workpackages.layout import place
 WORKTREES = ".worktrees"
 
 
-class Repository:
+class Checkout:
     """A checkout that may be written to."""
 
     def __init__(self, git: Git) -> None:
@@ -54,7 +54,7 @@ class Repository:
         return path
 
     def staged(self) -> bool:
-        """Whether the index has something that is not committed."""
+        """Tell whether the index has something that is not committed."""
         return self._try("diff", "--cached", "--quiet").returncode != 0
 
     def changed_packages(self, feature: str) -> list[str]:

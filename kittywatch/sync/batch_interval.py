@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kittywatch.store import delivery, recipients
-from kittywatch.store.recipients import Recipient
+from kittywatch.store import delivery, destinations
+from kittywatch.store.destinations import Destination
 
 if TYPE_CHECKING:
     import sqlite3
@@ -25,10 +25,10 @@ def wait_for(now: float, free_at: float | None, interval: float) -> float:
     return max(free_at - now, 0.0)
 
 
-def reserve(connection: sqlite3.Connection, to: Recipient, now: float, *, anew: bool = False) -> float:
+def reserve(connection: sqlite3.Connection, to: Destination, now: float, *, anew: bool = False) -> float:
     """Take the slot at `now` for one batch, if it is free; else the seconds to wait. `anew` takes it in any case."""
     name = f"free_at:{to.key}"
-    stated = recipients.batch_interval(connection, to.key)  # another process may have been told meanwhile
+    stated = destinations.batch_interval(connection, to.key)  # another process may have been told meanwhile
     interval = DEFAULT_INTERVAL if stated is None else stated
     if interval == 0:
         return 0.0
@@ -38,6 +38,6 @@ def reserve(connection: sqlite3.Connection, to: Recipient, now: float, *, anew: 
     return wait
 
 
-def give_back(connection: sqlite3.Connection, to: Recipient) -> None:
-    """The batch came to nothing: the next one waits for its backoff alone."""
+def give_back(connection: sqlite3.Connection, to: Destination) -> None:
+    """Free the slot of a batch that came to nothing: the next one waits for its backoff alone."""
     delivery.remember(connection, **{f"free_at:{to.key}": None})

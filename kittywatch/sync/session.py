@@ -1,12 +1,12 @@
-"""The parts of live delivery, put together: login, WebSocket, batches by the clock. What the runtime brings up.
+"""A session of live delivery: login, WebSocket and batches by the clock, put together. The runtime brings it up.
 
 Rules of this module:
 - Who is logged in is looked at when the credentials file changed, and by the way with each batch. The same login with
   fresh tokens is no news to a connection that stands; without one, it is a reason to try now. Another login, or the
   first after a refusal, connects at once.
 - A connection that came up asks for a batch: what the socket doesn't take in time, that does.
-- While the connection stands, and somebody tells it what other processes queue, it is the one who delivers: no flusher
-  is started beside it (`deliverer.lock`).
+- While the connection stands, and somebody calls `wake` for what other processes queue, it is the one who delivers: no
+  flusher is started beside it (`deliverer.lock`).
 - Stop order: WebSocket, batches, claims, store; each within what is left of the deadline.
 """
 
@@ -24,17 +24,17 @@ from msgspec import Struct
 
 from kittywatch.errors import AuthenticationError, KittywatchError, StoreError, SyncError
 from kittywatch.home import node_id
-from kittywatch.store import clock, delivery, recipients
-from kittywatch.store.recipients import Recipient
+from kittywatch.store import clock, delivery, destinations
+from kittywatch.store.destinations import Destination
 from kittywatch.store.store import Store
 from kittywatch.sync.auth import AuthClient
 from kittywatch.sync.background import BackgroundSyncService, Flushed, Outcome
 from kittywatch.sync.batch import batch_sync
 from kittywatch.sync.claims import Claims
 from kittywatch.sync.clock import Clock
-from kittywatch.sync.complaint import complain
 from kittywatch.sync.credentials import Credentials
 from kittywatch.sync.dialing import PING_SECONDS, PONG_SECONDS, dial
+from kittywatch.sync.failure_report import report_failure
 from kittywatch.sync.flusher import delivering
 from kittywatch.sync.link import ACK_SECONDS
 from kittywatch.sync.settings import read_settings
@@ -51,8 +51,8 @@ NOTE_SECONDS = 5.0
 _Who: TypeAlias = tuple[str, str, str]
 
 
-class Pulse(Struct, frozen=True):
-    """How a connection is kept: seconds between pings, until one that isn't answered ends it, until an event's answer.
+class KeepAlive(Struct, frozen=True):
+    """The keep-alive of a connection, in seconds: between pings, for a ping's answer, for an event's answer.
 
     `roll` is the chance in the waits between attempts, from 0 up to 1.
     """
@@ -63,8 +63,8 @@ class Pulse(Struct, frozen=True):
     roll: Callable[[], float] = random.random
 
 
-class QueueShare(Claims):
-    """What the WebSocket needs of the store: claims, and the Lamport clock."""
+class StoreQueueAccess(Claims):
+    """The WebSocket's access to the queue and the Lamport clock of a store."""
 
     _noted = 0.0
 
@@ -76,7 +76,7 @@ class QueueShare(Claims):
         waiting: Iterable[int] = (),
         sent_at: float | None = None,
     ) -> int:
-        """The same; keeps besides, every few seconds at most, that delivery works. Raises StoreError."""
+        """As Claims.settle; keeps besides, every few seconds at most, that delivery works. Raises StoreError."""
         done = list(delivered)
         dead = super().settle(delivered=done, refused=refused, waiting=waiting, sent_at=sent_at)
         if done and time.monotonic() >= self._noted + NOTE_SECONDS:
@@ -96,8 +96,8 @@ class QueueShare(Claims):
         store.transact(work)
 
 
-class Live:
-    """Live delivery for one home. `on_status` hears the connection's changes, `warn` in a sentence what is wrong."""
+class Session:
+    """Live delivery for one home. `on_status` gets the connection's changes, `warn` in a sentence what is wrong."""
 
     def __init__(
         self,
@@ -107,9 +107,9 @@ class Live:
         on_status: Callable[[ConnectionStatus], None] = lambda status: None,
         emitter: EventEmitter | None = None,
         hears_others: bool = False,
-        pulse: Pulse = Pulse(),  # noqa: B008 - frozen
+        keep_alive: KeepAlive = KeepAlive(),  # noqa: B008 - frozen
     ) -> None:
-        """`emitter` tells when delivery gives up; `hears_others`: somebody calls `wake` when another process queues.
+        """`emitter` reports that delivery gave up; `hears_others`: somebody calls `wake` when another process queues.
 
         Raises OSError.
         """
@@ -117,10 +117,10 @@ class Live:
         self._on_status = on_status
         self._emitter = emitter
         self._hears_others = hears_others
-        self._pulse = pulse
+        self._keep_alive = keep_alive
         self._store = Store(home, node_id=node_id(), warn=warn)
         self._auth = AuthClient(home)
-        self._share = QueueShare(self._store)
+        self._queue = StoreQueueAccess(self._store)
         self._settings = read_settings(home)
         self._who: _Who | None = None
         self._refresh = ""
@@ -129,11 +129,11 @@ class Live:
         self._lock = threading.Lock()
         self._client = WebSocketClient(
             self._connect,
-            self._share,
+            self._queue,
             on_status=self._status_changed,
             on_trouble=self._trouble,
-            roll=pulse.roll,
-            ack_seconds=pulse.ack,
+            roll=keep_alive.roll,
+            ack_seconds=keep_alive.ack,
         )
         self._background = BackgroundSyncService(self._flush, interval=self._settings.interval_seconds, look=self._look)
 
@@ -151,15 +151,15 @@ class Live:
         self._background.start()
 
     def wake(self) -> None:
-        """Something was queued. Costs next to nothing."""
+        """Note that something was queued. Costs next to nothing."""
         self._client.wake()
 
     def look_at_login(self) -> None:
-        """The credentials may have changed; returns at once."""
+        """Look at the credentials soon, which may have changed; returns at once."""
         self._background.look_soon()
 
     def deliver_soon(self) -> None:
-        """Don't wait for the next batch."""
+        """Send a batch soon, without waiting for its time."""
         self._background.flush_soon()
 
     def stop(self, *, within: float) -> bool:
@@ -169,7 +169,7 @@ class Live:
         ended = self._background.stop(within=max(end - time.monotonic(), 0.0)) and ended
         self._be_no_deliverer()
         with contextlib.suppress(StoreError):
-            self._share.close()
+            self._queue.close()
         self._store.close()
         return ended
 
@@ -185,16 +185,16 @@ class Live:
         login = self._auth.status()
         if login is None or login.url != token.url:
             raise AuthenticationError("nobody is logged in")
-        to = self._store.transact(lambda connection: _recipient(connection, login))
-        self._share.free_the_dead()
-        line = dial(
+        to = self._store.transact(lambda connection: _destination(connection, login))
+        self._queue.free_the_dead()
+        connection = dial(
             token.url,
             token.token,
             authority=self._settings.ca_file,
-            ping_seconds=self._pulse.ping,
-            pong_seconds=self._pulse.pong,
+            ping_seconds=self._keep_alive.ping,
+            pong_seconds=self._keep_alive.pong,
         )
-        return Opened(line, to)
+        return Opened(connection, to)
 
     # In the driver's thread of the WebSocket.
 
@@ -234,7 +234,7 @@ class Live:
                 return Flushed(Outcome.DONE)
             summary = batch_sync(self._store, self._auth, clock=stopping, attempts=ATTEMPTS)
             if self._client.status in (ConnectionStatus.BATCH_MODE, ConnectionStatus.OFFLINE):
-                complain(self._store, self._emitter, summary)
+                report_failure(self._store, self._emitter, summary)
         except (StoreError, OSError):
             return Flushed(Outcome.FAILED)
         if summary.stopped == "auth":
@@ -284,13 +284,13 @@ def _who(login: Credentials | None) -> _Who | None:
     return None if login is None else (login.url, login.team_slug, login.username)
 
 
-def _recipient(connection: sqlite3.Connection, login: Credentials) -> Recipient:
-    present = recipients.present(connection)
+def _destination(connection: sqlite3.Connection, login: Credentials) -> Destination:
+    present = destinations.present(connection)
     if present is not None and (present.url, present.team) == (login.url, login.team_slug):
         return present
-    return recipients.set_present(connection, login.url, login.team_slug)
+    return destinations.set_present(connection, login.url, login.team_slug)
 
 
 def _anything_sendable(connection: sqlite3.Connection) -> bool:
-    to = recipients.present(connection)
+    to = destinations.present(connection)
     return to is None or delivery.any_sendable(connection, to.key)
