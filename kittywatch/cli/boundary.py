@@ -83,7 +83,7 @@ def _open_closed_streams() -> None:
 
 
 def _stdout_fails() -> bool:
-    """Whether it is stdout that can't be written to; what could not be is still in its buffer."""
+    """True if stdout can't be written to: the rest is still in its buffer."""
     try:
         sys.stdout.flush()
     except OSError:

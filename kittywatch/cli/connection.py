@@ -1,4 +1,4 @@
-"""How delivery stands, beside what is observed: the runtime of a watcher, and its states as people read them."""
+"""Delivery beside an observation: the runtime of a watcher, and its states as people read them."""
 
 from __future__ import annotations
 

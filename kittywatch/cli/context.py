@@ -1,4 +1,4 @@
-"""What commands share: the project at hand, and the warnings that every command gives."""
+"""The context that commands share: the project at hand, and the warnings that every command gives."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def project_here(output: Output) -> Project | None:
 
 
 def deliver_afterwards(ctx: click.Context) -> None:
-    """When the command is through, leave what it told to the flusher; say once how to log in, where nobody is."""
+    """Leave delivery to the flusher when the command has ended; say once how to log in if there is no login."""
     ctx.call_on_close(functools.partial(_deliver, ctx.obj))
 
 

@@ -1,4 +1,4 @@
-"""What a check is given, and what it says."""
+"""The input of a check, and its findings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Examination:
-    """What is examined: a home, the programs on a search path, and a project where there is one."""
+    """The subject of all checks: a home, the programs on a search path, and a project, None outside of one."""
 
     home: Path
     search_path: str

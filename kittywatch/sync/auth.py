@@ -34,7 +34,7 @@ _ACCESS_SECONDS, _REFRESH_SECONDS = 900.0, 7 * 86400.0  # where a server doesn't
 
 
 class WsToken(Struct, frozen=True):
-    """What opens one WebSocket, within `expires_in` seconds of now."""
+    """Token that opens one WebSocket; `expires_in` is seconds from now."""
 
     token: str
     expires_in: float
@@ -81,7 +81,7 @@ class AuthClient:
         return self.file.read()
 
     def remembered(self) -> Remembered:
-        """Where and who the last login was."""
+        """Server and user of the last login, None for what is not known."""
         return self.file.remembered()
 
     def get_team_slug(self) -> str:

@@ -26,7 +26,7 @@ _CUT_SHORT = 0.5
 
 
 class Outcome(StrEnum):
-    """How a flush ended: nothing is left to do, a failure that time may mend, or one that needs a login."""
+    """Outcome of a flush: nothing left to do, a failure that time may mend, or one that needs a login."""
 
     DONE = "done"
     FAILED = "failed"
@@ -41,7 +41,7 @@ class Flushed(Struct, frozen=True):
 
 
 class Plan:
-    """When the next batch is due. Computes only; times are seconds of one monotonic clock."""
+    """Schedule of the next batch. Pure; times are seconds of one monotonic clock."""
 
     def __init__(self, interval: float, *, roll: Callable[[], float]) -> None:
         self._interval = interval

@@ -1,4 +1,4 @@
-"""How long to leave a server alone: 0.5 s doubling to 30 s, with jitter; what the server says wins. Computes only."""
+"""Pauses after failures: 0.5 s, doubling to 30 s, with jitter; a server's own figure takes precedence. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who sends what right now: claims on queued events that lapse when their claimant is gone, however it went.
+"""Claims on queued events, so that one sender sends each; a claim lapses when its claimant's process has ended.
 
 A claimant holds a lock file for as long as it lives; the kernel lets go of it when the process ends. That needs no
 clock and no process numbers: a claim whose file can be locked is a dead process's. Two claimants in one process have
@@ -75,7 +75,7 @@ class Claims:
         waiting: Iterable[int] = (),
         sent_at: float | None = None,
     ) -> int:
-        """What became of events: ids that a server has, ids with why it refused them, rows that it didn't take yet.
+        """Settle claimed events: ids that were delivered, ids with the reason of their refusal, rows that still wait.
 
         Returns how many of the refused are dead letters now. Raises StoreError.
         """
@@ -123,7 +123,7 @@ class Claims:
         return ""
 
     def _is_dead(self, name: str) -> bool:
-        """Whether a claimant is gone; takes its file away then."""
+        """True if a claimant is gone; its file is removed then."""
         path = self._file(name)
         if not name.isalnum() or not path.exists():
             return True

@@ -47,7 +47,7 @@ class Credentials(Struct, frozen=True):
 
 
 class Remembered(Struct, frozen=True):
-    """What is left of a login that ended: where and who."""
+    """Server and user of a login that ended, each None if not known."""
 
     url: str | None = None
     username: str | None = None
@@ -83,7 +83,7 @@ class CredentialsFile:
         )
 
     def remembered(self) -> Remembered:
-        """Where and who the last login was; nothing where the file doesn't say."""
+        """Server and user of the last login, each None where the file doesn't say."""
         try:
             fields = self._fields()
         except AuthenticationError:
@@ -178,7 +178,7 @@ class CredentialsFile:
 
 
 def is_token(value: object) -> bool:
-    """Whether a value can be a token: what may stand in a header, and nothing that ends one."""
+    """True if a value can be a token: characters that a header may hold, and none that ends it."""
     return isinstance(value, str) and _TOKEN.match(value) is not None
 
 

@@ -67,13 +67,13 @@ def start(store: Store, root: Path | None = None, *, allowed: Callable[[], bool]
 
 
 def auto_start(project: Project) -> bool:
-    """Whether the project's configuration leaves delivery to run by itself."""
+    """True if the project's configuration lets delivery run by itself."""
     section = project.config.get("sync")
     return not (isinstance(section, dict) and str(section.get("auto_start", "")).lower() in _OFF)
 
 
 def is_due(store: Store, *, clock: Clock = SYSTEM) -> bool:
-    """Whether anything may be sent now, as far as this machine knows without asking. Raises StoreError."""
+    """True if anything may be sent now, as far as is known without asking the server. Raises StoreError."""
     now = clock.now()
 
     def look(connection: sqlite3.Connection) -> bool:

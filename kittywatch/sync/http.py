@@ -46,7 +46,7 @@ _MAPPED: tuple[tuple[type[httpx.HTTPError] | type[httpx.InvalidURL], type[SyncEr
 
 
 class Answer(Struct, frozen=True):
-    """What a server answered; header names are in lower case."""
+    """Answer of a server; header names are in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -143,7 +143,7 @@ class Http:
 
 
 def _certificate_problem(error: BaseException) -> str | None:
-    """What is wrong with a server's certificate, as far as that is why a connection failed."""
+    """Fault of a server's certificate, None if a connection failed for another reason."""
     import ssl
 
     cause: BaseException | None = error

@@ -41,7 +41,7 @@ LARGEST_REMOTE = 1 << 48
 
 
 class Phase(Enum):
-    """What the connection is doing."""
+    """State of the connection."""
 
     IDLE = "idle"
     OPENING = "opening"
@@ -64,7 +64,7 @@ class Send(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """What became of an event that was sent; `reason` is for one that was refused."""
+    """Fate of an event that was sent; `reason` is for one that was refused."""
 
     event_id: str
     fate: Fate
@@ -118,17 +118,17 @@ class Link:
 
     @property
     def room(self) -> int:
-        """How many events may be sent now."""
+        """Number of events that may be sent now."""
         return max(WINDOW - len(self._unanswered), 0) if self.phase is Phase.OPEN else 0
 
     @property
     def unanswered(self) -> int:
-        """How many events were sent and wait for their answer."""
+        """Number of events that were sent and have no answer yet."""
         return len(self._unanswered)
 
     @property
     def deadline(self) -> float | None:
-        """When `tick` has something to do, None where only news can change anything."""
+        """Time (monotonic seconds) at which `tick` has something to do, None if only news can change anything."""
         if self.phase in (Phase.OPENING, Phase.WAITING):
             return self._due
         return next(iter(self._unanswered.values()), None)

@@ -1,4 +1,4 @@
-"""What a thread waits for: notes from others, or a time, whichever comes first; no polling."""
+"""Mailbox of one thread, which waits for a note from others or for a time, whichever is first, without polling."""
 
 from __future__ import annotations
 

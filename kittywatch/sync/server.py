@@ -42,7 +42,7 @@ def server_url(stated: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name or address is this machine's own, by what it says, without a lookup."""
+    """True if a name or address is this machine's own, judged by its text, without a lookup."""
     if host.lower() == "localhost":
         return True
     try:

@@ -1,4 +1,4 @@
-"""What `config.toml` says about delivery, besides what every command reads of it."""
+"""Settings of delivery in `config.toml`, beside those that every command reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How delivery stands, by the protocol's names. A module of its own: who shows it needs nothing else."""
+"""States of delivery by the protocol's names, in a module of its own because showing them needs nothing else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ HINT = "Events queued locally; run spec-kitty auth login to enable real-time syn
 
 
 class ConnectionStatus(StrEnum):
-    """Whether events go out as they are queued, and if not, why."""
+    """State of delivery: events go out as they are queued, or the reason why not."""
 
     CONNECTED = "Connected"
     RECONNECTING = "Reconnecting"

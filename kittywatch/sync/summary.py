@@ -1,4 +1,4 @@
-"""What a run of delivery did, for people and for the next process. Computes only."""
+"""Summary of a run of delivery, for people and for the next process. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RETRY_SECONDS = 30.0  # before a short-lived process tries again after one that 
 
 
 class Summary(Struct, frozen=True):
-    """What became of the queue in one run.
+    """Fate of the queue in one run.
 
     `refused` has the reason by event id, `dead` how many of them are dead letters now, `waiting` how many the server
     took note of without having them, `missing` how many it said nothing of, `left` how many could still be sent or are
@@ -52,7 +52,7 @@ class Summary(Struct, frozen=True):
         return replace(self, left=left)
 
     def notes(self, now: float, before: dict[str, Any]) -> dict[str, Any]:
-        """What to keep for other processes; `before` is what was kept."""
+        """Notes to keep for other processes; `before` are those kept so far."""
         notes: dict[str, Any] = {"last_try_at": now}
         if self.forbidden or before.get("forbidden"):
             notes["forbidden"] = self.forbidden or None

@@ -1,4 +1,4 @@
-"""What an agent is told, as text: on its standard input, and where its command line says {prompt}."""
+"""The prompts of an orchestration's agents: their standard input, and the {prompt} of their command lines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class Briefing(Struct, frozen=True):
-    """What a prompt is made of; `feedback` is what a review asked for before, empty where there was none."""
+    """The values of a prompt; `feedback` is the text of the last review, empty without one."""
 
     feature: str
     wp_id: str
@@ -20,7 +20,7 @@ class Briefing(Struct, frozen=True):
 
 
 def implementation_prompt(briefing: Briefing) -> str:
-    """What the one is told who implements."""
+    """Prompt of the agent that implements."""
     said = f"""\
 Implement the work package {briefing.wp_id} of the feature {briefing.feature}.
 
@@ -33,7 +33,7 @@ End with exit code 0 when it is done, with another one when it cannot be done.
 
 
 def review_prompt(briefing: Briefing) -> str:
-    """What the one is told who reviews."""
+    """Prompt of the agent that reviews."""
     return f"""\
 Review the work package {briefing.wp_id} of the feature {briefing.feature}.
 

@@ -1,4 +1,4 @@
-"""What stands between the orchestrator and an agent: notes the process, then becomes the agent.
+"""Launcher between the orchestrator and an agent: notes the process, then becomes the agent.
 
 Run as `python -m kittywatch.workflow.launch NOTE PROGRAM [ARGUMENT…]` in a session of its own. The note is there before
 the agent is, so that there is never an agent that a later run doesn't know of.
@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 def started_at(pid: int) -> str | None:
-    """When a process started, in the system's own words; None where there is none, or it cannot be said."""
+    """Start of a process, in the system's own format; None if there is no such process, or it can't be found out."""
     try:
         return Path(f"/proc/{pid}/stat").read_text("ascii", errors="replace").rpartition(")")[2].split()[19]
     except (OSError, IndexError):
@@ -22,7 +22,7 @@ def started_at(pid: int) -> str | None:
 
 
 def main() -> None:
-    """Note, and become the agent; exits with 127 where its program cannot be run."""
+    """Note the process and become the agent; exit with 127 if its program can't be run."""
     note, program, *arguments = sys.argv[1:]
     path = Path(note)
     temporary = path.with_name(f"{path.name}.{os.getpid()}")

@@ -1,4 +1,4 @@
-"""Which lane a work package may go to, as a table. `--force` goes past every rule of this module."""
+"""The moves that are allowed, as a table. `--force` goes past every rule of this module."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOVES: Mapping[Lane, tuple[Lane, ...]] = {
 
 
 def lane_of(package: WorkPackage) -> Lane | None:
-    """The lane that a work package is in; one that states none is planned, None is for an invalid one."""
+    """Lane of a work package; planned if it states none, None if its lane is invalid."""
     return package.lane or (None if package.problem else "planned")
 
 
@@ -27,7 +27,7 @@ def unmet(wp_id: str, needs: Mapping[str, Sequence[str]], packages: Mapping[str,
 
 
 def refusal(package: WorkPackage, to: Lane, waits_for: Sequence[str]) -> str | None:
-    """Why a work package may not go to a lane, None where it may; `waits_for` are its unmet dependencies."""
+    """Reason against moving a work package to a lane, None if it may; `waits_for` are its unmet dependencies."""
     lane = lane_of(package)
     if lane is None:
         return f"{package.wp_id} is in no valid lane"
@@ -42,7 +42,7 @@ def refusal(package: WorkPackage, to: Lane, waits_for: Sequence[str]) -> str | N
 
 
 def taken_by_another(package: WorkPackage, agent: str | None) -> str | None:
-    """Why an agent may not take on what is being done, None where nobody else does it."""
+    """Reason against an agent's taking a work package on, None unless another agent is doing it."""
     if package.lane == "doing" and agent and package.agent and package.agent != agent:
         return f"{package.wp_id} is being done by {package.agent}"
     return None

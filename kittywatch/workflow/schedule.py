@@ -1,4 +1,4 @@
-"""What an orchestration starts next, and what becomes of a work package when an agent ends: a state machine.
+"""The scheduler of an orchestration, a pure state machine: next agents to start, and the effect of an agent's end.
 
     planned ── dependencies done ──▶ doing ── implemented ──▶ for_review ── accepted, merged ──▶ done
                                        ▲                          │
@@ -84,14 +84,14 @@ def next_starts(tasks: Tasks, team: Team) -> list[Start]:
 
 
 def is_ready(task: Task, tasks: Tasks) -> bool:
-    """Whether an agent can be started on a work package."""
+    """True if an agent can be started on a work package."""
     if task.running is not None or task.stuck is not None or task.lane == "done":
         return False
     return task.lane != "planned" or all(one in tasks and tasks[one].lane == "done" for one in task.needs)
 
 
 def choose(task: Task, team: Team, busy: Sequence[str]) -> str:
-    """Who is next: who failed least here, then who was on it, then who is least busy, then the preferred one."""
+    """Name of the next agent: least failures here, then who was on it last, then least busy, then preference."""
     names = team.implementation if task.phase == "implementation" else team.review
     able = [name for name in names if task.phase == "implementation" or name != task.implementer] or list(names)
     return min(
@@ -133,12 +133,12 @@ def interrupted(tasks: Tasks, wp_id: str) -> Tasks:
 
 
 def is_over(tasks: Tasks, team: Team) -> bool:
-    """Whether nothing runs and nothing can be started."""
+    """True if nothing runs and nothing can be started."""
     return not any(task.running for task in tasks.values()) and not next_starts(tasks, team)
 
 
 def rehearsal(tasks: Tasks, team: Team) -> Iterator[list[Start]]:
-    """What would be started, a wave at a time, if every agent succeeded."""
+    """Starts that would follow if every agent succeeded, a wave at a time."""
     while starts := next_starts(tasks, team):
         yield starts
         for start in starts:
