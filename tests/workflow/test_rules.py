@@ -66,7 +66,7 @@ class Edited:
 def desk(tmp_path: Path) -> Iterator[Desk]:
     """A checkout of a real project's work packages."""
     root = tmp_path / "corpus"
-    (stream,) = CORPUS.glob("*.fast-export.xz")
+    stream = CORPUS / "spec-kitty-events.fast-export.xz"
     subprocess.run(["git", "init", "-q", "-b", "main", str(root)], check=True)
     data = lzma.decompress(stream.read_bytes())
     subprocess.run(["git", "fast-import", "--quiet"], cwd=root, input=data, check=True)
