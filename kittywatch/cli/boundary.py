@@ -27,7 +27,7 @@ DONE, FAILED, USAGE, BUG, AUTHENTICATION, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
 def run(command: click.Command, arguments: list[str], **options: Any) -> int:
-    """Run a command; returns its exit code, having said what went wrong."""
+    """Run a command and print its error, if any; returns the exit code."""
     _open_closed_streams()
     output = Output()  # the command sets how loud and how colourful
     try:

@@ -28,16 +28,16 @@ class Output:
         click.echo(_plain_lines(text), color=self.colors(sys.stdout.isatty()))
 
     def lines(self, text: str) -> None:
-        """Data that has passed `plain` already, part by part: with tabs between the parts, for instance."""
+        """Print data whose parts have passed `plain` already, with tabs between them, for instance."""
         click.echo(text, color=self.colors(sys.stdout.isatty()))
 
     def say(self, text: str) -> None:
-        """One line for people; silent with -q."""
+        """Print one line for people; silent with -q."""
         if not self.quiet:
             click.echo(_plain_lines(text), err=True, color=self.colors(sys.stderr.isatty()))
 
     def warn(self, text: str) -> None:
-        """A warning, each once."""
+        """Print a warning, each text once."""
         if text not in self.warnings:
             self.warnings.append(text)
             line = click.style("warning: ", fg="yellow") + plain(text)

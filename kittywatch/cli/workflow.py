@@ -69,7 +69,7 @@ def feature_option(function: Function) -> Function:
 
 @contextmanager
 def at_desk(ctx: click.Context, name: str, wp_id: str | None = None, *, observes: bool = True) -> Iterator[Desk]:
-    """The files to edit; a command that fails tells one ErrorLogged, and one that succeeds what it did."""
+    """Open the files to edit; a command that fails emits one ErrorLogged, one that succeeds what it did."""
     project = open_project(ctx)
     if observes:
         deliver_afterwards(ctx)

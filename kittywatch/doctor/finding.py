@@ -30,7 +30,7 @@ class Examination:
 
     @property
     def project(self) -> Project:
-        """The project; only checks that say so are run without one."""
+        """Project at hand; only checks that are marked so are run without one."""
         if self.found is None:
             raise ProjectError("there is no project here", remedy="change to the project's directory")
         return self.found

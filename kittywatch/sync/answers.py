@@ -1,4 +1,4 @@
-"""Meaning of a server's answer to a batch: a table of statuses, and the results one by one. Pure."""
+"""What a server's answer to a batch means: a table of statuses, and the results one by one. Computes only."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FATES: dict[str, Fate] = {
 
 
 class Taken(Struct, frozen=True):
-    """Fate of the events of a batch, by id; `reasons` are of those refused. An event that is missing was not delivered.
+    """What became of some events, by id; those of `reasons` were refused. One that is missing was not delivered.
 
     `others_again`: the whole batch was refused for the sake of those, and the others are to be sent without them.
     """
@@ -71,7 +71,7 @@ Verdict: TypeAlias = Taken | Halve | Unauthorized | Forbidden | Later | Strange
 def classify(
     status: int, headers: Mapping[str, str], body: bytes, event_ids: Collection[str], *, now: float
 ) -> Verdict:
-    """Verdict on the events that were sent; `now` (seconds since 1970) is for a Retry-After that is a date."""
+    """What an answer means for the events that were sent; `now` is for a Retry-After that is a date."""
     if status == 200:
         return _taken(_value(body), event_ids)
     if status in (400, 413, 422):
@@ -177,7 +177,7 @@ def _details(value: Any, sent: set[str]) -> dict[str, str]:
 
 
 def _said(value: Any) -> str:
-    """Text of an error's answer for people."""
+    """What an error's answer says to people."""
     fields = value if isinstance(value, dict) else {}
     parts = [fields.get(name) for name in ("error", "details")]
     return " ".join(part.strip() for part in parts if isinstance(part, str) and part.strip())[:_LONGEST_REASON]

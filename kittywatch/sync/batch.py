@@ -77,7 +77,7 @@ def batch_sync(
 
 
 class _Limits(NamedTuple):
-    """Limits of a run's time and attempts; see `batch_sync`. `end` is in seconds of the monotonic clock."""
+    """How long and how often a run tries; see `batch_sync`. `end` is a moment of the monotonic clock."""
 
     attempts: int
     patience: float
@@ -120,7 +120,7 @@ class _Run:
         return self._finish(stop)
 
     def _begin(self, stack: contextlib.ExitStack) -> None:
-        """Read the login, and connect to its server."""
+        """Who is logged in where, and a connection to there."""
         login = self._patiently(self._auth.current)
 
         def start(connection: sqlite3.Connection) -> tuple[Recipient, int]:
@@ -262,7 +262,7 @@ class _Run:
                 self._wait_after(error)
 
     def _same(self, login: Credentials) -> None:
-        """Stop the run if the login has changed: what was claimed for one server and team goes to no other."""
+        """What was claimed for one server and team goes to no other that somebody logs in to meanwhile."""
         if self._to is not None and (login.url, login.team_slug) != (self._to.url, self._to.team):
             raise _StopError("login")
 

@@ -72,13 +72,13 @@ class Answer(Struct, frozen=True):
 
 
 class MoveClock(Struct, frozen=True):
-    """Somebody else's clock has shown this value."""
+    """Move the Lamport clock past a value that another machine's has shown."""
 
     value: int
 
 
 class GiveBack(Struct, frozen=True):
-    """These were sent and not answered: the next connection or batch may send them."""
+    """Give back events that were sent and not answered, so that the next connection or batch may send them."""
 
     event_ids: tuple[str, ...]
 
@@ -140,23 +140,23 @@ class Link:
         return self._open(now) if self.phase is Phase.IDLE else []
 
     def login(self, now: float) -> list[Action]:
-        """Credentials are new: connect with them now, whatever was going on."""
+        """Connect with new credentials now, whatever was going on."""
         before = self._let_go()
         self._begin_anew()
         return before + self._open(now)
 
     def hurry(self, now: float) -> list[Action]:
-        """There may be a reason why it works now: don't wait for the next attempt. Counts stay as they are."""
+        """Try now instead of at the next attempt's time; counts stay as they are."""
         return self._open(now) if self.phase is Phase.WAITING else []
 
     def halt(self) -> list[Action]:
-        """Nobody is logged in, the server refuses us, or it is over: stay offline until `start` or `login`."""
+        """Stay offline until `start` or `login`: there is no login, the server refuses it, or delivery ends."""
         before = self._let_go()
         self._begin_anew()
         return before
 
     def opened(self, now: float) -> list[Action]:
-        """The connection is there."""
+        """Note that the connection is open."""
         if self.phase is Phase.OPENING:
             self.phase = Phase.OPEN
             self._opened_at = now
@@ -165,7 +165,7 @@ class Link:
         return []
 
     def lost(self, now: float, *, wait: float = 0.0) -> list[Action]:
-        """The connection broke, or could not be opened; the server asked to wait so many seconds."""
+        """Note that the connection broke, or could not be opened; `wait` is in seconds, as the server asked."""
         if self.phase not in (Phase.OPENING, Phase.OPEN):
             return []
         if self.phase is Phase.OPEN and (self._progress or now - self._opened_at >= STEADY_SECONDS):
@@ -181,7 +181,7 @@ class Link:
         return actions
 
     def sent(self, event_id: str, now: float) -> list[Action]:
-        """An event went out."""
+        """Note that an event was sent."""
         if not self._answers:  # a server without answers: the next batch asks it
             self._remember(event_id)
             return [GiveBack((event_id,))]
@@ -189,7 +189,7 @@ class Link:
         return []
 
     def tick(self, now: float) -> list[Action]:
-        """Time has passed."""
+        """Act on what is due at `now`."""
         if self.phase is Phase.WAITING and now >= self._due:
             return self._open(now)
         if self.phase is Phase.OPENING and now >= self._due:
@@ -204,7 +204,7 @@ class Link:
         return [GiveBack(late)]
 
     def received(self, data: str | bytes, now: float) -> list[Action]:
-        """A message came; [] for whatever is none of the protocol's."""
+        """Take in a message; [] if it is none of the protocol's."""
         if self.phase is not Phase.OPEN:
             return []
         message = _object(data)

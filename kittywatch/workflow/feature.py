@@ -44,7 +44,7 @@ class Feature(Struct, frozen=True):
 
 
 def load_feature(root: Path, slug: str, names: LaneNames) -> Feature:
-    """Read a feature's files in a checkout; raises WorkflowError where there is no such feature."""
+    """Read a feature's files in a checkout; raises WorkflowError if there is no such feature."""
     if slug not in list_features(root):
         raise WorkflowError(f"there is no feature {slug}", remedy=_choices(root))
     files: dict[str, bytes] = {}
