@@ -27,7 +27,7 @@ DONE, FAILED, USAGE, BUG, AUTHENTICATION, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
 def run(command: click.Command, arguments: list[str], **options: Any) -> int:
-    """Run a command; returns its exit code, having said what went wrong."""
+    """Run a command and print its error, if any; returns the exit code."""
     _open_closed_streams()
     output = Output()  # the command sets how loud and how colourful
     try:
@@ -83,7 +83,7 @@ def _open_closed_streams() -> None:
 
 
 def _stdout_fails() -> bool:
-    """Whether it is stdout that can't be written to; what could not be is still in its buffer."""
+    """True if stdout can't be written to: the rest is still in its buffer."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -1,4 +1,4 @@
-"""How delivery stands, beside what is observed: the runtime of a watcher, and its states as people read them."""
+"""Delivery beside an observation: the runtime of a watcher, and its states as people read them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CREDENTIALS = "credentials"
 
 
 class LiveConnection:
-    """The runtime of a watcher: says when the connection changes, and once what to do where nobody is logged in."""
+    """The runtime of a watcher, which says when the connection changes, and once how to log in without a login."""
 
     def __init__(self, project: Project, output: Output) -> None:
         from kittywatch.sync.runtime import get_runtime
@@ -40,11 +40,11 @@ class LiveConnection:
         self._hint()
 
     def wake(self) -> None:
-        """Something was told here."""
+        """Note that something was queued by this process."""
         self._runtime.wake()
 
     def home_changed(self, name: str) -> None:
-        """A file in the store's directory changed: another process queued something, or logged in."""
+        """Note that a file in the store's directory changed: another process queued something, or logged in."""
         if name in _QUEUE:
             self._runtime.wake()
         elif name == _CREDENTIALS:

@@ -1,4 +1,4 @@
-"""What commands share: the project at hand, and the warnings that every command gives."""
+"""The context that commands share: the project at hand, and the warnings that every command gives."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kittywatch.store.store import Store
 
 
 def open_project(ctx: click.Context, *, writes: bool = True, restores: bool = False) -> Project:
-    """The project around the current directory; gives it an identity where it has none, unless `writes` is off.
+    """Open the project around the current directory; make an identity if it has none, unless `writes` is off.
 
     With `restores` on, also a known project's checkout that lacks the file gets it.
     """
@@ -34,7 +34,7 @@ def open_project(ctx: click.Context, *, writes: bool = True, restores: bool = Fa
 
 
 def open_store(ctx: click.Context) -> Store:
-    """This user's store, for what is about all projects; nothing is made by opening it."""
+    """Open this user's store, for what is about all projects; opening creates nothing."""
     output: Output = ctx.obj
     store = Store(home(), node_id=node_id(), warn=output.warn)
     ctx.call_on_close(store.close)
@@ -42,7 +42,7 @@ def open_store(ctx: click.Context) -> Store:
 
 
 def project_here(output: Output) -> Project | None:
-    """The project around the current directory, as it is; None where there is none."""
+    """Open the project around the current directory as it is, None outside of one."""
     try:
         return Project.find(Path.cwd(), output.warn, writes=False)
     except (KittywatchError, OSError):
@@ -50,7 +50,7 @@ def project_here(output: Output) -> Project | None:
 
 
 def deliver_afterwards(ctx: click.Context) -> None:
-    """When the command is through, leave what it told to the flusher; say once how to log in, where nobody is."""
+    """Leave delivery to the flusher when the command has ended; say once how to log in if there is no login."""
     ctx.call_on_close(functools.partial(_deliver, ctx.obj))
 
 

@@ -50,7 +50,7 @@ def with_the_extra(command: Callable[Given, None]) -> Callable[Given, None]:
 
 
 def _first_line(error: BaseException | None) -> str:
-    """What the driver said; it names hosts and files, never a password."""
+    """First line of a driver's message; it names hosts and files, never a password."""
     return (str(error).splitlines() or [type(error).__name__])[0].strip()
 
 

@@ -19,7 +19,7 @@ from kittywatch.events import (
 
 
 def event_line(event: Event) -> str:
-    """Time, feature, work package, what happened, by whom."""
+    """Line of an event: time, feature, work package, what happened, by whom."""
     moment = datetime.fromisoformat(event.timestamp.upper()).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     feature = getattr(event.payload, "feature_slug", None) or "-"
     wp_id = getattr(event.payload, "wp_id", None) or "-"
@@ -47,5 +47,5 @@ def _what(event: Event) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 event`, `2 events`."""
+    """Number with its noun: `1 event`, `2 events`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -27,7 +27,7 @@ _APPLESCRIPT = (
 
 
 def find_notifier() -> Notifier | None:
-    """A notifier for this desktop, None where there is no program for it."""
+    """Find a notifier for this desktop, None without a program for it."""
     for program, arguments in _PROGRAMS.items():
         found = shutil.which(program)
         if found is not None:
@@ -49,7 +49,7 @@ _PROGRAMS: dict[str, Callable[[str, str], list[str]]] = {"notify-send": _notify_
 
 
 class Notifier:
-    """Shows what was told: lane changes, completed features and errors. Doesn't wait for the desktop."""
+    """Notifier of emitted lane changes, completed features and errors; doesn't wait for the desktop."""
 
     def __init__(self, program: str, arguments: Callable[[str, str], list[str]]) -> None:
         self._program = program
@@ -57,7 +57,7 @@ class Notifier:
         self._running: list[subprocess.Popen[bytes]] = []
 
     def show(self, events: Sequence[Event]) -> None:
-        """One notification for each of a few events, and a single one for many."""
+        """Show one notification for each of a few events, and a single one for many."""
         lines = [_line(event) for event in events if isinstance(event.payload, (StatusChange, Completion, LoggedError))]
         if len(lines) > _FEW:
             lines = [f"{len(lines)} events, the last one: {lines[-1]}"]

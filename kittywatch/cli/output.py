@@ -1,4 +1,4 @@
-"""What commands say, and where: data to stdout, everything for people to stderr.
+"""Output of commands: data to stdout, everything for people to stderr.
 
 Text that comes from a repository or a server passes `plain` on its way to a terminal: an escape sequence in a title
 must not move anybody's cursor.
@@ -24,27 +24,27 @@ class Output:
     warnings: list[str] = field(default_factory=list)
 
     def data(self, text: str) -> None:
-        """What was asked for: a line, or lines. In JSON, what `plain` shows by code points means the same."""
+        """Print data: a line, or lines. In JSON, what `plain` shows by code points means the same."""
         click.echo(_plain_lines(text), color=self.colors(sys.stdout.isatty()))
 
     def lines(self, text: str) -> None:
-        """Data that has passed `plain` already, part by part: with tabs between the parts, for instance."""
+        """Print data whose parts have passed `plain` already, with tabs between them, for instance."""
         click.echo(text, color=self.colors(sys.stdout.isatty()))
 
     def say(self, text: str) -> None:
-        """One line for people; silent with -q."""
+        """Print one line for people; silent with -q."""
         if not self.quiet:
             click.echo(_plain_lines(text), err=True, color=self.colors(sys.stderr.isatty()))
 
     def warn(self, text: str) -> None:
-        """A warning, each once."""
+        """Print a warning, each text once."""
         if text not in self.warnings:
             self.warnings.append(text)
             line = click.style("warning: ", fg="yellow") + plain(text)
             click.echo(line, err=True, color=self.colors(sys.stderr.isatty()))
 
     def error(self, text: str, remedy: str) -> None:
-        """What failed, and the one thing to do."""
+        """Print what failed, and the one thing to do."""
         line = f"{click.style('error: ', fg='red')}{plain(text)}\n  {plain(remedy)}"
         click.echo(line, err=True, color=self.colors(sys.stderr.isatty()))
 
@@ -69,7 +69,7 @@ _REMEMBERED = 10_000  # characters; a text may have every one that there is
 
 
 class _Shown(dict[int, str]):
-    """What each character is shown as, found out when it is met first: a title may have a megabyte of escapes."""
+    """Table of what each character is shown as, filled on demand: a title may have a megabyte of escapes."""
 
     def __missing__(self, code: int) -> str:
         char = chr(code)

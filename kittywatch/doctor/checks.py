@@ -30,7 +30,7 @@ CHECKS = (
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One finding of a topic; `fixed` says what was done about it, None where nothing was."""
+    """One finding of a topic; `fixed` describes the repair, None without one."""
 
     topic: str
     finding: Finding
@@ -38,7 +38,7 @@ class Diagnosis:
 
 
 def examine(examination: Examination, *, fix: bool = False) -> Iterator[Diagnosis]:
-    """Every finding there is. With `fix` what can be mended safely is; what a second look still finds is not fixed."""
+    """Yield every finding. With `fix`, repair what is safe to; what a second look still finds is not fixed."""
     faulty: set[str] = set()
     for check in CHECKS:
         if (check.needs_project and examination.found is None) or check.unless & faulty:
@@ -63,7 +63,7 @@ def _examine(check: Check, examination: Examination, *, fix: bool) -> Iterator[D
 
 
 def _findings(check: Check, examination: Examination) -> list[Finding]:
-    """What a check finds; that it cannot look is a finding as well."""
+    """Findings of one check; a check that fails to look is a finding as well."""
     found: list[Finding] = []
     try:
         found.extend(check.run(examination))

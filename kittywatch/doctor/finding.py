@@ -1,4 +1,4 @@
-"""What a check is given, and what it says."""
+"""The input of a check, and its findings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Examination:
-    """What is examined: a home, the programs on a search path, and a project where there is one."""
+    """The subject of all checks: a home, the programs on a search path, and a project, None outside of one."""
 
     home: Path
     search_path: str
@@ -30,7 +30,7 @@ class Examination:
 
     @property
     def project(self) -> Project:
-        """The project; only checks that say so are run without one."""
+        """Project at hand; only checks that are marked so are run without one."""
         if self.found is None:
             raise ProjectError("there is no project here", remedy="change to the project's directory")
         return self.found

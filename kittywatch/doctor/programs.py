@@ -1,4 +1,4 @@
-"""Scripts of one name in several places on PATH: which one a shell finds, and which one is newer.
+"""Scripts of one name in several places on PATH: the one that a shell finds, and the newest.
 
 Nothing is run to find out: the script says whose it is, and the packages beside its interpreter say which version.
 """

@@ -1,4 +1,4 @@
-"""What waits to be delivered: how much, and for how long."""
+"""The queue: number and age of the events that wait to be delivered."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def check(examination: Examination) -> Iterator[Finding]:
 
 
 def check_delivery(examination: Examination) -> Iterator[Finding]:
-    """What delivery noted of its last run: that it failed, and projects that a server doesn't take."""
+    """Notes of the last delivery: its failure, and projects that a server refuses."""
     found = condition(examination.home)
     if found is None:
         return

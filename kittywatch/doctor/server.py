@@ -31,7 +31,7 @@ _KNOWN = {
 
 
 def check_settings(examination: Examination) -> Iterator[Finding]:
-    """config.toml: what makes no sense there is passed over in silence by everything else."""
+    """Check config.toml, whose invalid values everything else passes over in silence."""
     path = examination.home / "config.toml"
     try:
         section = tomllib.loads(path.read_text("utf-8")).get("sync", {})
@@ -62,7 +62,7 @@ def check_settings(examination: Examination) -> Iterator[Finding]:
 
 
 def check_proxy(examination: Examination) -> Iterator[Finding]:
-    """The proxy that the way to the server leads through: plain http to this machine never does."""
+    """Check the proxy on the way to the server; plain http to this machine never uses one."""
     proxy = _proxy(_server(examination))
     if proxy is None:
         return
@@ -82,7 +82,7 @@ def check_proxy(examination: Examination) -> Iterator[Finding]:
 
 
 def check(examination: Examination) -> Iterator[Finding]:
-    """Whether the server answers, its certificate is trusted and good for a while, and it takes the login."""
+    """Check that the server answers, takes the login, and has a trusted certificate that does not end soon."""
     client = AuthClient(examination.home, deadline=SECONDS)
     settings = read_settings(examination.home)
     try:
@@ -106,7 +106,7 @@ def check(examination: Examination) -> Iterator[Finding]:
 
 
 def _server(examination: Examination) -> str | None:
-    """The address that deliveries go to, None where nobody is logged in."""
+    """URL that deliveries go to, None without a login."""
     try:
         login = AuthClient(examination.home).status()
     except AuthenticationError:
@@ -115,7 +115,7 @@ def _server(examination: Examination) -> str | None:
 
 
 def _proxy(url: str | None) -> tuple[str, SplitResult] | None:
-    """The variable that names a proxy for an address, and what it says."""
+    """Variable that names a proxy for a URL, and its value; None if no proxy is used."""
     if url is None or not url.startswith("https:") or proxy_bypass(urlsplit(url).hostname or ""):
         return None
     for scheme in ("https", "all"):
@@ -126,7 +126,7 @@ def _proxy(url: str | None) -> tuple[str, SplitResult] | None:
 
 
 def _certificate(examination: Examination, url: str) -> Iterator[Finding]:
-    """When the certificate of a server ends; it is trusted, or the question before would have failed."""
+    """Check the end of a server's certificate, which is trusted, or the question before would have failed."""
     parts = urlsplit(url)
     if parts.scheme != "https" or _proxy(url) is not None:
         return

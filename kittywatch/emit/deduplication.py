@@ -24,6 +24,7 @@ from kittywatch.derive.changes import Key
 from kittywatch.derive.consequences import left_done
 from kittywatch.derive.ledger import Entry, LedgerState
 from kittywatch.derive.seen import COMPLETE, manual_key, pairs_up
+from kittywatch.emit.drafts import EnvelopeContext, EventDraft, manual_draft
 from kittywatch.emit.unit_of_work import UnitOfWork
 from kittywatch.errors import EmissionRefusedError
 from kittywatch.events import (

@@ -54,7 +54,7 @@ class AuthClient:
         self._deadline = deadline
 
     def login(self, url: str, username: str, password: str) -> Credentials:
-        """Log in and keep the tokens. Raises AuthenticationError where the server refuses, SyncError."""
+        """Log in and keep the tokens. Raises AuthenticationError if the server refuses, SyncError."""
         url = server_url(url)
         answer = self._ask(url, TOKEN, {"username": username, "password": password})
         if answer.status in (400, 401, 403):
@@ -67,7 +67,7 @@ class AuthClient:
         return made
 
     def logout(self) -> Credentials | None:
-        """Forget the tokens; returns the login that ended, None where there was none. Raises SyncError."""
+        """Forget the tokens; returns the login that ended, None if there was none. Raises SyncError."""
         with self.file.changing(seconds=self._deadline, clock=self._clock):
             try:
                 ended = self.file.read()

@@ -1,4 +1,4 @@
-"""Batches by the clock: at once, then every five minutes, at once when a connection comes back, sooner after a failure.
+"""Periodic batches: at once, then every five minutes, at once when a connection comes back, sooner after a failure.
 
 Rules of this module:
 - One thread, a daemon, which waits for a time or for somebody's wish and does nothing else meanwhile.
@@ -51,7 +51,7 @@ class Plan:
         self.went_well = True
 
     def ask(self, now: float) -> None:
-        """Somebody wants one now: a connection came back, a login was made."""
+        """Request a batch now, because a connection came back or a login was made."""
         self.due = now
 
     def ended(self, result: Flushed, now: float) -> None:
@@ -66,7 +66,7 @@ class Plan:
 
 
 class BackgroundSyncService:
-    """Runs `flush` by its plan; `look` is run in the same thread when `look_soon` asks for it."""
+    """Service that runs `flush` by its plan, and `look` in the same thread when `look_soon` asks for it."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class BackgroundSyncService:
         self._thread = threading.Thread(target=self._run, name="kittywatch-background", daemon=True)
 
     def start(self) -> None:
-        """The first batch goes out at once; returns at once."""
+        """Start the thread, which sends a first batch at once; returns without waiting for it."""
         self._mailbox.signal("flush")
         self._thread.start()
 
@@ -98,7 +98,7 @@ class BackgroundSyncService:
         self._mailbox.signal("look")
 
     def stop(self, *, within: float = STOP_SECONDS) -> bool:
-        """End within so many seconds, after a last batch; True where the thread has ended."""
+        """End the thread after a last batch; True if it ended within so many seconds."""
         self._deadline = time.monotonic() + within
         self._mailbox.signal("stop")
         if self._thread.ident is None:

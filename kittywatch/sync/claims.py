@@ -110,7 +110,7 @@ class Claims:
                 self._held.close()
 
     def forget(self) -> None:
-        """In a forked child: let go of the lock file, which is the parent's, and would outlive it here."""
+        """Release, in a forked child, the lock file, which is the parent's and would outlive it here."""
         self._held.close()
 
     def _begin(self, name: str) -> str:

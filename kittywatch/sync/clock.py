@@ -7,7 +7,7 @@ import time
 
 
 class Clock:
-    """The machine's clocks. `stop` ends every wait at once, and says that whoever waits should end."""
+    """The machine's clocks. `stop` ends every wait at once, and asks whoever waits to end."""
 
     def __init__(self) -> None:
         self._stopped = threading.Event()
@@ -21,7 +21,7 @@ class Clock:
         return time.monotonic()
 
     def wait(self, seconds: float) -> bool:
-        """Wait; returns whether it was stopped."""
+        """Wait so many seconds; True if stopped meanwhile."""
         return self._stopped.wait(max(seconds, 0.0))
 
     def stop(self) -> None:

@@ -60,7 +60,7 @@ class CredentialsFile:
         self.path = home / NAME
 
     def read(self) -> Credentials | None:
-        """The login; None without one. Raises AuthenticationError for a file that can't be read."""
+        """Read the login; None without one. Raises AuthenticationError for a file that can't be read."""
         _tighten(self.path)
         fields = self._fields()
         tokens, user, server = (_section(fields, name) for name in ("tokens", "user", "server"))
@@ -107,7 +107,7 @@ class CredentialsFile:
         )
 
     def forget(self) -> None:
-        """Take the tokens out; who it was and where stays. Raises SyncError. The caller holds the lock."""
+        """Remove the tokens; server and user stay. Raises SyncError. The caller holds the lock."""
         last = self.remembered()
         if not self.path.exists():
             return
@@ -120,7 +120,7 @@ class CredentialsFile:
 
     @contextlib.contextmanager
     def changing(self, *, seconds: float, clock: Clock = SYSTEM) -> Iterator[None]:
-        """Hold the lock; raises UnreachableError where another process has it for longer than `seconds`."""
+        """Hold the lock; raises UnreachableError if another process has it for longer than `seconds`."""
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:

@@ -20,7 +20,7 @@ class Mailbox(Generic[Note]):
         self._closed = False
 
     def put(self, note: Note) -> bool:
-        """Leave a note, when there is room; False where the reader is gone and nobody will read it."""
+        """Leave a note as soon as there is room; False if the reader has gone."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or len(self._notes) < self._capacity)
             return self._leave(note)
@@ -31,7 +31,7 @@ class Mailbox(Generic[Note]):
             return True if not self._closed and note in self._notes else self._leave(note)
 
     def take(self, until: float | None) -> list[Note]:
-        """All notes, as soon as there is one; [] at a time of the monotonic clock, None for never."""
+        """Wait for notes and take all; [] at `until`, in seconds of the monotonic clock, None for never."""
         with self._changed:
             timeout = None if until is None else max(until - time.monotonic(), 0)
             self._changed.wait_for(lambda: self._notes, timeout)
@@ -41,7 +41,7 @@ class Mailbox(Generic[Note]):
             return notes
 
     def close(self) -> list[Note]:
-        """The reader goes; returns what it has not read."""
+        """Close the mailbox, as its reader; returns the unread notes."""
         with self._changed:
             self._closed = True
             notes = list(self._notes)

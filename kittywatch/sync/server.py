@@ -14,7 +14,7 @@ _REMEDY = "give an address like https://hub.example.org"
 
 
 def server_url(stated: str) -> str:
-    """The address in its one spelling, without a slash at the end; raises SyncError.
+    """Normalize a server's URL, without a slash at the end; raises SyncError.
 
     Plain http is for this machine alone: tokens would travel in the clear.
     """
@@ -52,7 +52,7 @@ def is_loopback(host: str) -> bool:
 
 
 def trust(authority: Path | None = None) -> ssl.SSLContext:
-    """The certificates that a server's must lead to; raises SyncError for a file that can't be used.
+    """TLS context with the trusted authorities; raises SyncError for a file that can't be used.
 
     The system's, or what SSL_CERT_FILE and SSL_CERT_DIR name instead; and `authority` besides.
     """

@@ -19,7 +19,7 @@ class SyncSettings(Struct, frozen=True):
 
 
 def read_settings(home: Path) -> SyncSettings:
-    """The `[sync]` of config.toml in a home; defaults for what is missing or makes no sense."""
+    """Read `[sync]` of config.toml in a home; defaults for what is missing or invalid."""
     general = sync_settings(home)
     return SyncSettings(general.server_url, general.interval_seconds, _ca_file(home))
 

@@ -43,7 +43,7 @@ class Summary(Struct, frozen=True):
 
     @property
     def gave_up(self) -> Literal["network", "auth"] | None:
-        """The error type (of ErrorLogged) that a run ended with; None where there is nothing to report."""
+        """Error type (of ErrorLogged) that a run ended with, None if there is nothing to report."""
         if self.stopped in ("network", "server"):
             return "network"
         return "auth" if self.stopped == "auth" else None

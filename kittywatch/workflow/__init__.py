@@ -1,1 +1,1 @@
-"""The workflow: which moves are allowed, and carrying them out in the files. Edits and never emits."""
+"""The workflow: the moves that are allowed, and carrying them out in the files. Edits and never emits."""

@@ -1,4 +1,4 @@
-"""A feature as its files are now: its work packages, and what they depend on; and which feature a command means."""
+"""A feature as its files are now: its work packages and their dependencies; and the choice of a command's feature."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Feature(Struct, frozen=True):
 
 
 def load_feature(root: Path, slug: str, names: LaneNames) -> Feature:
-    """Read a feature's files in a checkout; raises WorkflowError where there is no such feature."""
+    """Read a feature's files in a checkout; raises WorkflowError if there is no such feature."""
     if slug not in list_features(root):
         raise WorkflowError(f"there is no feature {slug}", remedy=_choices(root))
     files: dict[str, bytes] = {}
@@ -90,7 +90,7 @@ def choose_feature(root: Path, stated: str | None, hints: Sequence[str]) -> str:
 
 
 def hinted_package(hints: Sequence[str], slug: str) -> str | None:
-    """The work package that a branch or worktree of a feature is for."""
+    """Id of the work package that a branch or worktree of a feature is for, None if no hint names one."""
     for hint in hints:
         named = _WP_BRANCH.match(hint)
         if named is not None and named["feature"] == slug:

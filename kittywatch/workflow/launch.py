@@ -22,7 +22,7 @@ def started_at(pid: int) -> str | None:
 
 
 def main() -> None:
-    """Note, and become the agent; exits with 127 where its program cannot be run."""
+    """Note the process and become the agent; exit with 127 if its program can't be run."""
     note, program, *arguments = sys.argv[1:]
     path = Path(note)
     temporary = path.with_name(f"{path.name}.{os.getpid()}")

@@ -30,8 +30,7 @@ USER = "user"
 class Signature(Struct, frozen=True):
     """The author of an edit, and what they say of it.
 
-    `agent` takes the work package on; `signed` stands in the record alone. Without either it is the person at the
-    keyboard.
+    `agent` takes the work package on; `signed` stands in the record alone. If both are None the author is `user`.
     """
 
     agent: str | None = None
@@ -89,9 +88,10 @@ def move(
     commits: bool = False,
     around: Callable[[], None] | None = None,
 ) -> tuple[list[Outcome], str | None]:
-    """Move work packages to a lane, all or none; returns what became of each, and the commit. Raises KittywatchError.
+    """Move work packages to a lane, all or none.
 
-    A work package that is there already stays as it is, unless another agent takes it on or something is noted.
+    A work package that is there already stays as it is, unless another agent takes it on or a note is given. Returns
+    the result for each, and the commit's id, None if there is no commit. Raises KittywatchError.
     """
     check_agent(what.signature.name)
     outcomes: list[Outcome] = []
@@ -112,7 +112,7 @@ def move(
 
 
 def check_move(feature: Feature, package: WorkPackage, what: Move) -> None:
-    """Raise WorkflowError where the rules are against a move."""
+    """Raise WorkflowError if a move is not allowed; nothing with `force`."""
     if what.force:
         return
     reason = taken_by_another(package, what.signature.agent) if what.to == "doing" else None
@@ -136,7 +136,7 @@ def _moved(feature: Feature, package: WorkPackage, what: Move, names: LaneNames)
 def add_history(
     workspace: Workspace, feature: Feature, wp_id: str, signature: Signature, *, commits: bool = False
 ) -> tuple[list[Outcome], str | None]:
-    """Append a record that moves no lane; raises KittywatchError."""
+    """Append a record that moves no lane; returns as `move` does. Raises KittywatchError."""
     check_agent(signature.name)
     outcomes: list[Outcome] = []
 
@@ -155,7 +155,10 @@ def add_history(
 def mark_subtasks(
     workspace: Workspace, feature: Feature, ids: Sequence[str], *, done: bool, commits: bool = False
 ) -> tuple[str, str | None]:
-    """Tick the boxes of subtasks in the feature's tasks.md, or take the ticks away; raises KittywatchError."""
+    """Tick the boxes of subtasks in the feature's tasks.md, or clear them if not `done`.
+
+    Returns the list's path and the commit's id, None if there is no commit. Raises KittywatchError.
+    """
     path = f"{SPECS}/{feature.slug}/tasks.md"
 
     def work(now: Feature) -> Mapping[str, bytes]:
@@ -177,8 +180,9 @@ def finalize(
 ) -> tuple[dict[str, list[str]], str | None]:
     """Write what tasks.md says of dependencies into the frontmatter; returns the changed ones by id.
 
-    A work package of which tasks.md says nothing keeps its own, and gets an empty list where it has none. Raises
-    KittywatchError, also for dependencies that go in a circle or on what isn't there.
+    A work package of which tasks.md says nothing keeps its own, or gets an empty list. Returns the changed dependencies
+    by id, and the commit's id, None if there is no commit. Raises KittywatchError, also for dependencies that form a
+    circle or don't exist.
     """
     changed: dict[str, list[str]] = {}
 
@@ -206,7 +210,7 @@ def finalize(
 
 
 def edited(path: str, data: bytes, change: Change, names: LaneNames) -> bytes:
-    """The file with a change made; raises WorkflowError."""
+    """Bytes of a file with a change made in place; raises WorkflowError if it can't be."""
     try:
         return edit(path, data, change, names)
     except EditError as error:

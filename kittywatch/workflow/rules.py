@@ -17,7 +17,7 @@ MOVES: Mapping[Lane, tuple[Lane, ...]] = {
 
 
 def lane_of(package: WorkPackage) -> Lane | None:
-    """The lane that a work package is in; one that states none is planned, None is for an invalid one."""
+    """Lane of a work package; planned if it states none, None if its lane is invalid."""
     return package.lane or (None if package.problem else "planned")
 
 

@@ -100,7 +100,7 @@ def choose(task: Task, team: Team, busy: Sequence[str]) -> str:
 
 
 def begun(tasks: Tasks, start: Start) -> Tasks:
-    """The tasks once an agent is on one."""
+    """Tasks after an agent has been started."""
     task = tasks[start.wp_id]
     if start.phase == "review":
         return _with(tasks, replace(task, running=start, agent=start.agent))
@@ -108,7 +108,7 @@ def begun(tasks: Tasks, start: Start) -> Tasks:
 
 
 def ended(tasks: Tasks, wp_id: str, result: Result, team: Team) -> Tasks:
-    """The tasks once an agent has ended; a review that succeeded is one that is merged too."""
+    """Tasks after an agent has ended; a review that succeeded is merged too."""
     task = tasks[wp_id]
     assert task.running is not None
     phase, agent = task.running.phase, task.running.agent
@@ -128,7 +128,7 @@ def ended(tasks: Tasks, wp_id: str, result: Result, team: Team) -> Tasks:
 
 
 def interrupted(tasks: Tasks, wp_id: str) -> Tasks:
-    """The tasks once an agent was stopped, which is nobody's failure."""
+    """Tasks after an agent was stopped, which counts as no failure."""
     return _with(tasks, replace(tasks[wp_id], running=None))
 
 

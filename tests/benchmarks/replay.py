@@ -74,7 +74,7 @@ def _measure(place: Path, name: str, runs: int) -> list[Figure]:
 
 def _make(root: Path, corpus: str | None) -> str:
     """A repository with a history to replay; returns what to call it."""
-    found = [Path(corpus)] if corpus else sorted(_CORPORA.glob("*.fast-export.xz"))
+    found = [Path(corpus)] if corpus else sorted(_CORPORA.glob("spec-kitty-events.fast-export.xz"))
     if not found:
         stores.make_history(root, packages=99)
         return "a made history"

@@ -196,13 +196,15 @@ def _named(text: str) -> set[str]:
     return set(re.findall(rf"`((?:{'|'.join(PROGRAMS)}) [a-z][^`\n…·]*)`", text))
 
 
-@pytest.mark.parametrize("where", ["README.md", "CONTRIBUTING.md", "kittywatch", "help"])
+@pytest.mark.parametrize("where", ["README.md", "CONTRIBUTING.md", "docs", "kittywatch", "help"])
 def test_every_command_that_a_text_names_exists(where: str) -> None:
     """Also in messages: a remedy that can't be carried out is none."""
     if where == "help":
         texts = [text for _, text in helps()]
     elif where == "kittywatch":
         texts = [path.read_text("utf-8") for path in sorted((ROOT / where).rglob("*.py"))]
+    elif where == "docs":
+        texts = [path.read_text("utf-8") for path in sorted((ROOT / where).glob("*.md"))]
     else:
         texts = [(ROOT / where).read_text("utf-8")]
     wrong = []
