@@ -25,7 +25,7 @@ from msgspec import Struct
 
 from kittywatch.derive.changes import Key, Provenance
 from kittywatch.derive.facts import Annotation, Assigned, EmittedStep, Note
-from kittywatch.derive.ledger import Entry, Phase, identity
+from kittywatch.derive.ledger import Entry, Phase, behind, identity
 from kittywatch.derive.resolve import Occurrence, Resolver, is_alive
 from kittywatch.derive.seen import SeenKeys, feedback_key, pairs_up, record_keys
 from kittywatch.derive.steps import DEFAULT_AGENT, LaneState
@@ -210,12 +210,14 @@ def _past(resolver: Resolver, key: Key, where: Occurrence) -> list[Entry]:
         and (entry in edited or where.commit in entry.commits or resolver.is_behind(entry, where))
         and not (entry.kind == "known" and where.provenance is Provenance.HISTORY)
     ]
-    return sorted(past, key=_moment)
+    return sorted(past, key=lambda entry: _rank(resolver, entry, past))
 
 
-def _moment(entry: Entry) -> float:
-    """When an assignment was, in seconds since 1970; what was there before kittywatch came first."""
-    return max((float(name.partition("|")[0]) for name in entry.identities), default=0.0)
+def _rank(resolver: Resolver, entry: Entry, past: list[Entry]) -> int:
+    """How many of some assignments happened before one of them; an edit that is not committed comes after all."""
+    if not entry.links:
+        return len(past) if entry.edited_on is not None else 0
+    return sum(1 for one in past if any(behind(one, commit, resolver.graph) for commit in entry.commits))
 
 
 def _known(

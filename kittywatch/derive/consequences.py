@@ -52,18 +52,8 @@ def left_done(state: LedgerState, key: Key) -> None:
 
 def with_consequences(state: LedgerState, facts: list[Fact], context: ChangeContext) -> list[Fact]:
     """The same facts, each step to done with what follows from it right after it."""
-    causes: dict[int, Cause] = {}
-    last: dict[str, int] = {}
-    is_history = context.provenance is Provenance.HISTORY
-    for at, fact in enumerate(facts):
-        if not isinstance(fact, TransitionFact) or (step := fact.emitted.step) is None:
-            continue
-        package, entry = fact.emitted.package, fact.emitted.entry
-        if step.previous == "done" and not is_history:
-            left_done(state, state.key(package.feature, package.wp_id))
-        if step.new == "done":
-            causes[at] = Cause(package.feature, package.wp_id, entry.event_id or "", fact.emitted.moment, fact.commit)
-            last[package.feature] = at
+    causes = _causes(state, facts, context)
+    last = {cause.feature: at for at, cause in causes.items()}
     late = _manual_causes(state, context) if context.provenance is Provenance.LOCAL else []
     found: list[Fact] = []
     for at, fact in enumerate(facts):
@@ -81,6 +71,20 @@ def with_consequences(state: LedgerState, facts: list[Fact], context: ChangeCont
             if _work_packages(state, feature, graph, context):
                 _note_complete(state, feature, context)
     return found
+
+
+def _causes(state: LedgerState, facts: list[Fact], context: ChangeContext) -> dict[int, Cause]:
+    """The steps to done among some facts, by their places; takes note of those out of done."""
+    causes: dict[int, Cause] = {}
+    for at, fact in enumerate(facts):
+        if not isinstance(fact, TransitionFact) or (step := fact.emitted.step) is None:
+            continue
+        package, entry = fact.emitted.package, fact.emitted.entry
+        if step.previous == "done" and context.provenance is not Provenance.HISTORY:
+            left_done(state, state.key(package.feature, package.wp_id))
+        if step.new == "done":
+            causes[at] = Cause(package.feature, package.wp_id, entry.event_id or "", fact.emitted.moment, fact.commit)
+    return causes
 
 
 def _manual_causes(state: LedgerState, context: ChangeContext) -> list[Cause]:

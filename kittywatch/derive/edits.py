@@ -69,7 +69,8 @@ def _edited(resolver: Resolver, key: Key, package: WorkPackage, look: WorktreeLo
     used = list(edit.entries)
     for step in steps_between(base, package, resolver.rules.names):
         emitted += resolver.step(key, package, step, where, used)
-    edit.entries = used
+    # What others have, or another branch, is not this edit's: gone, it takes nothing back.
+    edit.entries = [one for one in used if one in edit.entries or not one.links]
     facts = package_facts(resolver, Sighting(key, package, base, emitted, where))
     if now is not None:
         edit.state, edit.written = now, look.written.get(key, "")

@@ -23,6 +23,8 @@ Phase: TypeAlias = Literal["implementation", "review"]
 KnownKind: TypeAlias = Literal["told", "baseline", "elsewhere"]
 CONTAINED = ""
 """The lane of a link to a commit that has an entry in its past without a step of its own for it."""
+RECONCILED = "-"
+"""The lane of a mark, not of a link: what descends from that commit is no copy of the entry (rule B3)."""
 TICK = timedelta(microseconds=1)
 
 
@@ -60,7 +62,7 @@ class Entry(Struct, eq=False):
 
     @property
     def commits(self) -> set[str]:
-        return {commit for commit, _ in self.links}
+        return {commit for commit, lane in self.links if lane != RECONCILED}
 
     @property
     def is_manual(self) -> bool:

@@ -9,7 +9,7 @@ from kittywatch.derive.changes import FeatureGraph, Key
 from kittywatch.derive.commits import emitted_facts
 from kittywatch.derive.consequences import ChangeContext, with_consequences
 from kittywatch.derive.facts import EmittedStep, Fact
-from kittywatch.derive.ledger import TICK, Entry, LedgerState
+from kittywatch.derive.ledger import RECONCILED, TICK, Entry, LedgerState
 from kittywatch.derive.resolve import Rules
 from kittywatch.derive.steps import DEFAULT_AGENT, Step
 from kittywatch.workpackages.reader import WorkPackage
@@ -34,6 +34,8 @@ def differences(
         while (event_id := rules.identify(package, step, when)) in state.history(key).event_ids():
             when += TICK
         entry = Entry("step", "emitted", step.new, step.previous, event_id, edited_on=tip)
+        for other in state.history(key).steps():
+            state.link(key, other, tip, RECONCILED)
         state.add(key, entry)
         state.link(key, entry, tip)
         facts += emitted_facts([EmittedStep(package, step, when, entry)], None)

@@ -25,6 +25,7 @@ from msgspec.structs import replace
 from kittywatch.derive.changes import CommitChanges, Key, PackageChange, Provenance, WorktreeLook
 from kittywatch.derive.facts import Assigned, EmittedStep
 from kittywatch.derive.ledger import (
+    RECONCILED,
     TICK,
     CommitGraph,
     Entry,
@@ -53,7 +54,8 @@ class Occurrence(Struct, frozen=True):
     """Where something was seen: in a commit, or in a worktree on top of `tip` (then `commit` is None).
 
     `moment` is the commit's author time or the time of observation, `view` the name of the view that is looked at.
-    A replay emits what was only recorded with the baseline as well.
+    `is_recorded` says that a reflog records the commit as made here, not only that nothing says otherwise. A replay
+    emits what was only recorded with the baseline as well.
     """
 
     moment: datetime
@@ -61,6 +63,7 @@ class Occurrence(Struct, frozen=True):
     commit: str | None = None
     tip: str | None = None
     provenance: Provenance = Provenance.LOCAL
+    is_recorded: bool = False
     is_replay: bool = False
 
     @property
@@ -145,7 +148,7 @@ class Resolver:
     def _is_news(known: Entry, where: Occurrence) -> bool:
         if known.kind == "known" and known.status == "baseline":
             return where.provenance is Provenance.HISTORY
-        made_here = where.provenance is Provenance.LOCAL and where.commit is not None and known.first == where.commit
+        made_here = where.is_recorded and where.is_ours and known.first == where.commit
         return known.status == "remote" and made_here
 
     def step(
@@ -183,7 +186,7 @@ class Resolver:
         there before the baseline is emitted by a replay.
         """
         if entry.status == "remote":
-            return where.provenance is Provenance.LOCAL and entry.first == where.commit
+            return where.is_recorded and where.is_ours and entry.first == where.commit
         return where.is_replay and where.is_ours and entry.event_id is None
 
     def moment(self, history: PackageHistory, step: Step, where: Occurrence, used: list[Entry]) -> datetime:
@@ -260,7 +263,7 @@ class Resolver:
         return None
 
     def _is_concurrent(self, key: Key, entry: Entry, where: Occurrence) -> bool:
-        if entry.status not in ("emitted", "remote") or self.is_behind(entry, where):
+        if entry.status == "void" or self.is_behind(entry, where) or self._is_reconciled(entry, where):
             return False
         if where.commit is None:  # what descends from the commit below an edit is concurrent with the edit
             return bool(entry.links) or entry.edited_on is not None
@@ -268,6 +271,12 @@ class Resolver:
         return bool(seen_on) and not any(
             one == where.commit or self.graph.precedes(where.commit, one) for one in seen_on
         )
+
+    def _is_reconciled(self, entry: Entry, where: Occurrence) -> bool:
+        """Whether the lane of an entry was left by a reconciliation in the past of what is looked at."""
+        marks = [commit for commit, lane in entry.links if lane == RECONCILED]
+        seen = where.commit or where.tip
+        return seen is not None and any(mark == seen or self.graph.precedes(mark, seen) for mark in marks)
 
     def _join_past(self, key: Key, history: PackageHistory, entry: Entry, commit: str) -> None:
         """Let a commit contain what happened before an entry on that entry's side: a squash has it in it."""

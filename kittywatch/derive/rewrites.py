@@ -8,11 +8,13 @@ entries the net difference counts:
 |---|---|---|---|
 | the same | silent: what was lost is in the new steps | silent | silent |
 | another | the net difference is emitted | silent: it is known | taken back, or an edit again (reset --soft) |
+
+What was lost of others' is not taken back here, and neither is what a pull brought afterwards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime
 
 from msgspec import Struct, field
@@ -31,7 +33,7 @@ class Rewrite(Struct, frozen=True):
     """A view that went from `old` to `new`, at a moment of observation.
 
     `came` are the commits that only `new` reaches, parents first; `was` and `now` what both tips show of the work
-    packages that either side has changed.
+    packages that either side has changed. `pulled` are those that others' commits moved that a pull brought last.
     """
 
     view: str
@@ -41,6 +43,7 @@ class Rewrite(Struct, frozen=True):
     came: Sequence[tuple[CommitChanges, Occurrence]] = ()
     was: Mapping[Key, LaneState] = field(default_factory=dict)
     now: Mapping[Key, WorkPackage] = field(default_factory=dict)
+    pulled: Set[Key] = frozenset()
 
 
 class _Fresh(Struct, frozen=True):
@@ -68,8 +71,9 @@ def resolve_rewrite(resolver: Resolver, rewrite: Rewrite) -> list[Fact]:
     facts: list[Fact] = []
     for changes, where in rewrite.came:
         facts += resolve_commit(resolver, changes, where, without=lost)
-    for key, entries in sorted(lost.items()):
-        facts += _Net(resolver, rewrite, key, entries, contained[key]).resolve(fresh.get(key, []))
+    for key in sorted(rewrite.was):
+        if key in lost or key not in fresh:
+            facts += _Net(resolver, rewrite, key, lost.get(key, []), contained[key]).resolve(fresh.get(key, []))
     return facts
 
 
@@ -149,7 +153,8 @@ class _Net:
     def _take_back(self, package: WorkPackage) -> list[Fact]:
         """What nothing replaces was taken back, unless the worktree still shows it: then it is an edit again."""
         steps = [entry for entry in self.lost if entry.kind == "step"]
-        if not steps or steps[-1].status == "remote":
+        if self.key in self.rewrite.pulled or (steps and steps[-1].status == "remote"):
+            self._void()
             return []
         look, edit = self.resolver.look, self.resolver.pending.get(self.key)
         shows = look.shows(self.key) if look is not None else None
@@ -163,9 +168,12 @@ class _Net:
         where = Occurrence(self.rewrite.moment, self.rewrite.view, tip=self.rewrite.new)
         step = steps_between(self.was, back, self.resolver.rules.names)[0]
         emitted = list(self.resolver.take_back(self.key, back, step, where))
+        self._void()
+        return emitted_facts(emitted, None)
+
+    def _void(self) -> None:
         for entry in self.lost:
             self.state.void(self.key, entry, self.rewrite.view)
-        return emitted_facts(emitted, None)
 
 
 def _entries(resolver: Resolver, key: Key, rewrite: Rewrite, tip: str) -> list[Entry]:

@@ -193,7 +193,8 @@ class History:
         if side not in bases:
             bases[side] = self.tree(self._git.merge_base(merge.parents[0], side))
         there = self.feature(bases[side], key[0]).packages.get(key[1])
-        return there is None or there.lane != lane
+        # One that went from a lane and back was moved as well, if its trail says so.
+        return there is None or there.lane != lane or there.trail != shown.trail
 
     def difference(
         self,

@@ -73,8 +73,8 @@ class Observer:
         """Look once; raises GitError, StoreError.
 
         `worktree` says whether edits that are not committed count too: for a hook they don't, unless they were emitted
-        before. `hook` is the name of the git hook that asks, `pairs` the commits that each rewritten commit replaces, as
-        git told post-rewrite. `paths` are the only files to look at, if HEAD hasn't moved. One that isn't `patient`
+        before. `hook` is the name of the git hook that asks, `pairs` the commits that each rewritten commit replaces,
+        as git told post-rewrite. `paths` are the only files to look at, if HEAD hasn't moved. One that isn't `patient`
         looks at commits alone, and says so by an unsettled path "", when the index was written just now: between the
         index and HEAD a checkout shows the new files under the old branch.
         """

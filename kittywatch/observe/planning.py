@@ -6,7 +6,7 @@ changed by the time the plan is carried out, the plan is thrown away and made ag
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import UTC, datetime
 
 from msgspec import Struct, field
@@ -102,6 +102,8 @@ class _Leg(Struct):
     provenance: Mapping[str, Provenance]
     left: frozenset[Key] | None = None
     earlier: Sequence[CommitChanges] = ()
+    recorded: Set[str] = frozenset()
+    pulled: frozenset[Key] = frozenset()
 
 
 class Planner:
@@ -198,8 +200,21 @@ class Planner:
             commits = self.git.commits(new, without=[*boundary, *self.baselines])
         changes = [one for one in self.history.changes(commits) if one]
         left = frozenset(_keys(went)) if went is not None else None
-        provenance = origins.of(one.commit for one in changes)
-        return _Leg(ref, old, new, commits, changes, provenance, left, self._earlier(changes, went or ()))
+        ids = [one.commit for one in changes]
+        leg = _Leg(ref, old, new, commits, changes, origins.of(ids), left, self._earlier(changes, went or ()))
+        leg.recorded = origins.recorded(ids)
+        if went is not None:
+            leg.pulled = self._pulled(new, origins)
+        return leg
+
+    def _pulled(self, tip: str, origins: Origins) -> frozenset[Key]:
+        """What came in with a pull that brought HEAD to `tip`, after something that nobody looked at took it away."""
+        before = origins.pulled(tip)
+        if before is None or not self.git.exists(before):
+            return frozenset()
+        changes = [one for one in self.history.changes(self.git.commits(tip, without=[before])) if one]
+        whose = origins.of(one.commit for one in changes)
+        return frozenset(_keys(one for one in changes if whose[one.commit] is Provenance.REMOTE))
 
     def _earlier(self, came: Sequence[CommitChanges], went: Sequence[CommitChanges]) -> list[CommitChanges]:
         """Commits from before the baseline that matter: what a rewrite left behind, and what was copied since.
@@ -324,8 +339,9 @@ class Planner:
     def _resolve_leg(self, resolver: Resolver, leg: _Leg) -> list[Fact]:
         view = f"{self.git.directory} {leg.ref}"
         came = [
-            (changes, Occurrence(changes.moment, view, changes.commit, None, leg.provenance[changes.commit]))
+            (changes, Occurrence(changes.moment, view, one, None, leg.provenance[one], one in leg.recorded))
             for changes in leg.changes
+            for one in [changes.commit]
         ]
         for changes, _ in came:
             for new, old in changes.renamed.items():
@@ -334,7 +350,8 @@ class Planner:
             keys = leg.left | _keys(leg.changes)
             kept = {resolver.state.key(*key) for key in keys}
             was, now = self._states(kept, leg.old), self._packages(keys, leg.new, resolver.state)
-            return resolve_rewrite(resolver, Rewrite(view, leg.old, leg.new, self.now, came, was, now))
+            pulled = {resolver.state.key(*key) for key in leg.pulled}
+            return resolve_rewrite(resolver, Rewrite(view, leg.old, leg.new, self.now, came, was, now, pulled))
         for changes, where in came:
             resolver.join(changes, where)
         return [fact for changes, where in came for fact in resolve_commit(resolver, changes, where)]

@@ -21,7 +21,23 @@ class Origins:
         self._introduced = introduced
         self._made = {entry.new for entry in entries if entry.made}
         self._arrived = any(entry.arrived for entry in entries)
+        self._last = entries[-1] if entries else None
         self._made_everywhere: set[str] | None = None
+
+    def recorded(self, commits: Iterable[str]) -> set[str]:
+        """Those of some commits that a reflog records as made here."""
+        wanted = set(commits)
+        missing = wanted - self._made
+        return wanted & self._made | (missing & self._everywhere() if missing else set())
+
+    def pulled(self, tip: str) -> str | None:
+        """The commit that a pull, the last thing that happened, brought HEAD from to `tip`; None where none did."""
+        return self._last.old if self._last is not None and self._last.arrived and self._last.new == tip else None
+
+    def _everywhere(self) -> set[str]:
+        if self._made_everywhere is None:
+            self._made_everywhere = reflog.made_here(self.git.common)
+        return self._made_everywhere
 
     def of(self, commits: Iterable[str]) -> dict[str, Provenance]:
         """Made here is what a reflog records as made; without a record, what neither a remote-tracking branch reaches
@@ -31,11 +47,9 @@ class Origins:
         found = dict.fromkeys(wanted, Provenance.LOCAL)
         unmade = [commit for commit in wanted if commit not in self._made]
         if unmade:
-            if self._made_everywhere is None:
-                self._made_everywhere = reflog.made_here(self.git.common)
-            before = {commit for commit in unmade if commit in self._made_everywhere} if self._arrived else set()
+            before = {commit for commit in unmade if commit in self._everywhere()} if self._arrived else set()
             found.update(dict.fromkeys(self._introduced(before) if before else (), Provenance.REMOTE))
-            unmade = [commit for commit in unmade if commit not in self._made_everywhere]
+            unmade = [commit for commit in unmade if commit not in self._everywhere()]
         if unmade:
             once = reflog.remote_tips(self.git.common)
             local = set() if self._arrived else self.git.not_reached(unmade, once, nor_remotes=True)

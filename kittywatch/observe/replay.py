@@ -159,8 +159,12 @@ class Replay:
         asked = {one for history in state.histories.values() for entry in history.entries for one in entry.commits}
         marked = {one.commit for one in changes} | (asked & walk.keys())
         resolver = Resolver(state, Ancestry(self.git, walk, marked=marked, asked=asked), self.rules)
+        recorded = Origins(self.git, (), lambda commits: set()).recorded(one.commit for one in changes)
         where = [
-            Occurrence(one.moment, _VIEW, one.commit, None, provenance[one.commit], is_replay=True) for one in changes
+            Occurrence(
+                one.moment, _VIEW, one.commit, None, provenance[one.commit], one.commit in recorded, is_replay=True
+            )
+            for one in changes
         ]
         for one in changes:
             for new, old in one.renamed.items():
