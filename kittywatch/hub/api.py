@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from kittywatch.hub import credentials, door, sessions, tokens
+from kittywatch.hub import credentials, parsing, sessions, tokens
 from kittywatch.hub.errors import CredentialError, ForbiddenError, RequestError
 from kittywatch.hub.limits import inflate, read_body
 from kittywatch.hub.service import service_of
@@ -67,12 +67,12 @@ async def take_batch(request: Request) -> JSONResponse:
         raise RequestError("The content encoding is not known.", status=415, remedy="Send gzip.")
     body = await read_body(request.stream(), limit=limits.body)
 
-    def open_members() -> list[door.Member]:
+    def parse() -> list[parsing.BatchItem]:
         data = inflate(body, limits) if encoding == "gzip" else body
-        return door.open_batch(data, team_slug=login.team_slug, limits=limits)
+        return parsing.open_batch(data, team_slug=login.team_slug, limits=limits)
 
-    members = await run_in_threadpool(open_members)
-    results = await service.writer.store(login, members)
+    items = await run_in_threadpool(parse)
+    results = await service.writer.store(login, items)
     service.metrics.count_events(result.status for result in results)
     return JSONResponse(
         {"results": [result.to_dict() for result in results]},

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, insert, select, text
 
 from kittywatch.hub import projections
 from kittywatch.hub.database import is_postgresql, lock_team
-from kittywatch.hub.door import Accepted, Member
+from kittywatch.hub.parsing import Accepted, BatchItem
 from kittywatch.hub.schema import events
 from kittywatch.hub.sessions import Login
 
@@ -39,23 +39,23 @@ class Result:
         return result if self.error_message is None else {**result, "error_message": self.error_message}
 
 
-def store(connection: Connection, login: Login, members: Sequence[Member]) -> list[Result]:
-    """Store a batch of one login; the results stand in the members' order. The caller commits."""
+def store(connection: Connection, login: Login, items: Sequence[BatchItem]) -> list[Result]:
+    """Store a batch of one login; the results stand in the items' order. The caller commits."""
     lock_team(connection, login.team_id)
-    accepted = [member for member in members if isinstance(member, Accepted)]
-    known = _known(connection, login.team_id, [member.event.event_id for member in accepted])
+    accepted = [item for item in items if isinstance(item, Accepted)]
+    known = _known(connection, login.team_id, [item.event.event_id for item in accepted])
     news: list[Accepted] = []
     results = []
-    for member in members:
-        if not isinstance(member, Accepted):
-            results.append(Result(event_id=member.event_id, status="rejected", error_message=member.reason))
+    for item in items:
+        if not isinstance(item, Accepted):
+            results.append(Result(event_id=item.event_id, status="rejected", error_message=item.reason))
             continue
-        event_id = member.event.event_id
+        event_id = item.event.event_id
         if event_id not in known:
-            known[event_id] = member.content_hash
-            news.append(member)
+            known[event_id] = item.content_hash
+            news.append(item)
             results.append(Result(event_id=event_id, status="success"))
-        elif known[event_id] == member.content_hash:
+        elif known[event_id] == item.content_hash:
             results.append(Result(event_id=event_id, status="duplicate"))
         else:
             _log.warning("rejected event %s of team %s: other content under a known id", event_id, login.team_slug)
@@ -78,9 +78,9 @@ def _known(connection: Connection, team_id: int, event_ids: list[str]) -> dict[s
 def _insert(connection: Connection, login: Login, news: list[Accepted]) -> None:
     # Positions are taken before the insert: a bulk insert that returned them would cost three times as much.
     positions = _next_positions(connection, len(news))
-    rows = [_row(login, member, position) for position, member in zip(positions, news, strict=True)]
+    rows = [_row(login, item, position) for position, item in zip(positions, news, strict=True)]
     connection.execute(insert(events), rows)
-    placed = [(row["position"], member.event) for row, member in zip(rows, news, strict=True)]
+    placed = [(row["position"], item.event) for row, item in zip(rows, news, strict=True)]
     projections.update(connection, login.team_id, placed)
     if is_postgresql(connection):
         connection.execute(select(func.pg_notify(CHANNEL, str(login.team_id))))
@@ -94,8 +94,8 @@ def _next_positions(connection: Connection, count: int) -> Sequence[int]:
     return range(last + 1, last + 1 + count)
 
 
-def _row(login: Login, member: Accepted, position: int) -> dict[str, Any]:
-    event = member.event
+def _row(login: Login, item: Accepted, position: int) -> dict[str, Any]:
+    event = item.event
     project, feature, wp_id = projections.key_of(event)
     return {
         "position": position,
@@ -110,7 +110,7 @@ def _row(login: Login, member: Accepted, position: int) -> dict[str, Any]:
         "timestamp": event.timestamp,
         "received_at": time.time(),
         "session_id": login.session_id,
-        "content_hash": member.content_hash,
-        "body": member.body,
-        "original": member.original,
+        "content_hash": item.content_hash,
+        "body": item.body,
+        "original": item.original,
     }

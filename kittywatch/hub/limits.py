@@ -12,11 +12,13 @@ import zlib
 from collections import OrderedDict
 from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass
+from itertools import accumulate
 
 from kittywatch.hub.errors import RequestError, ThrottledError
 
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.S)
-_INNERMOST = re.compile(rb"\[\]|\{\}")
+# Possessive, and without needing the closing quote: a string that never ends is scanned once, not once for each quote.
+_STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.S)
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _NOT_BRACKETS = bytes(sorted(set(range(256)) - set(b"[]{}")))
 _RATIO_FREE_BYTES = 1 << 20  # repetitive events do compress well; a ratio is suspicious only past this size
 
@@ -29,7 +31,7 @@ class Limits:
     inflated: int = 32 << 20
     ratio: int = 100
     small_body: int = 64 << 10
-    members: int = 1000
+    items: int = 1000
     nesting: int = 32
     event: int = 256 << 10
     message: int = 1 << 20
@@ -69,13 +71,11 @@ def inflate(body: bytes, limits: Limits) -> bytes:
 
 
 def is_deeper(data: bytes, depth: int) -> bool:
-    """Whether a JSON text nests deeper than `depth`; False or True for what is no JSON."""
+    """Whether a JSON text nests deeper than `depth`, in linear time; False or True for what is no JSON."""
+    if data.count(b"[") + data.count(b"{") <= depth:
+        return False
     brackets = _STRINGS.sub(b"", data).translate(None, _NOT_BRACKETS)
-    for _ in range(depth):
-        if not brackets:
-            return False
-        brackets = _INNERMOST.sub(b"", brackets)
-    return bool(brackets)
+    return any(level > depth for level in accumulate(map(_STEPS.__getitem__, brackets)))
 
 
 class Pace:

@@ -73,7 +73,7 @@ async def change_password(request: Request) -> Response:
         problem = "The new password is the old one."
     else:
         try:
-            # Through the same door as signing in, so that it is throttled alike.
+            # The same way as signing in, so that it is throttled alike.
             await credentials.sign_in(
                 service,
                 name=login.user_name,

@@ -14,12 +14,14 @@ from datetime import UTC, datetime
 
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from kittywatch.hub import credentials, door, sessions
+from kittywatch.hub import credentials, parsing, sessions
 from kittywatch.hub.errors import CredentialError
 from kittywatch.hub.feed import Subscription
+from kittywatch.hub.parsing import BatchItem
 from kittywatch.hub.service import Service, service_of
 from kittywatch.hub.sessions import Login
 from kittywatch.hub.snapshot import snapshot
@@ -27,6 +29,7 @@ from kittywatch.hub.snapshot import snapshot
 _log = logging.getLogger("kittywatch.hub.socket")
 _QUEUED_MESSAGES = 500
 _SILENT_PINGS = 3
+_PARSED_HERE = 4096  # bytes; more than that is parsed beside the event loop
 
 
 async def events_socket(websocket: WebSocket) -> None:
@@ -92,17 +95,23 @@ class _Conversation:
                 await self._received.put(data)
 
     async def _acknowledge(self) -> None:
-        limits = self._service.config.limits
         while True:
             waiting = [await self._received.get()]
             while not self._received.empty():
                 waiting.append(self._received.get_nowait())
             await self._check_login()
-            members = [door.open_event(data, team_slug=self._login.team_slug, limits=limits) for data in waiting]
-            results = await self._service.writer.store(self._login, members)
+            items = await self._parsed(waiting)
+            results = await self._service.writer.store(self._login, items)
             self._service.metrics.count_events(result.status for result in results)
             for result in results:
                 await self._send({"type": "ack", **result.to_dict()})
+
+    async def _parsed(self, messages: list[bytes]) -> list[BatchItem]:
+        def parse() -> list[BatchItem]:
+            limits = self._service.config.limits
+            return [parsing.open_event(data, team_slug=self._login.team_slug, limits=limits) for data in messages]
+
+        return parse() if sum(map(len, messages)) <= _PARSED_HERE else await run_in_threadpool(parse)
 
     async def _announce(self) -> None:
         while chunk := await self._subscription.next():

@@ -2,7 +2,7 @@
 
 A commit waits for the disk; with a hundred clients that send event by event, one commit for what has piled up
 meanwhile is what keeps up. If a shared transaction fails, nobody in it is answered with success, and everybody sends
-again, which is safe. What the database refuses for its content, past everything that the door looks at, is found by
+again, which is safe. What the database refuses for its content, past everything that parsing looks at, is found by
 storing one by one, so that it costs its neighbours nothing.
 """
 
@@ -18,20 +18,20 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from starlette.concurrency import run_in_threadpool
 
 from kittywatch.hub.database import writing
-from kittywatch.hub.door import Accepted, Member
 from kittywatch.hub.ingest import Result, store
+from kittywatch.hub.parsing import Accepted, BatchItem
 from kittywatch.hub.sessions import Login
 
 _log = logging.getLogger("kittywatch.hub.writer")
 _NOT_STORABLE = "The hub cannot store this event; its log says why."
-_MEMBERS_AT_ONCE = 4000
+_ITEMS_AT_ONCE = 4000
 _WAITING_BATCHES = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Waiting:
     login: Login
-    members: Sequence[Member]
+    items: Sequence[BatchItem]
     results: asyncio.Future[list[Result]]
 
 
@@ -43,16 +43,16 @@ class Writer:
         self._on_stored = on_stored
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue(_WAITING_BATCHES)
 
-    async def store(self, login: Login, members: Sequence[Member]) -> list[Result]:
+    async def store(self, login: Login, items: Sequence[BatchItem]) -> list[Result]:
         """Store a batch; returns when it is durable, raises what the database raised when it is not."""
         results: asyncio.Future[list[Result]] = asyncio.get_running_loop().create_future()
-        await self._waiting.put(_Waiting(login=login, members=members, results=results))
+        await self._waiting.put(_Waiting(login=login, items=items, results=results))
         return await results
 
     async def run(self) -> None:
         while True:
             batches = [await self._waiting.get()]
-            while not self._waiting.empty() and sum(len(batch.members) for batch in batches) < _MEMBERS_AT_ONCE:
+            while not self._waiting.empty() and sum(len(batch.items) for batch in batches) < _ITEMS_AT_ONCE:
                 batches.append(self._waiting.get_nowait())
             # Always in the same order of teams, so that two replicas never wait for each other's locks.
             batches.sort(key=lambda batch: batch.login.team_id)
@@ -71,7 +71,7 @@ class Writer:
     def _store_all(self, batches: list[_Waiting]) -> list[list[Result]]:
         try:
             with writing(self._engine) as connection:
-                return [store(connection, batch.login, batch.members) for batch in batches]
+                return [store(connection, batch.login, batch.items) for batch in batches]
         except OperationalError:
             raise  # the database is away: nothing is wrong with the events
         except (DBAPIError, ValueError, ArithmeticError) as error:
@@ -80,13 +80,13 @@ class Writer:
 
     def _store_singly(self, batch: _Waiting) -> list[Result]:
         results = []
-        for member in batch.members:
+        for item in batch.items:
             try:
                 with writing(self._engine) as connection:
-                    results += store(connection, batch.login, [member])
+                    results += store(connection, batch.login, [item])
             except OperationalError:
                 raise
             except (DBAPIError, ValueError, ArithmeticError):
-                event_id = member.event.event_id if isinstance(member, Accepted) else member.event_id
+                event_id = item.event.event_id if isinstance(item, Accepted) else item.event_id
                 results.append(Result(event_id=event_id, status="rejected", error_message=_NOT_STORABLE))
         return results

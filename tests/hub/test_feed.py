@@ -13,10 +13,10 @@ from sqlalchemy import Engine, text
 
 from kittywatch.hub import accounts, migrations, sessions
 from kittywatch.hub.database import open_engine, writing
-from kittywatch.hub.door import open_batch
 from kittywatch.hub.feed import Feed, Stored
 from kittywatch.hub.ingest import store
 from kittywatch.hub.limits import Limits
+from kittywatch.hub.parsing import open_batch
 from kittywatch.hub.sessions import Login
 from tests.hub.hubs import created
 from tests.waiting import until

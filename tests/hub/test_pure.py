@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from kittywatch.events import InvalidEventError, WPStatusChanged, from_json
 from kittywatch.hub import cards, charts, legacy
 from kittywatch.hub.config import Config, is_loopback
-from kittywatch.hub.door import Accepted, Refused, open_event
 from kittywatch.hub.errors import ConfigurationError, RequestError, ThrottledError
 from kittywatch.hub.limits import Limits, Pace, inflate, is_deeper
+from kittywatch.hub.parsing import Accepted, Refused, open_event
 from tests.hub.hubs import FEATURE, created, moved
 
 
@@ -135,7 +135,7 @@ def test_what_is_neither_form_is_refused(change: dict[str, Any]) -> None:
 
 
 @given(st.binary(max_size=300))
-def test_no_bytes_break_the_door(data: bytes) -> None:
+def test_no_bytes_break_parsing(data: bytes) -> None:
     assert isinstance(open_event(data, team_slug="cats", limits=Limits()), Refused)
 
 

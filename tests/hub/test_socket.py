@@ -15,9 +15,9 @@ from kittywatch.hub import accounts, sessions
 from kittywatch.hub.app import build
 from kittywatch.hub.config import Config
 from kittywatch.hub.database import open_engine, reading, writing
-from kittywatch.hub.door import open_batch
 from kittywatch.hub.ingest import store
 from kittywatch.hub.limits import Limits
+from kittywatch.hub.parsing import open_batch
 from kittywatch.hub.snapshot import MOST_BYTES, snapshot
 from tests.hub.hubs import created, populate
 from tests.waiting import until
