@@ -63,7 +63,7 @@ def now(ctx: click.Context, dry_run: bool) -> int:
         output.say(HINT)
         raise AuthenticationError("nobody is logged in")
     with _progress(output) as progress:
-        summary = batch_sync(store, client, progress=progress)
+        summary = batch_sync(store, client, progress=progress, resting=True)  # somebody asks for it
     project = project_here(output)
     if project is not None:
         with contextlib.closing(project.store):

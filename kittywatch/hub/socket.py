@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from kittywatch.hub import credentials, parsing, sessions
+from kittywatch.hub.answers import answer_database_error
 from kittywatch.hub.errors import CredentialError
 from kittywatch.hub.feed import Subscription
 from kittywatch.hub.parsing import BatchItem
@@ -41,14 +42,31 @@ async def events_socket(websocket: WebSocket) -> None:
     except CredentialError as error:
         await websocket.send_denial_response(JSONResponse({"error": error.message}, status_code=401))
         return
+    except SQLAlchemyError as error:
+        await websocket.send_denial_response(answer_database_error(websocket, error))
+        return
     await websocket.accept()
-    subscription = await service.feed.subscribe(login.team_id)
     with suppress(WebSocketDisconnect):
         try:
-            await websocket.send_text(await service.read(lambda database: snapshot(database, login.team_id)))
-            await _Conversation(websocket, service, login=login, subscription=subscription).run()
-        finally:
-            service.feed.unsubscribe(login.team_id, subscription)
+            await _converse(websocket, service, login)
+        except SQLAlchemyError as error:
+            # What was not acknowledged comes again, here or at another replica.
+            _log.error("a socket was closed: the database failed: %s", type(error).__name__)
+            await _close(websocket, 1013, "Try again later.")
+
+
+async def _converse(websocket: WebSocket, service: Service, login: Login) -> None:
+    subscription = await service.feed.subscribe(login.team_id)
+    try:
+        await websocket.send_text(await service.read(lambda database: snapshot(database, login.team_id)))
+        await _Conversation(websocket, service, login=login, subscription=subscription).run()
+    finally:
+        service.feed.unsubscribe(login.team_id, subscription)
+
+
+async def _close(websocket: WebSocket, code: int, reason: str) -> None:
+    with suppress(RuntimeError):  # closed from the other side meanwhile
+        await websocket.close(code, reason)
 
 
 class _Conversation:
@@ -68,11 +86,7 @@ class _Conversation:
             for task in done:
                 task.result()
         except CredentialError:
-            await self._close(1008, "This login has ended.")
-        except SQLAlchemyError as error:
-            # What was not acknowledged comes again, here or at another replica.
-            _log.error("a socket was closed: the database failed: %s", type(error).__name__)
-            await self._close(1013, "Try again later.")
+            await _close(self._websocket, 1008, "This login has ended.")
         finally:
             for task in tasks:
                 task.cancel()
@@ -87,7 +101,7 @@ class _Conversation:
             self._silent_pings = 0
             data = message.get("bytes") or (message.get("text") or "").encode()
             if len(data) > limits.message:
-                await self._close(1009, "The message is too big.")
+                await _close(self._websocket, 1009, "The message is too big.")
                 return
             while wait := self._service.messages.wait(self._login.session_id):
                 await asyncio.sleep(wait)
@@ -118,7 +132,7 @@ class _Conversation:
             for stored in chunk:
                 if stored.session_id != self._login.session_id:
                     await self._websocket.send_text(f'{{"type":"event","event":{stored.body}}}')
-        await self._close(1013, "Too slow; connect again.")
+        await _close(self._websocket, 1013, "Too slow; connect again.")
 
     async def _ping(self) -> None:
         while self._silent_pings < _SILENT_PINGS:
@@ -126,7 +140,7 @@ class _Conversation:
             await self._check_login()
             self._silent_pings += 1
             await self._send({"type": "ping", "timestamp": datetime.now(UTC).isoformat()})
-        await self._close(1001, "No answer to pings.")
+        await _close(self._websocket, 1001, "No answer to pings.")
 
     async def _check_login(self) -> None:
         session_id = self._login.session_id
@@ -134,10 +148,6 @@ class _Conversation:
 
     async def _send(self, message: dict[str, object]) -> None:
         await self._websocket.send_text(msgspec.json.encode(message).decode())
-
-    async def _close(self, code: int, reason: str) -> None:
-        with suppress(RuntimeError):  # closed from the other side meanwhile
-            await self._websocket.close(code, reason)
 
 
 def _is_pong(data: bytes) -> bool:

@@ -2,8 +2,9 @@
 
 A commit waits for the disk; with a hundred clients that send event by event, one commit for what has piled up
 meanwhile is what keeps up. If a shared transaction fails, nobody in it is answered with success, and everybody sends
-again, which is safe. What the database refuses for its content, past everything that parsing looks at, is found by
-storing one by one, so that it costs its neighbours nothing.
+again, which is safe. Rejected is only what the database refuses for its values, past everything that parsing looks at;
+it is found by storing one by one, so that it costs its neighbours nothing. Where our own code fails at an event, that
+event is `pending`: the client keeps it, and its neighbours go on. Any other failure is the database's, and is raised.
 """
 
 from __future__ import annotations
@@ -14,16 +15,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
-from kittywatch.hub.database import writing
+from kittywatch.hub.database import is_fault_of_values, writing
 from kittywatch.hub.ingest import Result, store
 from kittywatch.hub.parsing import Accepted, BatchItem
 from kittywatch.hub.sessions import Login
 
 _log = logging.getLogger("kittywatch.hub.writer")
-_NOT_STORABLE = "The hub cannot store this event; its log says why."
+_NOT_STORABLE = "The hub's database cannot hold a value of this event; its log says more."
+_NOT_YET = "The hub failed at this event; its log says why."
 _ITEMS_AT_ONCE = 4000
 _WAITING_BATCHES = 1000
 
@@ -72,21 +74,21 @@ class Writer:
         try:
             with writing(self._engine) as connection:
                 return [store(connection, batch.login, batch.items) for batch in batches]
-        except OperationalError:
-            raise  # the database is away: nothing is wrong with the events
-        except (DBAPIError, ValueError, ArithmeticError) as error:
+        except Exception as error:
+            if isinstance(error, SQLAlchemyError) and not is_fault_of_values(error):
+                raise  # the database cannot be written to: nothing is wrong with the events
             _log.exception("a batch could not be stored; trying its events one by one", exc_info=error)
-            return [self._store_singly(batch) for batch in batches]
+            return [[self._store_one(batch.login, item) for item in batch.items] for batch in batches]
 
-    def _store_singly(self, batch: _Waiting) -> list[Result]:
-        results = []
-        for item in batch.items:
-            try:
-                with writing(self._engine) as connection:
-                    results += store(connection, batch.login, [item])
-            except OperationalError:
+    def _store_one(self, login: Login, item: BatchItem) -> Result:
+        try:
+            with writing(self._engine) as connection:
+                return store(connection, login, [item])[0]
+        except Exception as error:
+            if isinstance(error, SQLAlchemyError) and not is_fault_of_values(error):
                 raise
-            except (DBAPIError, ValueError, ArithmeticError):
-                event_id = item.event.event_id if isinstance(item, Accepted) else item.event_id
-                results.append(Result(event_id=event_id, status="rejected", error_message=_NOT_STORABLE))
-        return results
+            event_id = item.event.event_id if isinstance(item, Accepted) else item.event_id
+            _log.error("event %s of team %s was not stored: %s", event_id, login.team_slug, type(error).__name__)
+            if isinstance(error, SQLAlchemyError):
+                return Result(event_id=event_id, status="rejected", error_message=_NOT_STORABLE)
+            return Result(event_id=event_id, status="pending", error_message=_NOT_YET)

@@ -82,6 +82,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     # Whether an edit's file was written since it was seen: its fingerprint then, NULL where that isn't known.
     ("ALTER TABLE edits ADD COLUMN written TEXT",),
+    # Until when a refused event is left alone, seconds since 1970.
+    ("ALTER TABLE queue ADD COLUMN retry_at REAL",),
 )
 
 TABLES = (

@@ -64,15 +64,17 @@ def batch_sync(
     batch_deadline: float = BATCH_DEADLINE,
     batch_size: int = MAX_EVENTS,
     chance: Callable[[], float] = random.random,
+    resting: bool = False,
 ) -> Summary:
     """Deliver what waits for the present login; returns what became of it.
 
     `attempts` is how many failures in a row end the run, `patience` the longest time in seconds for which a server may
-    ask to be left alone, `deadline` the seconds that all of it may take. `clock.stop` ends it early. Several processes
-    may run this at once. Raises StoreError; whatever the network and the server do is in the summary.
+    ask to be left alone, `deadline` the seconds that all of it may take, `resting` whether what was refused a while ago
+    is tried again before its time. `clock.stop` ends it early. Several processes may run this at once. Raises
+    StoreError; whatever the network and the server do is in the summary.
     """
     end = None if deadline is None else clock.monotonic() + deadline
-    limits = _Limits(attempts, patience, end, batch_deadline, min(batch_size, MAX_EVENTS), chance)
+    limits = _Limits(attempts, patience, end, batch_deadline, min(batch_size, MAX_EVENTS), chance, resting)
     return _Run(store, auth, progress, clock, limits).run()
 
 
@@ -85,6 +87,7 @@ class _Limits(NamedTuple):
     batch_deadline: float
     batch_size: int
     chance: Callable[[], float]
+    resting: bool
 
 
 class _Run:
@@ -137,7 +140,8 @@ class _Run:
         """The whole queue once."""
         last = 0
         assert self._to is not None
-        while batch := claims.take(self._to.key, limit=self._limits.batch_size, after=last, without=self._forbidden):
+        size, resting = self._limits.batch_size, self._limits.resting
+        while batch := claims.take(self._to.key, limit=size, after=last, without=self._forbidden, resting=resting):
             last = batch[-1].key
             forms = {event.key: sent_form(event, self._to.team) for event in batch}
             parts = batches(batch, forms)

@@ -59,11 +59,13 @@ class Claims:
     ) -> None:
         self.close()
 
-    def take(self, recipient: int, *, limit: int, after: int = 0, without: Collection[int] = ()) -> list[Outgoing]:
+    def take(
+        self, recipient: int, *, limit: int, after: int = 0, without: Collection[int] = (), resting: bool = False
+    ) -> list[Outgoing]:
         """Claim up to `limit` events for a recipient, oldest first; see `store.delivery.claim`. Raises StoreError."""
         return self._store.transact(
             lambda connection: delivery.claim(
-                connection, self._name, recipient, limit=limit, after=after, without=without
+                connection, self._name, recipient, limit=limit, after=after, without=without, resting=resting
             )
         )
 

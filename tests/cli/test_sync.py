@@ -110,7 +110,7 @@ def test_nobody_is_logged_in(kittywatch: Command, told: list[str], kitty_home: P
 
 
 def test_refused_with_reasons(kittywatch: Command, told: list[str], server: Server, kitty_home: Path) -> None:
-    """Five times, then it is a dead letter; reasons are escaped on their way to a terminal."""
+    """Five times, apart in time, then it is a dead letter; reasons are escaped on their way to a terminal."""
     bad = ids(told)[1]
 
     def decide(events: list[dict[str, Any]]) -> Fault:
@@ -126,8 +126,12 @@ def test_refused_with_reasons(kittywatch: Command, told: list[str], server: Serv
     assert done.err.startswith("0 delivered, 3 there already, 1 refused, 1 waiting\n")
     assert f"{bad}: no \\u001b[2J good" in done.err
     assert "\x1b" not in done.err
-    for _ in range(3):
+    for _ in range(6):
         assert "1 refused" in kittywatch("sync", "now").err
+    for _ in range(3):
+        stores.let_pauses_pass(kitty_home)
+        assert "1 refused" in kittywatch("sync", "now").err
+    stores.let_pauses_pass(kitty_home)
     assert "1 event won't be tried again before `queue retry`" in kittywatch("sync", "now").err
     done = kittywatch("sync", "now")
     assert (done.code, done.err.splitlines()[0]) == (0, "0 delivered")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -160,10 +162,19 @@ def test_an_address_in_the_clear(clinic: Clinic) -> None:
 def test_dead_letters(clinic: Clinic, hub: Hub) -> None:
     one = store(clinic)
     event_id = clinic.events()[0]["event_id"]
-    for _ in range(delivery.MAX_REFUSALS):
-        one.transact(lambda connection: delivery.refused(connection, {event_id: "no"}))
+    for hour in range(delivery.MAX_REFUSALS):
+        now = time.time() + hour * 7300
+        one.transact(functools.partial(delivery.refused, reasons={event_id: "no"}, now=now))
     one.close()
-    assert "queue retry" in clinic.not_mended("queue", "dead letters")["remedy"]
+    assert "queue retry --all" in clinic.not_mended("queue", "dead letters")["remedy"]
+
+
+def test_what_a_server_refused(clinic: Clinic, hub: Hub) -> None:
+    one = store(clinic)
+    event_id = clinic.events()[0]["event_id"]
+    one.transact(lambda connection: delivery.refused(connection, {event_id: "no"}))
+    one.close()
+    assert "queue retry --all" in clinic.not_mended("queue", "refused 1 of the events")["remedy"]
 
 
 def test_what_the_last_delivery_noted(clinic: Clinic, hub: Hub) -> None:

@@ -142,3 +142,8 @@ def replay(git: Git, target: EventEmitter) -> list[str]:
 
 def _git(root: Path, *command: str, text: str = "") -> None:
     subprocess.run(["git", *command], cwd=root, input=text, text=True, check=True)
+
+
+def let_pauses_pass(home: Path) -> None:
+    """As if it were long after the last refusal of each queued event."""
+    execute(home, "UPDATE queue SET retry_at = 1 WHERE retry_at IS NOT NULL")
