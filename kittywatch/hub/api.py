@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from kittywatch.hub import credentials, parsing, sessions, tokens
+from kittywatch.hub.bodies import Share, read_batch, read_body
 from kittywatch.hub.errors import CredentialError, ForbiddenError, RequestError
-from kittywatch.hub.limits import inflate, read_body
 from kittywatch.hub.service import service_of
 from kittywatch.hub.sessions import ACCESS_SECONDS, REFRESH_SECONDS, WS_SECONDS, Login, Opened
 
@@ -61,23 +61,23 @@ async def take_batch(request: Request) -> JSONResponse:
     service = service_of(request)
     login = _writer(await credentials.of_machine(request))
     service.batches.take(login.session_id)
-    limits = service.config.limits
     encoding = request.headers.get("content-encoding", "identity").lower()
     if encoding not in ("gzip", "identity"):
         raise RequestError("The content encoding is not known.", status=415, remedy="Send gzip.")
-    body = await read_body(request.stream(), limit=limits.body)
-
-    def parse() -> list[parsing.BatchItem]:
-        data = inflate(body, limits) if encoding == "gzip" else body
-        return parsing.open_batch(data, team_slug=login.team_slug, limits=limits)
-
-    items = await run_in_threadpool(parse)
-    results = await service.writer.store(login, items)
+    with Share(service.budget, login.session_id) as share:
+        items = await _read_items(request, share, is_gzip=encoding == "gzip", login=login)
+        results = await service.writer.store(login, items)
     service.metrics.count_events(result.status for result in results)
     return JSONResponse(
         {"results": [result.to_dict() for result in results]},
         headers={"X-RateLimit-Batch-Interval": f"{service.config.batch_interval:g}"},
     )
+
+
+async def _read_items(request: Request, share: Share, *, is_gzip: bool, login: Login) -> list[parsing.BatchItem]:
+    limits = service_of(request).config.limits
+    data = await read_batch(request.stream(), share, is_gzip=is_gzip, limits=limits)
+    return await run_in_threadpool(parsing.open_batch, data, team_slug=login.team_slug, limits=limits)
 
 
 def _writer(login: Login) -> Login:
@@ -87,7 +87,8 @@ def _writer(login: Login) -> Login:
 
 
 async def _small_json(request: Request, kind: type[Any]) -> Any:
-    body = await read_body(request.stream(), limit=service_of(request).config.limits.small_body)
+    limits = service_of(request).config.limits
+    body = await read_body(request.stream(), limit=limits.small_body, seconds=limits.small_body_seconds)
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -60,7 +60,7 @@ _batch_decoder = msgspec.json.Decoder(_Batch)
 _id_decoder = msgspec.json.Decoder(_Identified)
 
 
-def open_batch(data: bytes, *, team_slug: str, limits: Limits) -> list[BatchItem]:
+def open_batch(data: bytes | bytearray, *, team_slug: str, limits: Limits) -> list[BatchItem]:
     """The items of `{"events": [...]}` in order; raises RequestError if the whole is not that."""
     if data.count(b",") > _PLENTY and not _has_at_most(limits.items, data):
         raise too_big(f"A batch of more than {limits.items} events")
@@ -73,7 +73,7 @@ def open_batch(data: bytes, *, team_slug: str, limits: Limits) -> list[BatchItem
     return [open_event(bytes(raw), team_slug=team_slug, limits=limits) for raw in items]
 
 
-def _has_at_most(most: int, data: bytes) -> bool:
+def _has_at_most(most: int, data: bytes | bytearray) -> bool:
     """Whether the lists in the outermost object of a JSON text have so many items, found before any is made."""
     depth = commas = 0
     for token in _TOKENS.finditer(data):

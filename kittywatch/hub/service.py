@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
+from kittywatch.hub.bodies import Budget
 from kittywatch.hub.config import Config
 from kittywatch.hub.database import is_postgresql, open_engine, reading, writing
 from kittywatch.hub.feed import Feed
@@ -42,6 +43,7 @@ class Service:
     messages: Pace
     hashing: asyncio.Semaphore
     readiness: Readiness
+    budget: Budget
 
     async def read(self, query: Callable[[Connection], Found]) -> Found:
         """What `query` finds in one transaction, off the event loop."""
@@ -88,6 +90,7 @@ async def running(config: Config) -> AsyncIterator[Service]:
         batches=Pace(per_second=limits.batches_per_second, burst=limits.batch_burst),
         messages=Pace(per_second=limits.messages_per_second, burst=limits.message_burst),
         hashing=asyncio.Semaphore(2),
+        budget=Budget(most=limits.in_memory, of_login=limits.in_memory_of_login),
         readiness=Readiness(engine, is_up=lambda: listener is None or listener.is_listening),
     )
     tasks = [asyncio.create_task(_kept_up(work)) for work in works]

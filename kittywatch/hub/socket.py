@@ -20,12 +20,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from kittywatch.hub import credentials, parsing, sessions
 from kittywatch.hub.answers import answer_database_error
-from kittywatch.hub.errors import CredentialError
+from kittywatch.hub.errors import CredentialError, ThrottledError
 from kittywatch.hub.feed import Subscription
 from kittywatch.hub.parsing import BatchItem
 from kittywatch.hub.service import Service, service_of
 from kittywatch.hub.sessions import Login
 from kittywatch.hub.snapshot import snapshot
+from kittywatch.hub.transports import FRAMES
 
 _log = logging.getLogger("kittywatch.hub.socket")
 _QUEUED_MESSAGES = 500
@@ -39,8 +40,9 @@ async def events_socket(websocket: WebSocket) -> None:
     try:
         token = credentials.bearer_of(websocket)
         login = await service.write(lambda database: sessions.take_ws_token(database, token))
-    except CredentialError as error:
-        await websocket.send_denial_response(JSONResponse({"error": error.message}, status_code=401))
+        credentials.show(websocket, login)
+    except (CredentialError, ThrottledError) as error:
+        await websocket.send_denial_response(JSONResponse({"error": error.message}, status_code=error.status))
         return
     except SQLAlchemyError as error:
         await websocket.send_denial_response(answer_database_error(websocket, error))
@@ -77,6 +79,7 @@ class _Conversation:
         self._subscription = subscription
         self._received: asyncio.Queue[bytes] = asyncio.Queue(_QUEUED_MESSAGES)
         self._silent_pings = 0
+        self._taken = 0
 
     async def run(self) -> None:
         loops = (self._receive(), self._acknowledge(), self._announce(), self._ping())
@@ -91,6 +94,7 @@ class _Conversation:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._service.budget.give_back(self._login.session_id, self._taken)
 
     async def _receive(self) -> None:
         limits = self._service.config.limits
@@ -106,9 +110,12 @@ class _Conversation:
             while wait := self._service.messages.wait(self._login.session_id):
                 await asyncio.sleep(wait)
             if not _is_pong(data):
+                await self._service.budget.take_in_time(self._login.session_id, len(data))
+                self._taken += len(data)
                 await self._received.put(data)
 
     async def _acknowledge(self) -> None:
+        budget, session_id = self._service.budget, self._login.session_id
         while True:
             waiting = [await self._received.get()]
             while not self._received.empty():
@@ -119,6 +126,9 @@ class _Conversation:
             self._service.metrics.count_events(result.status for result in results)
             for result in results:
                 await self._send({"type": "ack", **result.to_dict()})
+            size = sum(map(len, waiting))
+            self._taken -= size
+            budget.give_back(session_id, size)
 
     async def _parsed(self, messages: list[bytes]) -> list[BatchItem]:
         def parse() -> list[BatchItem]:
@@ -128,10 +138,13 @@ class _Conversation:
         return parse() if sum(map(len, messages)) <= _PARSED_HERE else await run_in_threadpool(parse)
 
     async def _announce(self) -> None:
+        takes_frames = FRAMES in self._websocket.scope.get("extensions", {})
         while chunk := await self._subscription.next():
-            for stored in chunk:
-                if stored.session_id != self._login.session_id:
-                    await self._websocket.send_text(f'{{"type":"event","event":{stored.body}}}')
+            if not takes_frames:
+                for text in chunk.texts_for(self._login.session_id):
+                    await self._websocket.send_text(text)
+            elif frames := chunk.frames_for(self._login.session_id):
+                await self._websocket.send({"type": "websocket.send", "frames": frames})
         await _close(self._websocket, 1013, "Too slow; connect again.")
 
     async def _ping(self) -> None:
