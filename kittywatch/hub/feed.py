@@ -1,5 +1,6 @@
 """What was stored, handed to everybody of the team who is connected here, in the order of positions.
 
+An event that is shown by another one is not handed on; that one is shown no more is news without a body.
 A signal only says that a team has news; the news are read from the database past the last position handed on. So a
 signal may be lost, repeated or early, and a replica that missed some catches up at the next one.
 """
@@ -18,7 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from websockets.frames import Frame, Opcode
 
 from kittywatch.hub.database import reading
-from kittywatch.hub.schema import events
+from kittywatch.hub.schema import SHOWN, events, supersessions
 
 _log = logging.getLogger("kittywatch.hub.feed")
 _AT_ONCE = 1000
@@ -31,7 +32,10 @@ _RETRY_SECONDS = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Stored:
-    """One stored event: its position, the message that tells of it, and the login that sent it."""
+    """One stored event: its position, the message that tells of it, and the login that sent it.
+
+    `text` is empty for the news that an event from before is shown no more, or again, which no message tells.
+    """
 
     position: int
     text: str
@@ -43,7 +47,9 @@ class Chunk:
 
     def __init__(self, stored: Sequence[Stored]) -> None:
         self._stored = stored
-        self._frames = [Frame(Opcode.TEXT, one.text.encode()).serialize(mask=False) for one in stored]
+        self._frames = [
+            Frame(Opcode.TEXT, one.text.encode()).serialize(mask=False) if one.text else b"" for one in stored
+        ]
         self._whole = b"".join(self._frames)
         self._senders = {one.session_id for one in stored}
 
@@ -64,7 +70,7 @@ class Chunk:
 
     def texts_for(self, session_id: str) -> list[str]:
         """The messages for a login, which are those of others."""
-        return [one.text for one in self._stored if one.session_id != session_id]
+        return [one.text for one in self._stored if one.text and one.session_id != session_id]
 
     def frames_for(self, session_id: str) -> bytes:
         """The same as frames, uncompressed."""
@@ -171,17 +177,23 @@ class Feed:
             return last_position(connection, team_id)
 
     def _read(self, team_id: int, position: int) -> Chunk:
-        query = (
+        told = (
             select(events.c.position, events.c.body, events.c.session_id)
-            .where(events.c.team_id == team_id, events.c.position > position)
+            .where(events.c.team_id == team_id, events.c.position > position, SHOWN)
             .order_by(events.c.position)
+            .limit(_AT_ONCE)
+        )
+        beside = (
+            select(supersessions.c.position)
+            .where(supersessions.c.team_id == team_id, supersessions.c.position > position)
+            .order_by(supersessions.c.position)
             .limit(_AT_ONCE)
         )
         found: list[Stored] = []
         size = 0
         with reading(self._engine) as connection:
             # Row by row: a thousand of the biggest events would be a quarter of a gigabyte.
-            rows = connection.execution_options(yield_per=_FETCHED_AT_ONCE).execute(query)
+            rows = connection.execution_options(yield_per=_FETCHED_AT_ONCE).execute(told)
             for row in rows:
                 text = f'{{"type":"event","event":{row.body}}}'
                 found.append(Stored(position=row.position, text=text, session_id=row.session_id))
@@ -189,10 +201,18 @@ class Feed:
                 if size > _CHUNK_BYTES:
                     break
             rows.close()
-        return Chunk(found)
+            changed = [Stored(position=place, text="", session_id="") for place in connection.execute(beside).scalars()]
+        # What comes after the last of a full list belongs to the next chunk: the other list may be longer than this.
+        ends = [part[-1].position for part in (found, changed) if len(part) == _AT_ONCE]
+        ends += [found[-1].position] if size > _CHUNK_BYTES else []
+        both = sorted((*found, *changed), key=lambda stored: stored.position)
+        return Chunk([stored for stored in both if not ends or stored.position <= min(ends)])
 
 
 def last_position(connection: Connection, team_id: int) -> int:
-    """The position of the team's latest event, 0 without one."""
-    query = select(func.coalesce(func.max(events.c.position), 0)).where(events.c.team_id == team_id)
-    return int(connection.execute(query).scalar_one())
+    """The position of the team's latest event or supersession, 0 without one."""
+    last = []
+    for table in (events, supersessions):
+        query = select(func.coalesce(func.max(table.c.position), 0)).where(table.c.team_id == team_id)
+        last.append(int(connection.execute(query).scalar_one()))
+    return max(last)

@@ -17,6 +17,7 @@ from kittywatch.events import Event, InvalidEventError, from_json, to_json
 from kittywatch.hub import legacy
 from kittywatch.hub.errors import RequestError
 from kittywatch.hub.limits import Limits, is_deeper, too_big
+from kittywatch.hub.offers import Offered, open_aliases
 
 _LONGEST_NAME = 255  # of a directory, and PostgreSQL's indexes take no more than 2,700 bytes
 _LARGEST_NUMBER = (1 << 53) - 1  # what JavaScript and every JSON reader keeps exactly
@@ -43,11 +44,12 @@ class Refused:
     reason: str
 
 
-BatchItem: TypeAlias = Accepted | Refused
+BatchItem: TypeAlias = Accepted | Refused | Offered
 
 
 class _Batch(msgspec.Struct):
     events: list[msgspec.Raw]
+    aliases: list[msgspec.Raw] = []
 
 
 class _Identified(msgspec.Struct):
@@ -61,16 +63,20 @@ _id_decoder = msgspec.json.Decoder(_Identified)
 
 
 def open_batch(data: bytes | bytearray, *, team_slug: str, limits: Limits) -> list[BatchItem]:
-    """The items of `{"events": [...]}` in order; raises RequestError if the whole is not that."""
+    """The items of `{"events": [...], "aliases": [...]}` in order; raises RequestError if the whole is not that.
+
+    `aliases` may be missing.
+    """
     if data.count(b",") > _PLENTY and not _has_at_most(limits.items, data):
         raise too_big(f"A batch of more than {limits.items} events")
     try:
-        items = _batch_decoder.decode(data).events
+        batch = _batch_decoder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise RequestError("The body is not a batch.", remedy='Send {"events": [...]}.') from None
-    if len(items) > limits.items:
+    if max(len(batch.events), len(batch.aliases)) > limits.items:
         raise too_big(f"A batch of more than {limits.items} events")
-    return [open_event(bytes(raw), team_slug=team_slug, limits=limits) for raw in items]
+    events = [open_event(bytes(raw), team_slug=team_slug, limits=limits) for raw in batch.events]
+    return [*events, *open_aliases(batch.aliases)]
 
 
 def _has_at_most(most: int, data: bytes | bytearray) -> bool:
@@ -90,7 +96,7 @@ def _has_at_most(most: int, data: bytes | bytearray) -> bool:
     return True
 
 
-def open_event(data: bytes, *, team_slug: str, limits: Limits) -> BatchItem:
+def open_event(data: bytes, *, team_slug: str, limits: Limits) -> Accepted | Refused:
     """One event from its JSON."""
     if len(data) > limits.event:
         return Refused(event_id=_id_of(data), reason=f"The event is bigger than {limits.event} bytes.")

@@ -19,13 +19,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from kittywatch.hub.database import is_fault_of_values, writing
-from kittywatch.hub.ingest import Result, store
+from kittywatch.hub.ingest import Outcome, Result, store
+from kittywatch.hub.offers import Offered
 from kittywatch.hub.parsing import Accepted, BatchItem
 from kittywatch.hub.sessions import Login
+from kittywatch.hub.supersession import AliasResult
 
 _log = logging.getLogger("kittywatch.hub.writer")
-_NOT_STORABLE = "The hub's database cannot hold a value of this event; its log says more."
-_NOT_YET = "The hub failed at this event; its log says why."
+_NOT_STORABLE = "The hub's database cannot hold a value of this; its log says more."
+_NOT_YET = "The hub failed at this; its log says why."
 _ITEMS_AT_ONCE = 4000
 _WAITING_BATCHES = 1000
 
@@ -34,7 +36,7 @@ _WAITING_BATCHES = 1000
 class _Waiting:
     login: Login
     items: Sequence[BatchItem]
-    results: asyncio.Future[list[Result]]
+    results: asyncio.Future[list[Outcome]]
 
 
 class Writer:
@@ -45,9 +47,9 @@ class Writer:
         self._on_stored = on_stored
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue(_WAITING_BATCHES)
 
-    async def store(self, login: Login, items: Sequence[BatchItem]) -> list[Result]:
+    async def store(self, login: Login, items: Sequence[BatchItem]) -> list[Outcome]:
         """Store a batch; returns when it is durable, raises what the database raised when it is not."""
-        results: asyncio.Future[list[Result]] = asyncio.get_running_loop().create_future()
+        results: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
         await self._waiting.put(_Waiting(login=login, items=items, results=results))
         return await results
 
@@ -70,7 +72,7 @@ class Writer:
                     batch.results.set_result(answer)
             self._on_stored({batch.login.team_id for batch in batches})
 
-    def _store_all(self, batches: list[_Waiting]) -> list[list[Result]]:
+    def _store_all(self, batches: list[_Waiting]) -> list[list[Outcome]]:
         try:
             with writing(self._engine) as connection:
                 return [store(connection, batch.login, batch.items) for batch in batches]
@@ -80,15 +82,26 @@ class Writer:
             _log.exception("a batch could not be stored; trying its events one by one", exc_info=error)
             return [[self._store_one(batch.login, item) for item in batch.items] for batch in batches]
 
-    def _store_one(self, login: Login, item: BatchItem) -> Result:
+    def _store_one(self, login: Login, item: BatchItem) -> Outcome:
         try:
             with writing(self._engine) as connection:
                 return store(connection, login, [item])[0]
         except Exception as error:
             if isinstance(error, SQLAlchemyError) and not is_fault_of_values(error):
                 raise
-            event_id = item.event.event_id if isinstance(item, Accepted) else item.event_id
-            _log.error("event %s of team %s was not stored: %s", event_id, login.team_slug, type(error).__name__)
-            if isinstance(error, SQLAlchemyError):
-                return Result(event_id=event_id, status="rejected", error_message=_NOT_STORABLE)
-            return Result(event_id=event_id, status="pending", error_message=_NOT_YET)
+            _log.error("%s of team %s was not stored: %s", _named(item), login.team_slug, type(error).__name__)
+            return _not_stored(item, is_refused=isinstance(error, SQLAlchemyError))
+
+
+def _named(item: BatchItem) -> str:
+    if isinstance(item, Offered):
+        return f"alias {item.alias}"
+    return f"event {item.event.event_id if isinstance(item, Accepted) else item.event_id}"
+
+
+def _not_stored(item: BatchItem, *, is_refused: bool) -> Outcome:
+    status, said = ("rejected", _NOT_STORABLE) if is_refused else ("pending", _NOT_YET)
+    if isinstance(item, Offered):
+        return AliasResult(alias=item.alias, status=status, error_message=said)
+    event_id = item.event.event_id if isinstance(item, Accepted) else item.event_id
+    return Result(event_id=event_id, status=status, error_message=said)
