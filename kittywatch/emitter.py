@@ -19,6 +19,7 @@ from kittywatch.errors import KittywatchError
 from kittywatch.events import Event, InvalidEventError, Payload, random_id
 from kittywatch.stamp import Draft, Stamp, drafts, envelopes
 from kittywatch.store import clock, outbox, projects, recipients
+from kittywatch.store.aliases import Aliases
 from kittywatch.store.ledger import Ledger
 from kittywatch.store.store import Store
 
@@ -32,6 +33,7 @@ class Unit:
         self.connection = connection
         self.project = (projects.ensure if writes else projects.find)(connection, emitter.stamp, emitter.place) or 0
         self.ledger = Ledger(connection, self.project)
+        self.aliases = Aliases(connection, self.project)
         self.events: list[Event] = []
         self.correlation_id = random_id()  # shared by all events of the observation
         self._emitter = emitter
@@ -63,7 +65,8 @@ class Unit:
 class EventEmitter(ByHand):
     """Emits for one checkout of one project. `place` is the repository's common directory, `warn` says what failed.
 
-    `on_told` is called after each transaction that told something; it must come back at once and not raise.
+    `on_told` is called after each transaction that told something or found an alias; it must come back at once and
+    not raise.
     """
 
     def __init__(self, store: Store, stamp: Stamp, *, place: str, warn: Callable[[str], None]) -> None:
@@ -102,7 +105,7 @@ class EventEmitter(ByHand):
 
         def deciding(connection: sqlite3.Connection) -> tuple[Result, bool]:
             unit = Unit(connection, self)
-            return work(unit), bool(unit.events)
+            return work(unit), bool(unit.events or unit.aliases.added)
 
         result, told = self.store.transact(deciding)
         if told:

@@ -20,7 +20,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from kittywatch.store import recipients
+from kittywatch.store import aliases, recipients
 
 MAX_REFUSALS = 5
 PAUSES = (60.0, 300.0, 1800.0, 7200.0)  # seconds after the first refusal, the second, …: two hours and a half in all
@@ -124,14 +124,18 @@ def any_sendable(connection: sqlite3.Connection, recipient: int) -> bool:
 
 
 def claimants(connection: sqlite3.Connection) -> set[str]:
-    rows = connection.execute("SELECT DISTINCT claim FROM queue WHERE claim IS NOT NULL")
+    """Who has claimed events or aliases."""
+    rows = connection.execute(
+        "SELECT claim FROM queue WHERE claim IS NOT NULL UNION SELECT claim FROM aliases WHERE claim IS NOT NULL"
+    )
     return {str(row[0]) for row in rows}
 
 
 def release(connection: sqlite3.Connection, claimant: str, keys: Iterable[int] | None = None) -> None:
-    """Give claimed rows back, all of a claimant's where `keys` is None."""
+    """Give claimed events back; where `keys` is None all of a claimant's, its aliases too."""
     if keys is None:
         connection.execute("UPDATE queue SET claim = NULL WHERE claim = ?", (claimant,))
+        aliases.release(connection, claimant)
         return
     connection.executemany(
         "UPDATE queue SET claim = NULL WHERE id = ? AND claim = ?", [(key, claimant) for key in keys]
@@ -148,8 +152,11 @@ def delivered(connection: sqlite3.Connection, event_ids: Iterable[str], *, sent_
     """A server has these events: they leave the queue. Returns how many were still in it."""
     now = time.time()
     ids = [(event_id,) for event_id in event_ids]
+    # Its aliases go where it went, also where it was told before there was a login.
     connection.executemany(
-        "UPDATE events SET delivered_at = ?, sent_at = ? WHERE event_id = ? AND delivered_at IS NULL",
+        "UPDATE events SET delivered_at = ?, sent_at = ?, recipient = coalesce("
+        " (SELECT queue.recipient FROM queue WHERE queue.event_id = events.event_id), recipient)"
+        " WHERE event_id = ? AND delivered_at IS NULL",
         [(now, sent_at, *event_id) for event_id in ids],
     )
     return connection.executemany("DELETE FROM queue WHERE event_id = ?", ids).rowcount

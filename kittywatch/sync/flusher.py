@@ -21,6 +21,7 @@ from kittywatch.errors import KittywatchError
 from kittywatch.store import delivery, recipients
 from kittywatch.store.lock import locked
 from kittywatch.store.store import Store
+from kittywatch.sync import features
 from kittywatch.sync.clock import SYSTEM, Clock
 
 if TYPE_CHECKING:
@@ -85,7 +86,9 @@ def is_due(store: Store, *, clock: Clock = SYSTEM) -> bool:
             return False
         if 0 < notes.get("next_try_at", 0) - now < _LONGEST_WAIT:
             return False
-        return delivery.any_sendable(connection, to.key)
+        if delivery.any_sendable(connection, to.key):
+            return True
+        return features.aliases_sendable(connection, to.key, now=now)
 
     return store.read(look)
 
@@ -120,7 +123,7 @@ def flush(home: Path, root: Path | None, *, clock: Clock = SYSTEM) -> None:
                 auth = AuthClient(home, clock=clock)
                 summary = batch_sync(store, auth, clock=clock, attempts=ATTEMPTS, patience=PATIENCE)
                 complain(store, root, summary)
-            if summary.stopped is not None or not summary.delivered + summary.duplicates:
+            if summary.stopped is not None or not summary.delivered + summary.duplicates + summary.aliases:
                 return
 
 

@@ -9,9 +9,10 @@ import msgspec
 from msgspec import Struct
 
 from kittywatch.errors import AuthenticationError
-from kittywatch.store import delivery, projects, recipients
+from kittywatch.store import aliases, delivery, projects, recipients
 from kittywatch.store.delivery import Waiting
 from kittywatch.store.store import Store
+from kittywatch.sync import features
 from kittywatch.sync.auth import LOCAL, AuthClient
 from kittywatch.sync.credentials import Credentials
 from kittywatch.sync.flusher import auto_start, delivering
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
 
 
 class Standing(Struct, frozen=True):
-    """Moments are seconds since 1970. `kept_by` says, a line each, what keeps events from being sent."""
+    """Moments are seconds since 1970. `kept_by` says, a line each, what keeps events or aliases from being sent."""
 
     queue_length: int
+    aliases_waiting: int
     oldest_age_seconds: float | None
     dead_letters: int
     connection: str
@@ -55,9 +57,11 @@ def standing(store: Store, project: Project | None = None, *, now: float | None 
     except AuthenticationError as error:
         problem = f"{error}; {error.remedy}"
     notes: dict[str, Any] = {}
-    waiting, out = Waiting(0, 0, 0, 0, 0, None), False
+    waiting, aliases_waiting, out, unwelcome = Waiting(0, 0, 0, 0, 0, None), 0, False, False
     if store.exists:
-        waiting, notes, out = store.read(lambda connection: _look(connection, login, project))
+        waiting, aliases_waiting, notes, out, unwelcome = store.read(
+            lambda connection: _look(connection, login, project, moment)
+        )
     active = False
     if store.directory.is_dir():
         with delivering(store.directory) as free:
@@ -65,6 +69,7 @@ def standing(store: Store, project: Project | None = None, *, now: float | None 
     next_try = notes.get("next_try_at")
     return Standing(
         queue_length=waiting.length,
+        aliases_waiting=aliases_waiting,
         oldest_age_seconds=None if waiting.oldest_told_at is None else max(moment - waiting.oldest_told_at, 0.0),
         dead_letters=waiting.dead,
         connection=notes.get("connection", str(ConnectionStatus.BATCH_MODE))
@@ -75,20 +80,28 @@ def standing(store: Store, project: Project | None = None, *, now: float | None 
         server=login.url if login else None,
         team_slug=login.team_slug if login else LOCAL,
         username=login.username if login else None,
-        kept_by=[*([problem] if problem else []), *_reasons(waiting, notes, login, project, out=out)],
+        kept_by=[
+            *([problem] if problem else []),
+            *_reasons(waiting, notes, login, project, out=out),
+            *([f"{aliases_waiting} aliases kept: the server doesn't say that it takes them"] if unwelcome else []),
+        ],
     )
 
 
 def _look(
-    connection: sqlite3.Connection, login: Credentials | None, project: Project | None
-) -> tuple[Waiting, dict[str, Any], bool]:
+    connection: sqlite3.Connection, login: Credentials | None, project: Project | None, now: float
+) -> tuple[Waiting, int, dict[str, Any], bool, bool]:
+    """What waits, how many aliases do, the notes; whether the project opted out, and aliases aren't taken."""
     to = None if login is None else -1  # which nothing is for, where the login is new
     for one in recipients.all_of_them(connection):
         if login is not None and (one.url, one.team) == (login.url, login.team_slug):
             to = one.key
     row = projects.find(connection, project.emitter.stamp, project.emitter.place) if project else None
     out = row is not None and delivery.opted_out(connection, row)
-    return delivery.waiting(connection, to), delivery.notes(connection), out
+    further = aliases.waiting(connection)
+    named = None if to is None else features.known(connection, to, now=now)
+    unwelcome = further > 0 and named is not None and features.ALIASES not in named
+    return delivery.waiting(connection, to), further, delivery.notes(connection), out, unwelcome
 
 
 def _reasons(
