@@ -90,4 +90,4 @@ def _tell_again(examination: Examination, twice: list[Alias]) -> str:
     names = [one.alias for one in twice]
     emitter.transact(lambda unit: aliases.send_again(unit.connection, unit.project, names))
     done = batch_sync(emitter.store, AuthClient(examination.home), deadline=SECONDS)
-    return f"{done.aliases} aliases were delivered"
+    return f"told it so: {_transitions(twice) if done.aliases else 'nothing'}"

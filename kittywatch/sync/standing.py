@@ -83,9 +83,13 @@ def standing(store: Store, project: Project | None = None, *, now: float | None 
         kept_by=[
             *([problem] if problem else []),
             *_reasons(waiting, notes, login, project, out=out),
-            *([f"{aliases_waiting} aliases kept: the server doesn't say that it takes them"] if unwelcome else []),
+            *([_kept_aliases(aliases_waiting)] if unwelcome else []),
         ],
     )
+
+
+def _kept_aliases(count: int) -> str:
+    return f"{count} alias{'es' if count > 1 else ''} kept: the server doesn't say that it takes aliases"
 
 
 def _look(
