@@ -78,10 +78,12 @@ class QueueShare(Claims):
         super().__init__(store)
         self._on_aliases = on_aliases
 
-    def take(self, recipient: int, *, limit: int, after: int = 0, without: Collection[int] = ()) -> list[Outgoing]:
+    def take(
+        self, recipient: int, *, limit: int, after: int = 0, without: Collection[int] = (), resting: bool = False
+    ) -> list[Outgoing]:
         """The same; looks besides for aliases that may go. Raises StoreError."""
         self._recipient = recipient
-        taken = super().take(recipient, limit=limit, after=after, without=without)
+        taken = super().take(recipient, limit=limit, after=after, without=without, resting=resting)
         self._look_for_aliases()
         return taken
 

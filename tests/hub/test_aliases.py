@@ -79,6 +79,15 @@ class Desk:
                 found[table.name] = sorted(tuple(row) for row in connection.execute(query))
         return found
 
+    def looks(self) -> tuple[str, int, object]:
+        """The lane of WP01, how often it moved, and the charts of its feature."""
+        team = self.login.team_id
+        with reading(self.engine) as connection:
+            card = board.card(connection, team, KEY)
+            drawn = charts.of_feature(connection, team, PROJECT, FEATURE)
+            query = select(work_packages.c.transitions).where(work_packages.c.team_id == team)
+            return card.lane if card else "", connection.execute(query).scalar_one(), drawn
+
     def rebuild(self) -> None:
         with writing(self.engine) as connection:
             projections.rebuild(connection, self.login.team_id)
@@ -116,26 +125,40 @@ def test_an_event_that_an_alias_names_is_never_shown(desk: Desk) -> None:
 
 
 def test_an_event_that_came_before_its_alias_is_as_if_it_had_never_come(desk: Desk) -> None:
-    first = created("WP01", lamport=1)
-    ((told, other),) = twins(1)
-    assert desk.take([first, told, other]) == ["success"] * 3
-    assert desk.take([], [alias(other, told)]) == ["success"]
-    assert desk.shown() == [first["event_id"], told["event_id"]]
-    with reading(desk.engine) as connection:
-        card = board.card(connection, desk.login.team_id, KEY)
-        drawn = charts.of_feature(connection, desk.login.team_id, PROJECT, FEATURE)
-        ((transitions,),) = connection.execute(select(work_packages.c.transitions)).all()
-    assert card is not None
-    assert (card.lane, transitions) == ("doing", 1)
-    assert drawn is not None
-    assert drawn.counts["doing"] == 1
-    before = desk.standing()
+    told = [created("WP01", lamport=1), *(one for one, _ in twins(2))]
+    other = moved("WP01", "planned", "doing", lamport=9, node_id="b" * 12)
+    assert desk.take([*told, other]) == ["success"] * 4
+    assert desk.looks()[0] == "doing"
+    assert desk.take([], [alias(other, told[1])]) == ["success"]
+    assert desk.shown() == [one["event_id"] for one in told]
+    before, looks = desk.standing(), desk.looks()
+    assert looks[0] == "for_review"
     desk.rebuild()
-    assert desk.standing() == before
+    assert (desk.standing(), desk.looks()) == (before, looks)
     expected = desk.standing(changed=False)
     desk.other_team("dogs")
-    desk.take([first, told])
-    assert desk.standing(changed=False) == expected
+    desk.take(told)
+    assert (desk.standing(changed=False), desk.looks()) == (expected, looks)
+
+
+def test_a_page_hears_once_that_a_card_is_another(desk: Desk) -> None:
+    told, other = twins(1)[0]
+    desk.take([created("WP01", lamport=1), told, other])
+
+    def news(after: int) -> tuple[int, list[str], list[int] | None]:
+        with reading(desk.engine) as connection:
+            found = board.changes(connection, desk.login.team_id, Filter(), after=after)
+            assert found is not None
+            withdrawn = history.withdrawn(connection, desk.login.team_id, after=after)
+            return found.position, [card.wp_id for card in found.cards], withdrawn
+
+    before = news(0)[0]
+    desk.take([], [alias(other, told)])
+    position, cards, withdrawn = news(before)
+    assert (cards, withdrawn) == (["WP01"], [before])
+    assert news(position) == (position, [], [])
+    desk.take([moved("WP01", "doing", "for_review", lamport=9)])
+    assert news(position)[1:] == (["WP01"], [])
 
 
 def test_an_alias_of_an_event_that_never_came_hides_nothing(desk: Desk) -> None:

@@ -159,8 +159,8 @@ def test_what_is_never_taken_keeps_its_aliases_here(target: EventEmitter) -> Non
     add(target, "A2", purged)
 
     def work(connection: object) -> int:
-        for _ in range(delivery.MAX_REFUSALS):
-            delivery.refused(connection, {dead: "no"})  # type: ignore[arg-type]
+        for number in range(delivery.MAX_REFUSALS):
+            delivery.refused(connection, {dead: "no"}, now=1e9 + number * 1e4)  # type: ignore[arg-type]
         return delivery.purge(connection, [2])  # type: ignore[arg-type]
 
     assert target.store.transact(work) == 1
