@@ -161,6 +161,34 @@ def test_a_page_hears_once_that_a_card_is_another(desk: Desk) -> None:
     assert news(position)[1:] == (["WP01"], [])
 
 
+def test_a_chain_of_aliases(desk: Desk) -> None:
+    """Over an id that never came, too; and that another event now shows it is no news of one that was hidden before."""
+    last, middle, first = (moved("WP01", "planned", "doing", lamport=n, node_id=f"{n:012}") for n in (4, 3, 2))
+    desk.take([], [alias(last, middle)])
+    desk.take([], [alias(middle, first)])
+    assert desk.take([first]) == ["success"]
+    assert desk.take([last]) == ["duplicate"]
+    root = moved("WP01", "planned", "doing", lamport=1)
+    assert desk.take([root]) == ["success"]
+    desk.take([], [alias(first, root)])
+    assert desk.shown() == [root["event_id"]]
+    with reading(desk.engine) as connection:
+        query = select(supersessions.c.event_id).where(supersessions.c.team_id == desk.login.team_id)
+        assert list(connection.execute(query).scalars()) == [first["event_id"]]
+
+
+def test_a_rebuild_decides_anew_what_is_shown(desk: Desk) -> None:
+    told, other = twins(1)[0]
+    desk.take([created("WP01", lamport=1), told, other], [alias(other, told)])
+    before = desk.standing(changed=False)
+    with writing(desk.engine) as connection:
+        connection.execute(events.update().values(superseded_by=None))
+    assert other["event_id"] in desk.shown()
+    desk.rebuild()
+    assert other["event_id"] not in desk.shown()
+    assert desk.standing(changed=False) == before
+
+
 def test_an_alias_of_an_event_that_never_came_hides_nothing(desk: Desk) -> None:
     """What is the only word of a transition is shown, until the event that the alias names is there."""
     ((told, other),) = twins(1)
