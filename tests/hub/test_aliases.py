@@ -20,6 +20,7 @@ from websockets.sync.client import connect
 from kittywatch.hub import accounts, board, charts, export, history, migrations, projections, sessions
 from kittywatch.hub.board import Filter
 from kittywatch.hub.database import open_engine, reading, writing
+from kittywatch.hub.feed import Chunk, Stored
 from kittywatch.hub.ingest import store
 from kittywatch.hub.kinship import CYCLE, OTHER_KIND, Kinship, Relative
 from kittywatch.hub.limits import Limits
@@ -427,6 +428,16 @@ def test_others_hear_of_a_transition_once(hub: Hub, machine: Machine, other_mach
             message = json.loads(socket.recv(timeout=30))
             heard += [message["event"]["event_id"]] if message["type"] == "event" else []
     assert heard == [told["event_id"], after["event_id"]]
+
+
+def test_that_an_event_is_shown_no_more_is_a_message_to_nobody() -> None:
+    told = Stored(position=1, text='{"type":"event"}', session_id="a")
+    chunk = Chunk([told, Stored(position=2, text="", session_id="")])
+    assert chunk.position == 2
+    assert chunk.texts_for("b") == [told.text]
+    assert chunk.frames_for("b") == Chunk([told]).frames_for("b")
+    assert chunk.frames_for("a") == b""
+    assert Chunk([Stored(position=2, text="", session_id="")])
 
 
 def test_two_replicas_agree(start_hub: Callable[..., Hub], postgresql_database: str) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import sqlite3
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,8 +15,9 @@ from hypothesis import strategies as st
 from kittywatch.emitter import EventEmitter
 from kittywatch.store import aliases, delivery, projects, recipients
 from kittywatch.store.aliases import Aliases
-from kittywatch.store.database import Database
+from kittywatch.store.database import NAME, Database
 from kittywatch.store.salvage import salvage
+from kittywatch.store.schema import MIGRATIONS
 from tests.store import stores
 
 OTHER = "0c5d7f5e-8a55-4f0b-9a52-2f1f6a8b1c3d"
@@ -150,6 +154,31 @@ def test_it_goes_where_its_event_went(target: EventEmitter) -> None:
     add(target, "A2", during)
     assert claim(target, dogs) == []
     assert claim(target, cats) == ["A1", "A2"]
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_events_that_an_older_version_delivered(
+    home: Path, emitter_at: Callable[..., EventEmitter], others: int
+) -> None:
+    """Of one that was told before the first login it kept no recipient: the only one there is, or whoever is there."""
+    home.mkdir()
+    before = next(number for number, version in enumerate(MIGRATIONS) if any("TABLE aliases" in s for s in version))
+    with closing(sqlite3.connect(home / NAME)) as old:
+        for statement in itertools.chain(*MIGRATIONS[:before]):
+            old.execute(statement)
+        old.execute(f"PRAGMA user_version = {before}")
+        old.execute("INSERT INTO projects (id, key) VALUES (1, ?)", (stores.UUID,))
+        for url in ("https://a", "https://b")[: others + 1]:
+            old.execute("INSERT INTO recipients (url, team) VALUES (?, 'cats')", (url,))
+        old.execute(
+            "INSERT INTO events (event_id, project, event_type, lamport, data, source, told_at, delivered_at)"
+            " VALUES ('E', 1, 'x', 1, '{}', '{}', 1, 2)"
+        )
+        old.commit()
+    target = emitter_at(home)
+    add(target, "A1", "E")
+    assert claim(target, login(target)) == ["A1"]
+    assert claim(target, login(target, "https://c")) == (["A1"] if others else [])
 
 
 def test_what_is_never_taken_keeps_its_aliases_here(target: EventEmitter) -> None:
