@@ -9,7 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kittywatch.hub.metrics import Metrics
 
-_log = logging.getLogger("kittywatch.hub.access")
+LOGGER = "kittywatch.hub.access"
+_log = logging.getLogger(LOGGER)
 
 
 class AccessLog:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from kittywatch.hub.errors import CredentialError, HubError, RequestError, ThrottledError
@@ -34,7 +34,7 @@ def answer_error(request: Request, error: Exception) -> Response:
     return render(request, "error.html", status=status, headers=headers, title=problem.message, text=problem.remedy)
 
 
-def answer_database_error(request: Request, error: Exception) -> Response:
+def answer_database_error(request: HTTPConnection, error: Exception) -> Response:
     """For a database that does not answer: nothing is lost, the client tries again."""
     _log.error("the database failed: %s", type(getattr(error, "orig", None) or error).__name__)
     headers = {"Retry-After": _RETRY_SECONDS}
@@ -58,7 +58,7 @@ def answer_bug(request: Request, error: Exception) -> Response:
     return PlainTextResponse("The hub has a bug; its log says more.\n", status_code=500)
 
 
-def _wants_page(request: Request) -> bool:
+def _wants_page(request: HTTPConnection) -> bool:
     return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
 
 

@@ -20,9 +20,11 @@ from kittywatch.hub.service import running
 from kittywatch.hub.socket import events_socket
 
 ROUTES = [
+    Route("/api/v1/", api.describe, methods=["GET"]),
     Route("/api/v1/token/", api.obtain_token, methods=["POST"]),
     Route("/api/v1/token/refresh/", api.refresh_token, methods=["POST"]),
     Route("/api/v1/ws-token/", api.obtain_ws_token, methods=["POST"]),
+    Route("/api/v1/events/", api.list_events, methods=["GET"]),
     Route("/api/v1/events/batch/", api.take_batch, methods=["POST"]),
     WebSocketRoute("/ws/v1/events/", events_socket),
     WebSocketRoute("/live", board_socket),

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 
 from kittywatch.events import Event, WPCreated, WPStatusChanged, from_json
 from kittywatch.hub.cards import LANES, order_of, seconds_of
-from kittywatch.hub.schema import events, work_packages
+from kittywatch.hub.schema import SHOWN, events, work_packages
 
 WIDTH, HEIGHT = 720.0, 240.0
 _POINTS = 160
@@ -91,6 +91,7 @@ def of_feature(connection: Connection, team_id: int, project: str, feature: str)
             events.c.project == project,
             events.c.feature == feature,
             events.c.event_type.in_(("WPCreated", "WPStatusChanged")),
+            SHOWN,
         )
     ).scalars()
     finished = [

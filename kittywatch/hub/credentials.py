@@ -7,24 +7,39 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
 from kittywatch.hub import accounts, passwords, sessions, throttle, tokens
-from kittywatch.hub.errors import CredentialError
+from kittywatch.hub.errors import CredentialError, ThrottledError
 from kittywatch.hub.service import Service, service_of
 from kittywatch.hub.sessions import Kind, Login, Opened
+from kittywatch.hub.transports import ENTRY
+
+_LATER_SECONDS = 5.0
 
 
 async def of_machine(connection: HTTPConnection) -> Login:
     """The login of a request's access token; raises CredentialError."""
     service = service_of(connection)
     session_id = tokens.session_of(service.key, bearer_of(connection))
-    return await service.read(lambda database: sessions.login_of(database, session_id, kind="machine"))
+    login = await service.read(lambda database: sessions.login_of(database, session_id, kind="machine"))
+    show(connection, login)
+    return login
 
 
 async def of_browser(connection: HTTPConnection) -> Login:
     """The login of a request's cookie; raises CredentialError."""
-    cookie = connection.cookies.get(cookie_name(connection), "")
+    cookie = cookie_of(connection)
     if not cookie:
         raise CredentialError("Nobody is signed in.", remedy="Sign in.")
-    return await service_of(connection).read(lambda database: sessions.login_of_cookie(database, cookie))
+    login = await service_of(connection).read(lambda database: sessions.login_of_cookie(database, cookie))
+    show(connection, login)
+    return login
+
+
+def show(connection: HTTPConnection, login: Login) -> None:
+    """Say whose a connection is, to what counts connections and to the access log; raises ThrottledError."""
+    connection.scope.setdefault("state", {})["user"] = login.user_name
+    show_login = connection.scope.get(ENTRY)
+    if show_login is not None and not show_login(login.session_id):
+        raise ThrottledError("This login has too many connections.", retry_after=_LATER_SECONDS)
 
 
 async def sign_in(service: Service, *, name: str, password: str, address: str, kind: Kind) -> Opened:
@@ -54,6 +69,20 @@ def bearer_of(connection: HTTPConnection) -> str:
     if scheme.lower() != "bearer" or not token.strip():
         raise CredentialError("A bearer token is missing.", remedy="Log in.")
     return token.strip()
+
+
+def cookie_of(connection: HTTPConnection) -> str:
+    """The value of our cookie, empty where there is none.
+
+    Not by http.cookies: undoing the quotes of others' cookies takes quadratic time before Python 3.11.10.
+    """
+    name = cookie_name(connection)
+    for header in connection.headers.getlist("cookie"):
+        for pair in header.split(";"):
+            key, _, value = pair.partition("=")
+            if key.strip() == name:
+                return value.strip()
+    return ""
 
 
 def cookie_name(connection: HTTPConnection) -> str:

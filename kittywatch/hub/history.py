@@ -22,7 +22,7 @@ from kittywatch.events import (
     from_json,
 )
 from kittywatch.hub.board import Filter, Key, hue_of
-from kittywatch.hub.schema import events, sessions, users
+from kittywatch.hub.schema import SHOWN, events, sessions, supersessions, users
 
 LANE_NAMES = {"planned": "Planned", "doing": "Doing", "for_review": "For review", "done": "Done"}
 
@@ -73,6 +73,14 @@ def activity(
     return [_entry(row, with_raw=False) for row in rows]
 
 
+def withdrawn(connection: Connection, team_id: int, *, after: int) -> list[int] | None:
+    """The events, by their positions, that are shown no more since a position; None where one is shown again."""
+    table = supersessions.c
+    query = select(table.event_position, table.superseded_by).where(table.team_id == team_id, table.position > after)
+    rows = connection.execute(query).all()
+    return None if any(row.superseded_by is None for row in rows) else [row.event_position for row in rows]
+
+
 def timeline(connection: Connection, team_id: int, key: Key) -> list[Entry]:
     """Everything that happened to a work package, latest first in the order of what happened."""
     query = _query(team_id).where(events.c.project == key[0], events.c.feature == key[1], events.c.wp_id == key[2])
@@ -85,7 +93,7 @@ def _query(team_id: int) -> Any:
     joined = events.outerjoin(sessions, sessions.c.id == events.c.session_id).outerjoin(
         users, users.c.id == sessions.c.user_id
     )
-    return select(*columns).select_from(joined).where(events.c.team_id == team_id)
+    return select(*columns).select_from(joined).where(events.c.team_id == team_id, SHOWN)
 
 
 def _entry(row: Row[Any], *, with_raw: bool) -> Entry:

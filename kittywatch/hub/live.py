@@ -91,7 +91,8 @@ async def _has_news(subscription: Subscription) -> bool:
 
 def _changes(database: Connection, *, login: Login, wanted: Filter, after: int) -> tuple[str, int]:
     found = board.changes(database, login.team_id, wanted, after=after)
-    if found is None:
+    withdrawn = history.withdrawn(database, login.team_id, after=after)
+    if found is None or withdrawn is None:
         return '{"type":"reload"}', after
     entries = history.activity(database, login.team_id, wanted, after=after)
     message = {
@@ -109,6 +110,7 @@ def _changes(database: Connection, *, login: Login, wanted: Filter, after: int) 
             }
             for card in found.cards
         ],
+        "withdrawn": withdrawn,
         "activity": fragment("entries.html", activity=entries, lane_names=LANE_NAMES),
         "tree": fragment("tree.html", tree=overview.tree(database, login.team_id), wanted=wanted),
     }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -12,16 +13,20 @@ from sqlalchemy import Connection, Engine
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
+from kittywatch.hub.bodies import Budget
 from kittywatch.hub.config import Config
 from kittywatch.hub.database import is_postgresql, open_engine, reading, writing
 from kittywatch.hub.feed import Feed
 from kittywatch.hub.limits import Pace
 from kittywatch.hub.metrics import Metrics
-from kittywatch.hub.signals import listen
+from kittywatch.hub.readiness import Readiness
+from kittywatch.hub.signals import Listener
 from kittywatch.hub.tokens import signing_key
 from kittywatch.hub.writer import Writer
 
 Found = TypeVar("Found")
+_log = logging.getLogger("kittywatch.hub.service")
+_RESTART_SECONDS = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +42,8 @@ class Service:
     batches: Pace
     messages: Pace
     hashing: asyncio.Semaphore
+    readiness: Readiness
+    budget: Budget
 
     async def read(self, query: Callable[[Connection], Found]) -> Found:
         """What `query` finds in one transaction, off the event loop."""
@@ -70,6 +77,8 @@ async def running(config: Config) -> AsyncIterator[Service]:
             feed.signal(team_id)
 
     writer = Writer(engine, on_stored=stored)
+    listener = Listener(engine, on_signal=feed.signal, on_connected=feed.signal_all) if is_postgresql(engine) else None
+    works = [writer.run, feed.run, *([listener.run] if listener else [])]
     limits = config.limits
     service = Service(
         config=config,
@@ -81,10 +90,10 @@ async def running(config: Config) -> AsyncIterator[Service]:
         batches=Pace(per_second=limits.batches_per_second, burst=limits.batch_burst),
         messages=Pace(per_second=limits.messages_per_second, burst=limits.message_burst),
         hashing=asyncio.Semaphore(2),
+        budget=Budget(most=limits.in_memory, of_login=limits.in_memory_of_login),
+        readiness=Readiness(engine, is_up=lambda: listener is None or listener.is_listening),
     )
-    tasks = [asyncio.create_task(writer.run()), asyncio.create_task(feed.run())]
-    if is_postgresql(engine):
-        tasks.append(asyncio.create_task(listen(engine, on_signal=feed.signal, on_connected=feed.signal_all)))
+    tasks = [asyncio.create_task(_kept_up(work)) for work in works]
     try:
         yield service
     finally:
@@ -92,6 +101,16 @@ async def running(config: Config) -> AsyncIterator[Service]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         engine.dispose()
+
+
+async def _kept_up(work: Callable[[], Awaitable[None]]) -> None:
+    """Run a task without end; whatever ends it is a bug, which must not cost everybody the rest of the day."""
+    while True:
+        try:
+            await work()
+        except Exception as error:
+            _log.exception("a task ended; it starts again", exc_info=error)
+        await asyncio.sleep(_RESTART_SECONDS)
 
 
 def service_of(connection: HTTPConnection) -> Service:

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from kittywatch.hub import accounts, credentials, passwords, sessions
+from kittywatch.hub.bodies import read_body
 from kittywatch.hub.errors import CredentialError, RequestError, ThrottledError
-from kittywatch.hub.limits import read_body
 from kittywatch.hub.pages import fragment, render
 from kittywatch.hub.service import service_of
 from kittywatch.hub.sessions import BROWSER_SECONDS, Opened
@@ -73,7 +73,7 @@ async def change_password(request: Request) -> Response:
         problem = "The new password is the old one."
     else:
         try:
-            # Through the same door as signing in, so that it is throttled alike.
+            # The same way as signing in, so that it is throttled alike.
             await credentials.sign_in(
                 service,
                 name=login.user_name,
@@ -96,7 +96,8 @@ async def change_password(request: Request) -> Response:
 
 
 async def _form(request: Request) -> dict[str, str]:
-    body = await read_body(request.stream(), limit=service_of(request).config.limits.small_body)
+    limits = service_of(request).config.limits
+    body = await read_body(request.stream(), limit=limits.small_body, seconds=limits.small_body_seconds)
     try:
         return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=10))
     except ValueError:

@@ -167,6 +167,23 @@ def test_the_board_says_when_what_it_shows_may_be_old(
     expect(page.locator("#lane-planned .id")).to_have_text(["WP01"])
 
 
+def test_a_transition_that_was_shown_twice_is_shown_once(board: Page, machine: Machine) -> None:
+    """Cards, counts, activity and an open drawer, without a reload."""
+    told = [moved("WP01", "planned", "doing", lamport=2), moved("WP01", "doing", "for_review", lamport=3)]
+    other = moved("WP01", "planned", "doing", lamport=9, node_id="b" * 12)
+    assert machine.statuses([created("WP01", lamport=1), *told, other]) == ["success"] * 4
+    expect(board.locator("#lane-doing .card")).to_have_count(1)
+    expect(board.locator("#activity .entry")).to_have_count(4)
+    board.locator("#lane-doing .card .open").click()
+    expect(board.locator("#drawer .moment")).to_have_count(4)
+    body = {"events": [], "aliases": [{"alias": other["event_id"], "event_id": told[0]["event_id"]}]}
+    machine.http.post("/api/v1/events/batch/", json=body, headers=machine.headers)
+    expect(board.locator("#drawer .moment")).to_have_count(3)
+    expect(board.locator("#lane-for_review .card")).to_have_count(1)
+    expect(board.locator("#lane-doing .card")).to_have_count(0)
+    expect(board.locator("#activity .entry")).to_have_count(3)
+
+
 def test_the_drawer_tells_where_each_transition_came_from(board: Page, hub: Hub, machine: Machine) -> None:
     told = [created("WP01", "Purr", lamport=1), moved("WP01", "planned", "doing", lamport=2, build_id="the-attic")]
     machine.statuses(told)

@@ -48,6 +48,9 @@ function onMessage(message) {
   applyCards(message.cards, message.gone);
   applyCounts(message.counts);
   showActivity(message.activity);
+  for (const position of message.withdrawn) {
+    document.querySelector(`#activity [data-position="${position}"]`)?.remove();
+  }
   const tree = document.getElementById("tree");
   if (!tree.contains(document.activeElement)) tree.innerHTML = message.tree;
   if (message.cards.length) {
