@@ -115,7 +115,7 @@ def hub() -> None:
 @click.option("--tls-key", type=click.Path(path_type=Path), help="PEM file of its key.")
 @click.option("--insecure-http", is_flag=True, help="Serve other machines without TLS; for a proxy in front.")
 @click.option("--allow-host", "allowed_hosts", multiple=True, help="A further name that the hub is reached by.")
-@click.option("--trusted-proxy", help="Address of the proxy whose X-Forwarded-* headers are believed.")
+@click.option("--trusted-proxy", help="Addresses of proxies, or networks, whose X-Forwarded-* headers are believed.")
 @click.option("--public-metrics", is_flag=True, help="Answer /metrics to other machines too.")
 @click.option("--open", "open_browser", is_flag=True, help="Open the board in the browser.")
 @click.pass_obj
@@ -259,7 +259,7 @@ def add_user(
     """
     from kittywatch.hub import accounts
 
-    given = _password_from_stdin() if password_stdin else None
+    given = _password_from_stdin(name) if password_stdin else None
     with _writing(database) as connection:
         team = _team(connection, team_slug)
         password = given or _one_time()
@@ -331,7 +331,7 @@ def reset_user(output: Output, database: str | None, name: str, password_stdin: 
     """
     from kittywatch.hub import accounts
 
-    given = _password_from_stdin() if password_stdin else None
+    given = _password_from_stdin(name) if password_stdin else None
     with _writing(database) as connection:
         password = given or _one_time()
         accounts.set_password(
@@ -403,12 +403,12 @@ def _team(connection: Connection, slug: str | None) -> Team:
     return teams[0]
 
 
-def _password_from_stdin() -> str:
-    from kittywatch.hub.passwords import MIN_LENGTH
+def _password_from_stdin(name: str) -> str:
+    from kittywatch.hub.passwords import problem_of
 
     password = sys.stdin.readline().rstrip("\r\n")
-    if len(password) < MIN_LENGTH:
-        raise click.UsageError(f"the password on stdin is too short: give at least {MIN_LENGTH} characters")
+    if problem := problem_of(password, name=name):
+        raise click.UsageError(f"the password on stdin can't be used: {problem}")
     return password
 
 

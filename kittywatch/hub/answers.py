@@ -7,7 +7,7 @@ import math
 from typing import cast
 from urllib.parse import urlencode
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
@@ -44,6 +44,11 @@ def answer_database_error(request: HTTPConnection, error: Exception) -> Response
     return JSONResponse({"error": message, "details": "Try again."}, status_code=503, headers=headers)
 
 
+def answer_data_error(request: Request, error: Exception) -> Response:
+    """For a value in a question that the database cannot even look for, such as NUL in a text."""
+    return answer_error(request, RequestError("The request has a value that nothing can have."))
+
+
 def answer_http_error(request: Request, error: Exception) -> Response:
     """For what routing refuses: 404, 405."""
     problem = cast(HTTPException, error)
@@ -64,6 +69,7 @@ def _wants_page(request: HTTPConnection) -> bool:
 
 HANDLERS = {
     HubError: answer_error,
+    DataError: answer_data_error,
     SQLAlchemyError: answer_database_error,
     HTTPException: answer_http_error,
     Exception: answer_bug,

@@ -279,7 +279,7 @@ def _edges(connection: Connection, team_id: int, keys: list[Key]) -> dict[Key, l
 
 
 def _place(cursor: str) -> tuple[float, str, str, str] | None:
-    parts = cursor.split("/", 3)
+    parts = cursor.replace("\0", "").split("/", 3)  # PostgreSQL takes NUL in no text
     if len(parts) != 4:
         return None
     try:

@@ -67,7 +67,7 @@ class Service:
 @asynccontextmanager
 async def running(config: Config) -> AsyncIterator[Service]:
     """A service with its tasks: the writer, the feed, and with PostgreSQL the signals. Stops them in that order."""
-    engine = open_engine(config.database)
+    engine = open_engine(config.database, serves=True)
     with reading(engine) as connection:
         key = signing_key(connection)
     feed = Feed(engine)

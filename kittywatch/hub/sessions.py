@@ -144,6 +144,15 @@ def revoke(connection: Connection, session_id: str) -> None:
     )
 
 
+def revoke_cookie(connection: Connection, cookie: str) -> None:
+    """End the login of a browser's cookie, if it is one."""
+    connection.execute(
+        update(sessions)
+        .where(sessions.c.secret_hash == hash_of(cookie), sessions.c.revoked_at.is_(None))
+        .values(revoked_at=time.time())
+    )
+
+
 def hash_of(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -31,7 +31,7 @@ async def sign_in(request: Request) -> Response:
             service,
             name=name,
             password=form.get("password", ""),
-            address=credentials.address_of(request),
+            address=credentials.network_of_stranger(request),
             kind="browser",
         )
     except ThrottledError as error:
@@ -42,6 +42,8 @@ async def sign_in(request: Request) -> Response:
         )
     except CredentialError as error:
         return render(request, "sign_in.html", status=401, target=target, name=name[:150], problem=error.message)
+    if before := credentials.cookie_of(request):  # this browser's cookie is replaced: what it opened ends with it
+        await service.write(lambda database: sessions.revoke_cookie(database, before))
     return _with_cookie(request, opened, target="/password" if opened.login.must_change else target)
 
 
@@ -66,19 +68,17 @@ async def change_password(request: Request) -> Response:
     service = service_of(request)
     form = await _form(request)
     new = form.get("new", "")
-    problem = ""
-    if not passwords.MIN_LENGTH <= len(new) <= passwords.MAX_LENGTH:
-        problem = f"The new password needs at least {passwords.MIN_LENGTH} characters."
-    elif new == form.get("current"):
+    problem = passwords.problem_of(new, name=login.user_name)
+    if new == form.get("current"):
         problem = "The new password is the old one."
-    else:
+    if not problem:
         try:
             # The same way as signing in, so that it is throttled alike.
             await credentials.sign_in(
                 service,
                 name=login.user_name,
                 password=form.get("current", ""),
-                address=credentials.address_of(request),
+                address=credentials.network_of_stranger(request),
                 kind="browser",
             )
         except (CredentialError, ThrottledError) as error:

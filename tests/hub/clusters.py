@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -50,6 +51,41 @@ def cluster() -> Iterator[str]:
             run(str(pg_ctl), "-D", data, "-m", "immediate", "-w", "stop")
     finally:
         shutil.rmtree(directory)
+
+
+@contextmanager
+def frozen(address: str) -> Iterator[None]:
+    """Stop every process of a cluster, as a hung disk would; the kernel goes on acknowledging what is sent to them."""
+    with psycopg.connect(f"{address}/postgres") as connection:
+        directory = connection.execute("SHOW data_directory").fetchone()
+    assert directory is not None
+    server = int(Path(directory[0], "postmaster.pid").read_text(encoding="utf-8").split()[0])
+    stopped: list[int] = []
+    try:
+        _stop(server, stopped)
+        while new := [child for child in _children(server) if child not in stopped]:
+            for child in new:
+                _stop(child, stopped)
+        yield
+    finally:
+        for process in reversed(stopped):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGCONT)
+
+
+def _stop(process: int, stopped: list[int]) -> None:
+    stopped.append(process)
+    with suppress(ProcessLookupError):
+        os.kill(process, signal.SIGSTOP)
+
+
+def _children(parent: int) -> list[int]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = stat.read_text(encoding="utf-8").rpartition(")")[2].split()
+            found += [int(stat.parent.name)] if int(fields[1]) == parent else []
+    return found
 
 
 def create_database(address: str, name: str) -> str:

@@ -17,6 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from kittywatch.hub import ingest
 from kittywatch.hub.database import is_postgresql, open_engine, writing
+from tests.hub.clusters import frozen
 from tests.hub.hubs import Hub, Machine, created
 from tests.waiting import until
 
@@ -173,3 +174,27 @@ def test_a_strangers_notify_ends_no_listening(start_hub: Callable[..., Hub], pos
             assert json.loads(it.recv(timeout=20))["event"]["event_id"] == told["event_id"]
     assert is_ready(hub)
     assert "broke" not in hub.output()
+
+
+def test_a_frozen_database_keeps_nobody_waiting(
+    start_hub: Callable[..., Hub], postgresql: str, postgresql_database: str
+) -> None:
+    """Every call and page has its answer while the database says nothing, and afterwards all goes on by itself."""
+    hub = start_hub(postgresql_database)
+    cookies = {"kittywatch": hub.open_login("mira", kind="browser").secret}
+    told = created("WP01", lamport=1)
+    with (
+        Machine(hub.url, hub.access_token(hub.open_login("mira"))) as machine,
+        httpx.Client(base_url=hub.url, cookies=cookies, timeout=60, trust_env=False) as browser,
+    ):
+        assert machine.statuses([created("WP02", lamport=2)]) == ["success"]
+        assert browser.get("/").status_code == 200
+        with frozen(postgresql):
+            assert not is_ready(hub)
+            assert browser.get("/", headers={"Accept": "text/html"}).status_code == 503
+            assert machine.send([told]).status_code == 503
+            assert machine.http.get("/healthz").status_code == 200
+        until(lambda: machine.send([told]).status_code == 200, deadline=30, what="the database to be back")
+        until(lambda: is_ready(hub), what="/readyz to say yes")
+        assert browser.get("/").status_code == 200
+    assert machine.access not in hub.output()
