@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, text
 
-from kittywatch.hub import projections
+from kittywatch.events import to_json
+from kittywatch.hub import clocks, projections
 from kittywatch.hub.database import is_postgresql, lock_team
 from kittywatch.hub.door import Accepted, Member
 from kittywatch.hub.schema import events
@@ -76,6 +77,7 @@ def _known(connection: Connection, team_id: int, event_ids: list[str]) -> dict[s
 
 
 def _insert(connection: Connection, login: Login, news: list[Accepted]) -> None:
+    news = _with_plausible_clocks(connection, login, news)
     # Positions are taken before the insert: a bulk insert that returned them would cost three times as much.
     positions = _next_positions(connection, len(news))
     rows = [_row(login, member, position) for position, member in zip(positions, news, strict=True)]
@@ -84,6 +86,20 @@ def _insert(connection: Connection, login: Login, news: list[Accepted]) -> None:
     projections.update(connection, login.team_id, placed)
     if is_postgresql(connection):
         connection.execute(select(func.pg_notify(CHANNEL, str(login.team_id))))
+
+
+def _with_plausible_clocks(connection: Connection, login: Login, news: list[Accepted]) -> list[Accepted]:
+    highest = clocks.highest_of(connection, login.team_id)
+    taken = list(clocks.taken_with((member.event.lamport_clock for member in news), highest=highest))
+    return [
+        member if member.event.lamport_clock == clock else _with_clock(member, clock)
+        for member, clock in zip(news, taken, strict=True)
+    ]
+
+
+def _with_clock(member: Accepted, clock: int) -> Accepted:
+    event = clocks.with_clock(member.event, clock)
+    return replace(member, event=event, body=to_json(event), original=member.original or member.body)
 
 
 def _next_positions(connection: Connection, count: int) -> Sequence[int]:

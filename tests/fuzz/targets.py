@@ -19,7 +19,7 @@ from typing import Any
 from kittywatch.cli.lines import event_line
 from kittywatch.cli.output import plain
 from kittywatch.errors import AuthenticationError, SyncError
-from kittywatch.events import InvalidEventError, from_json, to_json
+from kittywatch.events import LARGEST_CLOCK, InvalidEventError, from_json, to_json
 from kittywatch.home import sync_settings
 from kittywatch.observe import listings, objects, reflog
 from kittywatch.observe.history import broken_content, content_key
@@ -29,8 +29,8 @@ from kittywatch.sync.answers import classify, retry_after
 from kittywatch.sync.credentials import CredentialsFile
 from kittywatch.sync.http import Answer
 from kittywatch.sync.identity import config_from, identity_in
-from kittywatch.sync.link import LARGEST_REMOTE, Link, MoveClock, Send
 from kittywatch.sync.link import Answer as Fated
+from kittywatch.sync.link import Link, MoveClock, Send
 from kittywatch.sync.server import server_url
 from kittywatch.sync.settings import read_settings
 from kittywatch.workpackages.features import read_dependencies, read_meta
@@ -189,7 +189,7 @@ def home_files(data: bytes) -> None:
         (_PLACE / name).write_bytes(data)
     assert sync_settings(_PLACE).max_queue_size > 0
     assert read_settings(_PLACE).interval_seconds > 0
-    assert 0 <= clock.read_copy(_PLACE / "clock.json") <= clock.MAX_VALUE
+    assert 0 <= clock.read_copy(_PLACE / "clock.json") <= LARGEST_CLOCK
     said = ""
     try:
         CredentialsFile(_PLACE).read()
@@ -240,7 +240,7 @@ def messages(data: bytes) -> None:
                 assert action.event_id == _ID
                 _harmless(plain(action.reason))
             elif isinstance(action, MoveClock):
-                assert 0 <= action.value <= LARGEST_REMOTE
+                assert 0 <= action.value <= LARGEST_CLOCK
             else:
                 assert isinstance(action, Send)
                 assert len(action.text) < 500
