@@ -54,6 +54,12 @@ async def sign_out(request: Request) -> Response:
     return response
 
 
+async def session(request: Request) -> Response:
+    """`GET /session`: 204 while the cookie's login is good, else 401; for pages that lost their connection."""
+    await credentials.of_browser(request)
+    return Response(status_code=204)
+
+
 async def password_page(request: Request) -> Response:
     """`GET /password`"""
     login = await credentials.of_browser(request)

@@ -2,45 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from kittywatch.hub import board, charts, credentials, history, overview
-from kittywatch.hub.board import Filter, LanePage
+from kittywatch.hub import board, charts, credentials, history
+from kittywatch.hub.board import Filter
 from kittywatch.hub.cards import LANES
 from kittywatch.hub.feed import last_position
 from kittywatch.hub.history import LANE_NAMES, Entry
-from kittywatch.hub.overview import ProjectView
 from kittywatch.hub.pages import fragment, render
+from kittywatch.hub.parts import parts_of
 from kittywatch.hub.service import service_of
 from kittywatch.hub.sessions import Login
 
 _ACTIVITY_PAGE = 100
 
 
-@dataclass(frozen=True, kw_only=True)
-class BoardContent:
-    """Everything on the board at one moment; `position` is the last event that it counts in."""
-
-    position: int
-    tree: list[ProjectView]
-    lanes: list[LanePage]
-    agents: list[str]
-    activity: list[Entry]
-
-
 async def board_page(request: Request) -> Response:
-    """`GET /`, with a filter in the query; `X-Fragment: board` gives the part that the filter changes."""
+    """`GET /`, with a filter in the query; `X-Fragment` asks for parts of it.
+
+    `board` are the parts that the filter changes, `whole` all that events do.
+    """
     login = await _signed_in(request)
     if login.must_change:
         return RedirectResponse("/password", 303)
     wanted = Filter.from_query(request.query_params)
-    content = await service_of(request).read(lambda database: _content(database, login.team_id, wanted))
-    template = "lanes.html" if request.headers.get("x-fragment") == "board" else "board.html"
-    return render(request, template, login=login, wanted=wanted, lane_names=LANE_NAMES, **vars(content))
+    service = service_of(request)
+    position = await service.read(lambda database: last_position(database, login.team_id))
+    parts = await service.parts.get(
+        (login.team_id, wanted, position),
+        lambda: service.read(lambda database: parts_of(database, login.team_id, wanted)),
+    )
+    if (asked := request.headers.get("x-fragment")) in ("board", "whole"):
+        return HTMLResponse(fragment("parts.html", parts=parts, is_whole=asked == "whole"))
+    return render(request, "board.html", login=login, wanted=wanted, parts=parts)
 
 
 async def more_cards(request: Request) -> Response:
@@ -108,16 +104,3 @@ def _part(request: Request, name: str) -> str:
 
 async def _signed_in(request: Request) -> Login:
     return await credentials.of_browser(request)
-
-
-def _content(database: Connection, team_id: int, wanted: Filter) -> BoardContent:
-    position = last_position(database, team_id)
-    count = board.counts(database, team_id, wanted)
-    lanes = [board.lane_page(database, team_id, wanted, lane=lane, count=count[lane]) for lane in LANES]
-    return BoardContent(
-        position=position,
-        tree=overview.tree(database, team_id),
-        lanes=lanes,
-        agents=board.agents(database, team_id),
-        activity=history.activity(database, team_id, wanted),
-    )

@@ -1,10 +1,12 @@
 // The drawer: a work package's own page, shown beside the board. The address names it, so it can be linked to.
 
+import { part } from "./fetching.js";
 import { showTimes } from "./times.js";
 
 const drawer = document.getElementById("drawer");
 let opener = null;
 let shown = null;
+let failed = false;
 
 function address(card) {
   const url = new URL(location.href);
@@ -14,10 +16,11 @@ function address(card) {
 }
 
 async function load(path) {
-  const response = await fetch(path, { headers: { "X-Fragment": "drawer" } }).catch(() => Response.error());
-  if (response.redirected) return location.reload();
+  const found = await part(path, "drawer").catch((error) => error);
+  if (found.status === 303) return location.reload();
+  failed = typeof found !== "string";
   const template = document.createElement("template");
-  template.innerHTML = response.ok ? await response.text() : "<p>This work package cannot be shown right now.</p>";
+  template.innerHTML = failed ? "<p>This work package cannot be shown right now.</p>" : found;
   const close = document.createElement("button");
   close.type = "button";
   close.className = "close";
@@ -46,6 +49,11 @@ export function refreshDrawer(paths) {
     const unfolded = drawer.querySelector("details[open]");
     if (!unfolded) load(shown);
   }
+}
+
+// The hub is there again: show what couldn't be shown.
+export function retryDrawer() {
+  if (drawer.open && failed) load(shown);
 }
 
 drawer.addEventListener("close", () => {
