@@ -12,10 +12,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
-from kittywatch.hub.errors import CredentialError, HubError, RequestError, ThrottledError
+from kittywatch.hub.errors import CredentialError, HubError, PasswordChangeError, RequestError, ThrottledError
 from kittywatch.hub.pages import render
 
 _log = logging.getLogger("kittywatch.hub")
+# Where a page leads that may not be seen yet, and from there back to it.
+_DOORS: dict[type[HubError], str] = {CredentialError: "/sign-in", PasswordChangeError: "/password"}
 _RETRY_SECONDS = "1"
 
 
@@ -28,9 +30,9 @@ def answer_error(request: Request, error: Exception) -> Response:
         headers["Retry-After"] = str(max(1, math.ceil(problem.retry_after)))
     if not _wants_page(request):
         return JSONResponse({"error": problem.message, "details": problem.remedy}, status_code=status, headers=headers)
-    if isinstance(problem, CredentialError):
+    if (door := _DOORS.get(type(problem))) is not None:
         target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return RedirectResponse(f"/sign-in?{urlencode({'next': target})}", 303)
+        return RedirectResponse(f"{door}?{urlencode({'next': target})}", 303)
     return render(request, "error.html", status=status, headers=headers, title=problem.message, text=problem.remedy)
 
 
@@ -40,7 +42,7 @@ def answer_database_error(request: Request, error: Exception) -> Response:
     headers = {"Retry-After": _RETRY_SECONDS}
     message = "The hub's database does not answer right now."
     if _wants_page(request):
-        return render(request, "error.html", status=503, headers=headers, title=message, text="Try again in a moment.")
+        return render(request, "error.html", status=503, headers=headers, title=message, text="", comes_again=True)
     return JSONResponse({"error": message, "details": "Try again."}, status_code=503, headers=headers)
 
 

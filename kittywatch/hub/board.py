@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select, tuple_
 
+from kittywatch.hub import moments
 from kittywatch.hub.cards import LANES
 from kittywatch.hub.feed import last_position
 from kittywatch.hub.schema import dependencies, projects, work_packages
@@ -76,6 +77,11 @@ class CardView:
     @property
     def path(self) -> str:
         return f"/wp/{self.project}/{quote(self.feature, safe='')}/{self.wp_id}"
+
+    @property
+    def moment(self) -> str:
+        """Since when it is in its lane, for people; empty if nobody knows."""
+        return moments.shown(self.since) if self.since else ""
 
     @property
     def hue(self) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from sqlalchemy import Connection
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from kittywatch.hub import accounts, credentials, passwords, sessions
 from kittywatch.hub.errors import CredentialError, RequestError, ThrottledError
@@ -42,7 +42,7 @@ async def sign_in(request: Request) -> Response:
         )
     except CredentialError as error:
         return render(request, "sign_in.html", status=401, target=target, name=name[:150], problem=error.message)
-    return _with_cookie(request, opened, target="/password" if opened.login.must_change else target)
+    return _with_cookie(request, opened, target=_password_door(target) if opened.login.must_change else target)
 
 
 async def sign_out(request: Request) -> Response:
@@ -55,23 +55,24 @@ async def sign_out(request: Request) -> Response:
 
 
 async def session(request: Request) -> Response:
-    """`GET /session`: 204 while the cookie's login is good, else 401; for pages that lost their connection."""
+    """`GET /session`: 200 while the cookie's login is good, else 401; for pages that lost their connection."""
     await credentials.of_browser(request)
-    return Response(status_code=204)
+    return PlainTextResponse("signed in\n")
 
 
 async def password_page(request: Request) -> Response:
     """`GET /password`"""
     login = await credentials.of_browser(request)
-    return render(request, "password.html", login=login, problem="", min_length=passwords.MIN_LENGTH)
+    target = _target(request.query_params.get("next", ""))
+    return render(request, "password.html", login=login, problem="", target=target, min_length=passwords.MIN_LENGTH)
 
 
 async def change_password(request: Request) -> Response:
-    """`POST /password` with `current`, `new`; ends the user's other logins."""
+    """`POST /password` with `current`, `new`, `next`; ends the user's other logins."""
     login = await credentials.of_browser(request)
     service = service_of(request)
     form = await _form(request)
-    new = form.get("new", "")
+    new, target = form.get("new", ""), _target(form.get("next", ""))
     problem = ""
     if not passwords.MIN_LENGTH <= len(new) <= passwords.MAX_LENGTH:
         problem = f"The new password needs at least {passwords.MIN_LENGTH} characters."
@@ -90,7 +91,7 @@ async def change_password(request: Request) -> Response:
         except (CredentialError, ThrottledError) as error:
             problem = error.message
     if problem:
-        shown = {"problem": problem, "min_length": str(passwords.MIN_LENGTH)}
+        shown = {"problem": problem, "target": target, "min_length": str(passwords.MIN_LENGTH)}
         return HTMLResponse(fragment("password.html", path="/password", login=login, **shown), status_code=400)
 
     def change(database: Connection) -> Opened:
@@ -98,7 +99,7 @@ async def change_password(request: Request) -> Response:
         accounts.set_password(database, user, password=new, must_change=False)
         return sessions.open_session(database, user, kind="browser")
 
-    return _with_cookie(request, await service.write(change), target="/")
+    return _with_cookie(request, await service.write(change), target=target)
 
 
 async def _form(request: Request) -> dict[str, str]:
@@ -113,6 +114,10 @@ def _target(path: str) -> str:
     """Where to go after signing in: a path here, never another site."""
     is_ours = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
     return path if is_ours else "/"
+
+
+def _password_door(target: str) -> str:
+    return f"/password?{urlencode({'next': target})}"
 
 
 def _with_cookie(request: Request, opened: Opened, *, target: str) -> Response:
