@@ -1,4 +1,4 @@
-"""The board while the hub is away, frozen or has no database, and when the login has ended: it says so and comes back."""
+"""The board while the hub is away, frozen, or has no database, or the login has ended: it says so and comes back."""
 
 from __future__ import annotations
 

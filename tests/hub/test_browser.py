@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.hub.browsers import axe_source, ids_in, is_live, serious_faults, sign_in
+from tests.hub.browsers import ids_in, is_live, serious_faults, sign_in
 from tests.hub.hubs import FEATURE, PASSWORD, PROJECT, Hub, Machine, created, event, moved
 from tests.waiting import until
 
@@ -22,11 +22,6 @@ HOSTILE = [
     "long " * 2000,
     "w" * 10_000,
 ]
-
-
-@pytest.fixture(scope="session")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return axe_source(tmp_path_factory.mktemp("axe"))
 
 
 @pytest.fixture

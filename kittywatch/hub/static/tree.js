@@ -13,20 +13,25 @@ function put(list, old, fresh, isBefore) {
   const hadFocus = old?.contains(document.activeElement);
   if (old) old.replaceWith(fresh);
   else list.insertBefore(fresh, [...list.children].find((other) => !isBefore(other)) ?? null);
-  if (hadFocus) fresh.querySelector("a").focus();
+  if (hadFocus) (fresh.matches("a") ? fresh : fresh.querySelector("a")).focus();
 }
 
 function applyProject({ id, order, html, features }) {
-  const old = document.getElementById(id);
+  let item = document.getElementById(id);
   const fresh = parsed(html);
-  const list = old?.querySelector("ul") ?? fresh.querySelector("ul");
-  if (old) fresh.querySelector("ul").replaceWith(list);
-  const isBefore = (other) => !other.dataset.order || other.dataset.order < order;
-  put(document.querySelector("#tree .tree"), old, fresh, isBefore);
+  // Of a project that is there the link alone: a list that moves in the page loses the focus.
+  if (item) {
+    put(item, item.querySelector(".project"), fresh.querySelector(".project"));
+  } else {
+    item = fresh;
+    const isBefore = (other) => !other.dataset.order || other.dataset.order < order;
+    put(document.querySelector("#tree .tree"), null, item, isBefore);
+  }
+  const list = item.querySelector("ul");
   for (const { id, name, html } of features) {
     put(list, document.getElementById(id), parsed(html), (other) => other.dataset.name > name);
   }
-  for (const item of [...list.children].slice(MOST_FEATURES)) item.remove();
+  for (const last of [...list.children].slice(MOST_FEATURES)) last.remove();
 }
 
 export function applyTree({ projects, gone }) {
