@@ -16,8 +16,6 @@ from kittywatch.hub.errors import CredentialError, HubError, PasswordChangeError
 from kittywatch.hub.pages import render
 
 _log = logging.getLogger("kittywatch.hub")
-# Where a page leads that may not be seen yet, and from there back to it.
-_DOORS: dict[type[HubError], str] = {CredentialError: "/sign-in", PasswordChangeError: "/password"}
 _RETRY_SECONDS = "1"
 
 
@@ -30,10 +28,17 @@ def answer_error(request: Request, error: Exception) -> Response:
         headers["Retry-After"] = str(max(1, math.ceil(problem.retry_after)))
     if not _wants_page(request):
         return JSONResponse({"error": problem.message, "details": problem.remedy}, status_code=status, headers=headers)
-    if (door := _DOORS.get(type(problem))) is not None:
-        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return RedirectResponse(f"{door}?{urlencode({'next': target})}", 303)
+    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    if isinstance(problem, CredentialError):
+        return RedirectResponse(f"/sign-in?{urlencode({'next': target})}", 303)
+    if isinstance(problem, PasswordChangeError):
+        return RedirectResponse(password_door(target), 303)
     return render(request, "error.html", status=status, headers=headers, title=problem.message, text=problem.remedy)
+
+
+def password_door(target: str) -> str:
+    """Where a password is chosen, and from there on to `target`, a path of ours."""
+    return "/password" if target == "/" else f"/password?{urlencode({'next': target})}"
 
 
 def answer_database_error(request: Request, error: Exception) -> Response:

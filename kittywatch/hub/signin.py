@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from kittywatch.hub import accounts, credentials, passwords, sessions
+from kittywatch.hub.answers import password_door
 from kittywatch.hub.errors import CredentialError, RequestError, ThrottledError
 from kittywatch.hub.limits import read_body
 from kittywatch.hub.pages import fragment, render
@@ -42,7 +43,7 @@ async def sign_in(request: Request) -> Response:
         )
     except CredentialError as error:
         return render(request, "sign_in.html", status=401, target=target, name=name[:150], problem=error.message)
-    return _with_cookie(request, opened, target=_password_door(target) if opened.login.must_change else target)
+    return _with_cookie(request, opened, target=password_door(target) if opened.login.must_change else target)
 
 
 async def sign_out(request: Request) -> Response:
@@ -114,10 +115,6 @@ def _target(path: str) -> str:
     """Where to go after signing in: a path here, never another site."""
     is_ours = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
     return path if is_ours else "/"
-
-
-def _password_door(target: str) -> str:
-    return f"/password?{urlencode({'next': target})}"
 
 
 def _with_cookie(request: Request, opened: Opened, *, target: str) -> Response:
