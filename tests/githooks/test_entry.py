@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,6 +48,26 @@ def test_an_interpreter_with_an_older_version_does_not_serve_these_hooks(install
     installed.install(older)
     faults = {one.fault for one in installation.status(installed.hooks)}
     assert faults == {f"its interpreter {older} is gone or lacks kittywatch"}
+
+
+def test_files_that_come_back_from_the_index_are_nothing_for_a_hook(installed: Repository) -> None:
+    """Git runs post-checkout with a zero at its end: HEAD hasn't moved, and edits are a watcher's or a command's."""
+    installed.lane("planned")
+    installed.commit(KITTYWATCH="0")
+    installed.lane("doing")
+    assert installed.run("checkout", "--", "kitty-specs").stderr == ""
+    assert not (installed.directory / "kittywatch-observed").exists()
+    installed.git("checkout", "-q", "-b", "topic")
+    assert (installed.directory / "kittywatch-observed").exists()
+
+
+def test_it_can_be_switched_off_where_the_stub_was_not_asked(installed: Repository) -> None:
+    installed.lane("planned")
+    installed.commit(KITTYWATCH="0")
+    command = [sys.executable, "-c", "from kittywatch.githooks.entry import main; main()", "post-commit"]
+    for switch, observed in (("0", False), ("1", True)):
+        subprocess.run(command, cwd=installed.root, env=os.environ | {"KITTYWATCH": switch}, check=True)
+        assert (installed.directory / "kittywatch-observed").exists() is observed
 
 
 def _gone(repository: Repository, home: Path) -> None:
