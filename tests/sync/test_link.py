@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kittywatch.sync.answers import REFUSED_WHOLE, Fate
 from kittywatch.sync.link import (
     ACK_SECONDS,
     ATTEMPTS,
@@ -31,6 +30,7 @@ from kittywatch.sync.link import (
     Send,
 )
 from kittywatch.sync.status import ConnectionStatus
+from kittywatch.sync.verdicts import REFUSED_WHOLE, Fate
 
 
 def open_link(now: float = 0.0) -> Link:
