@@ -96,21 +96,21 @@ def _once(unit: UnitOfWork, book: Book, key: Key, payload: Payload, emit: Emit) 
 
 def _is_known(book: Book, key: Key, payload: Payload) -> bool:
     """Tell whether the seen keys have an event already, and add it to them."""
-    marks = book.marked(key)
+    seen = book.marked(key)
     match payload:
         case HistoryEntry():
             words = (payload.entry_type, payload.author, payload.entry_content)
-            return payload.entry_type in ("note", "review") and pairs_up(marks, "h", words)
+            return payload.entry_type in ("note", "review") and pairs_up(seen, "h", words)
         case Resolution():
-            known = f"d{payload.wp_id}" in marks
-            marks.setdefault(f"d{payload.wp_id}", "by hand")
+            known = f"d{payload.wp_id}" in seen
+            seen.setdefault(f"d{payload.wp_id}", "by hand")
             return known
         case Completion():
-            known = COMPLETE in marks
-            marks[COMPLETE] = "told"
+            known = COMPLETE in seen
+            seen[COMPLETE] = "told"
             return known
         case LoggedError() if payload.error_type == "validation":
-            marks[hand_key(("error", payload.error_message))] = "told"
+            seen[hand_key(("error", payload.error_message))] = "told"
             return True
         case _:
             return False
