@@ -109,7 +109,7 @@ def _once(unit: UnitOfWork, state: LedgerState, key: Key, payload: Payload, emit
 
 
 def _is_known(state: LedgerState, key: Key, payload: Payload) -> bool:
-    """Whether the seen keys know what is to be earlier; notes that it is now."""
+    """Tell whether the seen keys have an event already, and add it to them."""
     seen = state.seen(key)
     match payload:
         case HistoryEntry():

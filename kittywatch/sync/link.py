@@ -26,9 +26,9 @@ import msgspec
 from msgspec import Struct
 
 from kittywatch.events import LARGEST_CLOCK
-from kittywatch.sync.answers import Fate, result_of
 from kittywatch.sync.backoff import Backoff
 from kittywatch.sync.status import ConnectionStatus
+from kittywatch.sync.verdicts import Fate, result_of
 
 ATTEMPTS = 10
 BATCH_MODE_RETRY = 300.0

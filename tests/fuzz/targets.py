@@ -24,14 +24,14 @@ from kittywatch.git import objects, output, reflog
 from kittywatch.home import sync_settings
 from kittywatch.observe.reader import broken_content, content_key
 from kittywatch.store import clock
-from kittywatch.sync.answers import classify, retry_after
+from kittywatch.sync.address import server_url
 from kittywatch.sync.credentials import CredentialsFile
 from kittywatch.sync.http import Answer
 from kittywatch.sync.identity import config_from, identity_in
 from kittywatch.sync.link import Answer as Fated
 from kittywatch.sync.link import Link, MoveClock, Send
-from kittywatch.sync.server import server_url
 from kittywatch.sync.settings import read_settings
+from kittywatch.sync.verdicts import classify, retry_after
 from kittywatch.workpackages.features import read_dependencies, read_meta
 from kittywatch.workpackages.lanes import LANES, LaneNames
 from kittywatch.workpackages.layout import place

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kittywatch.events import LARGEST_CLOCK
-from kittywatch.sync.answers import REFUSED_WHOLE, Fate
 from kittywatch.sync.link import (
     ACK_SECONDS,
     ATTEMPTS,
@@ -31,6 +30,7 @@ from kittywatch.sync.link import (
     Send,
 )
 from kittywatch.sync.status import ConnectionStatus
+from kittywatch.sync.verdicts import REFUSED_WHOLE, Fate
 
 
 def open_link(now: float = 0.0) -> Link:
