@@ -565,12 +565,12 @@ CORPUS = Path(__file__).parents[2].parent / "shared" / "corpus"
 def test_a_real_project(tmp_path: Path, home: Path) -> None:
     """Each work package's chain as it must be; the second run tells nothing."""
     repository = Repository(tmp_path / "corpus")
-    (stream,) = CORPUS.glob("*.fast-export.xz")
+    stream = CORPUS / "spec-kitty-events.fast-export.xz"
     subprocess.run(
         ["git", "fast-import", "--quiet"], cwd=repository.root, input=lzma.decompress(stream.read_bytes()), check=True
     )
     repository.git("reset", "-q", "--hard", "main")
-    (listing,) = CORPUS.glob("*.expected.jsonl")
+    listing = CORPUS / "spec-kitty-events.expected.jsonl"
     expected: dict[tuple[str, str], list[str]] = defaultdict(list)
     for line in listing.read_text(encoding="utf-8").splitlines():
         event = json.loads(line)
