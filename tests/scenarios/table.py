@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.world import World, shown
+from tests.scenarios.world import Clone, World, shown
 from tests.waiting import until
 
 P_D, D_R, R_D, P_R = "planned>doing", "doing>for_review", "for_review>done", "planned>for_review"
@@ -44,14 +44,13 @@ def scenario(
     every: Steps | None = None,
     variants: Mapping[str, Any] | None = None,
     replayed: Sequence[str] = (),
-    elsewhere: bool = True,
     **modes: Steps,
 ) -> Callable[[Story], Story]:
     """A row of the table.
 
     `every` are the transitions in all of the modes W, H and WH, `modes` those of one each. `variants` by name are what
     the story gets as its second argument. `replayed` is what a replay afterwards adds: where kittywatch came late, what
-    was there before. `elsewhere` says that there is a clone elsewhere to replay in.
+    was there before.
     """
     ROWS.add(number)
     wanted = modes if every is None else dict.fromkeys(("W", "H", "WH"), every) | modes
@@ -67,8 +66,7 @@ def scenario(
             story(world, *given)
             check(world, want)
             world.replay_adds(*replayed)
-            if elsewhere:
-                converges(world)
+            converges(world)
 
         test.__name__, test.__doc__ = story.__name__, story.__doc__
         tests: Story = pytest.mark.parametrize(("mode", "want", "given"), cases)(test)
@@ -84,7 +82,8 @@ def _named(variants: Mapping[str, Any] | None) -> list[tuple[tuple[str, ...], tu
 def check(world: World, want: Steps) -> None:
     """Just these transitions are told, and nothing more comes when the watcher has seen everything."""
     wanted = {"WP01": want} if not isinstance(want, Mapping) else want
-    until(lambda: _as_wanted(world, wanted) or not world.watched, what=lambda: _said(world, wanted))
+    count = sum(len(steps) for steps in wanted.values())
+    until(lambda: len(world.ids()) >= count or not world.watched, what=lambda: _said(world, wanted))
     world.settle()
     assert _as_wanted(world, wanted), _said(world, wanted)
 
@@ -106,9 +105,24 @@ def converges(world: World) -> None:
     """O11: a server that hears what other machines tell shows no transition more, whoever it heard first."""
     assert list(shown(world)) == world.ids(), f"{world.mode}: one transition is told twice here"
     here = [world, *world.clones]
-    before, after = shown(*here), shown(*here, world.fresh_clone())
+    before, after = shown(*here), shown(*here, world.fresh_replay())
     more = {told: event for told, event in after.items() if told not in before}
     assert not more, f"{world.mode}: another machine tells under other ids, and nothing says so: {brief(more)}"
+
+
+def same_ids(world: World, revision: str = "HEAD", *, history: object = "") -> None:
+    """Another machine tells the same by a replay, with the same ids; `history` is printed where it doesn't."""
+    here, there = shown(world), shown(world.fresh_replay(revision))
+    only_here = {told: event for told, event in here.items() if told not in there}
+    only_there = {told: event for told, event in there.items() if told not in here}
+    said = f"{world.mode}: only live: {brief(only_here)}, only replayed: {brief(only_there)} {history}"
+    assert here.keys() == there.keys(), said
+
+
+def shown_once(count: int, *machines: Clone) -> None:
+    """Of what machines have told, a server shows so many transitions."""
+    found = shown(*machines)
+    assert len(found) == count, f"shown: {brief(found)}"
 
 
 def brief(events: Mapping[str, Mapping[str, Any]]) -> list[str]:

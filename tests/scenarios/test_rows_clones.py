@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.scenarios import stories
-from tests.scenarios.table import D_R, P_D, R_D, check, scenario
-from tests.scenarios.world import World, shown
+from tests.scenarios.table import D_R, P_D, R_D, check, same_ids, scenario, shown_once
+from tests.scenarios.world import World
 
 PULLS = {"merge": "--no-rebase", "rebase": "--rebase", "ff": "--ff-only"}
 
@@ -80,21 +80,21 @@ def test_30_branch_from_a_remote(world: World) -> None:
 @scenario("43", H=[P_D, D_R])
 def test_43_merge_replayed_elsewhere(world: World) -> None:
     stories.merged(world)
-    assert world.fresh_replay("main") == world.ids()
+    same_ids(world, "main")
 
 
 @scenario("44", W=[P_D, D_R], WH=[P_D, D_R])
 def test_44_edits_seen_before_their_commits(world: World) -> None:
     stories.edited_and_merged(world)
     check(world, [P_D, D_R])
-    assert len(shown(world, world.fresh_clone("main"))) == 2
+    shown_once(2, world, world.fresh_replay("main"))
 
 
 @scenario("45", every=[P_D, D_R])
 def test_45_amended_lane(world: World) -> None:
     stories.amended(world)
     check(world, [P_D, D_R])
-    assert len(shown(world, world.fresh_clone())) == 2
+    shown_once(2, world, world.fresh_replay())
 
 
 @scenario("46", every=[P_D, D_R, R_D])
@@ -104,7 +104,7 @@ def test_46_squash_merge_on_the_server(world: World) -> None:
     mate.git("pull", "-q", "--ff-only")
     check(world, [P_D, D_R, R_D])
     mate.run("emit", "replay")
-    assert len(shown(world, mate)) == 3
+    shown_once(3, world, mate)
 
 
 @scenario("53", every=["done>for_review"], replayed=[P_D, D_R, R_D])

@@ -10,8 +10,8 @@ import subprocess
 import pytest
 
 from tests.scenarios.histories import History
-from tests.scenarios.table import MakeWorld, brief, row
-from tests.scenarios.world import Clone, shown
+from tests.scenarios.table import MakeWorld, row, same_ids
+from tests.scenarios.world import Clone
 
 CAMPAIGN = float(os.environ.get("KITTYWATCH_CAMPAIGN", "0"))
 
@@ -24,11 +24,7 @@ def test_47_random_histories(make_world: MakeWorld, seed: int) -> None:
     history = History(world, seed)
     history.run()
     world.replay_adds_nothing()
-    here, there = shown(world), shown(world.fresh_clone())
-    only_here = {told: event for told, event in here.items() if told not in there}
-    only_there = {told: event for told, event in there.items() if told not in here}
-    said = f"{history.done}\nonly live: {brief(only_here)}\nonly replayed: {brief(only_there)}"
-    assert not only_here | only_there, said
+    same_ids(world, history=history.done)
 
 
 class Incomplete:

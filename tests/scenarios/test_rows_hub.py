@@ -55,7 +55,7 @@ def test_the_hub_shows_each_transition_once(
     until(lambda: len(world.ids()) == count, what=lambda: f"{count} transitions, told: {world.steps()}")
     world.settle()
     world.stop()
-    fresh = world.fresh_clone("main")
+    fresh = world.fresh_replay("main")
     for machine in (world, fresh) if first == "live" else (fresh, world):
         _deliver(machine, hub)
     told = _shown(world, hub)

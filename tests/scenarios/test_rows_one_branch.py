@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from itertools import pairwise
 
-from tests.scenarios.table import D_P, D_R, P_D, P_R, R_D, scenario
+from tests.scenarios.table import D_P, D_R, P_D, P_R, R_D, same_ids, scenario
 from tests.scenarios.world import FEATURE, World
 from tests.waiting import until
 
@@ -211,7 +211,7 @@ def test_57_with_the_same_ids_everywhere(world: World) -> None:
     with world.clock_held():
         for number, lane in enumerate(("doing", "planned", "doing")):
             world.move(lane, body=f"{number}")
-    assert world.fresh_replay() == world.ids()
+    same_ids(world)
 
 
 @scenario("58", every=[P_D])

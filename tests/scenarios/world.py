@@ -311,7 +311,7 @@ class World(Clone):
         clocks = [event["lamport_clock"] for event in self.events(None)]
         assert clocks == list(range(1, len(clocks) + 1)), "a gap or a repeat in lamport_clock"
 
-    def fresh_clone(self, revision: str = "HEAD") -> Clone:
+    def fresh_replay(self, revision: str = "HEAD") -> Clone:
         """Another machine, with a home of its own, where just a replay of what is committed here has been told."""
         number = len(list(self.directory.glob("fresh*")))
         made = Clone(self.directory / f"fresh{number}", self.directory / f"home-of-fresh{number}")
@@ -319,10 +319,6 @@ class World(Clone):
         subprocess.run(command, check=True, env=made.environment)
         made.run("emit", "replay", revision if revision == "HEAD" else f"origin/{revision}")
         return made
-
-    def fresh_replay(self, revision: str = "HEAD") -> list[str]:
-        """The ids of the transitions that a replay tells on another machine."""
-        return self.fresh_clone(revision).ids()
 
     def clone(self, name: str, *, home: Path | None = None, source: Path | None = None) -> Clone:
         """Another clone, by default of a bare `origin` that this project pushes to, with a home of its own."""
