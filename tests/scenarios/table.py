@@ -44,13 +44,15 @@ def scenario(
     every: Steps | None = None,
     variants: Mapping[str, Any] | None = None,
     replayed: Sequence[str] = (),
+    elsewhere: Steps | None = None,
     **modes: Steps,
 ) -> Callable[[Story], Story]:
     """A row of the table.
 
     `every` are the transitions in all of the modes W, H and WH, `modes` those of one each. `variants` by name are what
     the story gets as its second argument. `replayed` is what a replay afterwards adds: where kittywatch came late, what
-    was there before.
+    was there before. `elsewhere` is what another machine tells by a replay, where that is not what is told here: of
+    edits, amendments, squashes and others' commits.
     """
     ROWS.add(number)
     wanted = modes if every is None else dict.fromkeys(("W", "H", "WH"), every) | modes
@@ -66,7 +68,7 @@ def scenario(
             story(world, *given)
             check(world, want)
             world.replay_adds(*replayed)
-            converges(world)
+            converges(world, want if elsewhere is None else elsewhere)
 
         test.__name__, test.__doc__ = story.__name__, story.__doc__
         tests: Story = pytest.mark.parametrize(("mode", "want", "given"), cases)(test)
@@ -81,15 +83,19 @@ def _named(variants: Mapping[str, Any] | None) -> list[tuple[tuple[str, ...], tu
 
 def check(world: World, want: Steps) -> None:
     """Just these transitions are told, and nothing more comes when the watcher has seen everything."""
-    wanted = {"WP01": want} if not isinstance(want, Mapping) else want
+    wanted = _by_package(want)
     count = sum(len(steps) for steps in wanted.values())
     until(lambda: len(world.ids()) >= count or not world.watched, what=lambda: _said(world, wanted))
     world.settle()
     assert _as_wanted(world, wanted), _said(world, wanted)
 
 
-def _as_wanted(world: World, wanted: Mapping[str, Sequence[str]]) -> bool:
-    told = world.all_steps()
+def _by_package(want: Steps) -> Mapping[str, Sequence[str]]:
+    return want if isinstance(want, Mapping) else {"WP01": want}
+
+
+def _as_wanted(machine: Clone, wanted: Mapping[str, Sequence[str]]) -> bool:
+    told = machine.all_steps()
     return all(
         len(told.get(wp_id, [])) == len(wanted.get(wp_id, []))
         and all(fnmatchcase(one, glob) for one, glob in zip(told.get(wp_id, []), wanted.get(wp_id, []), strict=True))
@@ -101,11 +107,13 @@ def _said(world: World, wanted: Mapping[str, Sequence[str]]) -> str:
     return f"{world.mode}: {dict(wanted)}, told: {world.all_steps()}"
 
 
-def converges(world: World) -> None:
-    """O11: a server that hears what other machines tell shows no transition more, whoever it heard first."""
+def converges(world: World, want: Steps) -> None:
+    """B2, O11: what a replay tells elsewhere; a server that hears that as well shows no transition more."""
     assert list(shown(world)) == world.ids(), f"{world.mode}: one transition is told twice here"
-    here = [world, *world.clones]
-    before, after = shown(*here), shown(*here, world.fresh_replay())
+    here, fresh = [world, *world.clones], world.fresh_replay()
+    said = f"{world.mode}: elsewhere: {want}, told there: {fresh.all_steps()}"
+    assert _as_wanted(fresh, _by_package(want)), said
+    before, after = shown(*here), shown(*here, fresh)
     more = {told: event for told, event in after.items() if told not in before}
     assert not more, f"{world.mode}: another machine tells under other ids, and nothing says so: {brief(more)}"
 

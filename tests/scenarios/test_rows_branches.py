@@ -43,7 +43,7 @@ def test_12_rebase(world: World, backend: str) -> None:
     world.git("rebase", "-q", backend, "main")
 
 
-@scenario("13", every=[P_D, D_R, R_D])
+@scenario("13", every=[P_D, D_R, R_D], elsewhere=["planned>done"])
 def test_13_squash_in_a_rebase(world: World) -> None:
     _branch(world, *THREE)
     world.git("checkout", "-q", "topic")
@@ -72,7 +72,7 @@ def test_15_merge_no_ff(world: World) -> None:
     world.git("merge", "-q", "--no-ff", "topic")
 
 
-@scenario("15", every=[P_D, D_R])
+@scenario("15", every=[P_D, D_R], elsewhere=[P_R])
 def test_15_merge_squash(world: World) -> None:
     _branch(world, "doing", "for_review")
     world.git("merge", "-q", "--squash", "topic")
@@ -260,7 +260,9 @@ def test_51_rebase_of_a_branch_with_a_merge(world: World) -> None:
     assert world.git("rev-list", "--merges", "--count", "main..topic").strip() == "1"
 
 
-@scenario("52", every=[D_DONE], replayed=[P_D], variants={"ff": "--ff-only", "no-ff": "--no-ff"})
+@scenario(
+    "52", every=[D_DONE], replayed=[P_D], elsewhere=[P_D, D_DONE], variants={"ff": "--ff-only", "no-ff": "--no-ff"}
+)
 def test_52_kittywatch_comes_on_a_feature_branch(world: World, how: str) -> None:
     with world.unobserved():
         world.git("checkout", "-q", "-b", "topic")

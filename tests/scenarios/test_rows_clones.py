@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from tests.scenarios import stories
-from tests.scenarios.table import D_R, P_D, R_D, check, same_ids, scenario, shown_once
+from tests.scenarios.table import D_R, P_D, P_R, R_D, check, same_ids, scenario, shown_once
 from tests.scenarios.world import World
 
 PULLS = {"merge": "--no-rebase", "rebase": "--rebase", "ff": "--ff-only"}
 
 
-@scenario("23", every=[], variants={"merge": "--no-rebase", "rebase": "--rebase"})
+@scenario("23", every=[], variants={"merge": "--no-rebase", "rebase": "--rebase"}, elsewhere=[P_D])
 def test_23_pull_into_own_work(world: World, how: str) -> None:
     mate = world.mate()
     mate.move("doing")
@@ -20,7 +20,7 @@ def test_23_pull_into_own_work(world: World, how: str) -> None:
     assert mate.steps() == [P_D]
 
 
-@scenario("23", every=[])
+@scenario("23", every=[], elsewhere=[P_D])
 def test_23_pull_fast_forward(world: World) -> None:
     mate = world.mate()
     mate.move("doing")
@@ -32,7 +32,7 @@ def test_23_pull_fast_forward(world: World) -> None:
     assert mate.ids() == before
 
 
-@scenario("24", every=[D_R], variants=PULLS)
+@scenario("24", every=[D_R], variants=PULLS, elsewhere=[P_D, D_R])
 def test_24_pull_and_go_on(world: World, how: str) -> None:
     mate = world.mate()
     mate.move("doing")
@@ -61,7 +61,7 @@ def test_25_two_clones_one_ledger(world: World) -> None:
     world.git("pull", "-q")
 
 
-@scenario("30", every={"WP02": [D_R]})
+@scenario("30", every={"WP02": [D_R]}, elsewhere={"WP02": [P_D, D_R]})
 def test_30_branch_from_a_remote(world: World) -> None:
     mate = world.mate()
     mate.git("checkout", "-q", "-b", "topic")
@@ -90,14 +90,14 @@ def test_44_edits_seen_before_their_commits(world: World) -> None:
     shown_once(2, world, world.fresh_replay("main"))
 
 
-@scenario("45", every=[P_D, D_R])
+@scenario("45", every=[P_D, D_R], elsewhere=[P_R])
 def test_45_amended_lane(world: World) -> None:
     stories.amended(world)
     check(world, [P_D, D_R])
     shown_once(2, world, world.fresh_replay())
 
 
-@scenario("46", every=[P_D, D_R, R_D])
+@scenario("46", every=[P_D, D_R, R_D], elsewhere=["planned>done"])
 def test_46_squash_merge_on_the_server(world: World) -> None:
     mate = world.mate()
     stories.squashed_on_the_server(world)
@@ -107,7 +107,7 @@ def test_46_squash_merge_on_the_server(world: World) -> None:
     shown_once(3, world, mate)
 
 
-@scenario("53", every=["done>for_review"], replayed=[P_D, D_R, R_D])
+@scenario("53", every=["done>for_review"], replayed=[P_D, D_R, R_D], elsewhere=[P_D, D_R, R_D, "done>for_review"])
 def test_53_a_clone_whose_history_is_anothers_baseline(world: World) -> None:
     first = world.clone("first", home=world.home)
     for lane in ("doing", "for_review", "done"):

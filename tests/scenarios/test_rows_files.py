@@ -27,7 +27,7 @@ def test_33_invalid_lane(world: World) -> None:
     assert "WP01-work.md:4" in error["error_message"]
 
 
-@scenario("34", W=[P_D])
+@scenario("34", W=[P_D], elsewhere=[])
 def test_34_half_written_file(world: World) -> None:
     """R5: a file that is broken while it is being written is no error."""
     world.write("doing")
@@ -73,7 +73,7 @@ def _from_elsewhere(path: Path, data: bytes) -> None:
 SAVES = {"rename": _by_rename, "truncate": _by_truncating, "swap": _by_swapping, "elsewhere": _from_elsewhere}
 
 
-@scenario("35", W=[P_D, D_R, R_D], variants=SAVES)
+@scenario("35", W=[P_D, D_R, R_D], variants=SAVES, elsewhere=[])
 def test_35_editors(world: World, save: Callable[[Path, bytes], None]) -> None:
     for before, after in pairwise(("planned", "doing", "for_review", "done")):
         save(world.path(), world.path().read_bytes().replace(before.encode(), after.encode()))

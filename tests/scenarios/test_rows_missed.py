@@ -117,7 +117,7 @@ def _late(world: World) -> None:
     check(world, [D_R, R_D])
 
 
-@scenario("41", W=[D_R, R_D], replayed=[P_D])
+@scenario("41", W=[D_R, R_D], replayed=[P_D], elsewhere=[P_D, D_R, R_D])
 def test_41_late_start(world: World) -> None:
     _late(world)
 

@@ -39,7 +39,7 @@ def test_03_body_rename_and_old_layout(world: World) -> None:
     world.commit()
 
 
-@scenario("4", W=[P_D], H=[], WH=[P_D])
+@scenario("4", W=[P_D], H=[], WH=[P_D], elsewhere=[])
 def test_04_edit_without_commit(world: World) -> None:
     world.write("doing")
 
@@ -51,14 +51,14 @@ def test_04_committed_afterwards(world: World) -> None:
     world.commit()
 
 
-@scenario("5", W=[P_D, D_P], H=[], WH=[P_D, D_P])
+@scenario("5", W=[P_D, D_P], H=[], WH=[P_D, D_P], elsewhere=[])
 def test_05_edit_and_restore(world: World) -> None:
     world.write("doing")
     world.settle()
     world.git("restore", ".")
 
 
-@scenario("6", W=[P_D, D_R], H=[P_R], WH=[P_D, D_R])
+@scenario("6", W=[P_D, D_R], H=[P_R], WH=[P_D, D_R], elsewhere=[P_R])
 def test_06_two_edits_one_commit(world: World) -> None:
     world.write("doing")
     world.settle()
@@ -74,7 +74,7 @@ def test_07_two_records_one_commit(world: World) -> None:
     world.commit()
 
 
-@scenario("8", W=[P_D, D_R], H=[P_D], WH=[P_D, D_R])
+@scenario("8", W=[P_D, D_R], H=[P_D], WH=[P_D, D_R], elsewhere=[P_D])
 def test_08_index_behind_the_worktree(world: World) -> None:
     world.write("doing")
     world.settle()
@@ -90,7 +90,7 @@ def test_09_amend_the_message(world: World) -> None:
     world.git("commit", "-q", "--amend", "-m", "another message")
 
 
-@scenario("10", every=[P_D, D_R])
+@scenario("10", every=[P_D, D_R], elsewhere=[P_R])
 def test_10_amend_the_lane(world: World) -> None:
     world.move("doing")
     world.settle()
@@ -105,7 +105,7 @@ def test_18_revert(world: World) -> None:
     world.git("revert", "--no-edit", "HEAD")
 
 
-@scenario("19", W=[P_D, D_P, P_D], H=[P_D], WH=[P_D, D_P, P_D])
+@scenario("19", W=[P_D, D_P, P_D], H=[P_D], WH=[P_D, D_P, P_D], elsewhere=[P_D])
 def test_19_reset_hard_and_again(world: World) -> None:
     world.move("doing")
     world.settle()
@@ -114,7 +114,7 @@ def test_19_reset_hard_and_again(world: World) -> None:
     world.move("doing")
 
 
-@scenario("19b", every=[P_D, D_R])
+@scenario("19b", every=[P_D, D_R], elsewhere=[P_R])
 def test_19b_reset_soft_and_commit(world: World) -> None:
     world.move("doing")
     world.move("for_review")
@@ -124,7 +124,7 @@ def test_19b_reset_soft_and_commit(world: World) -> None:
     world.git("commit", "-q", "-m", "both at once")
 
 
-@scenario("20", W=[P_D, D_P, P_D], H=[], WH=[P_D, D_P, P_D])
+@scenario("20", W=[P_D, D_P, P_D], H=[], WH=[P_D, D_P, P_D], elsewhere=[])
 def test_20_stash(world: World) -> None:
     world.write("doing")
     world.settle()
@@ -161,7 +161,7 @@ def test_29_rewritten_and_gone_on(world: World) -> None:
     world.move("done")
 
 
-@scenario("55", H=[P_D, D_R, R_D], WH=[P_D, D_R, R_D])
+@scenario("55", H=[P_D, D_R, R_D], WH=[P_D, D_R, R_D], elsewhere=["planned>done"])
 def test_55_three_commits_and_a_soft_reset_without_a_pause(world: World) -> None:
     """A watcher beside hooks makes nothing coarser than they are."""
     for lane in ("doing", "for_review", "done"):

@@ -239,6 +239,10 @@ class World(Clone):
         """Start what the mode asks for."""
         if self.hooked:
             self.run("hooks", "install")
+        self.watch()
+
+    def watch(self) -> None:
+        """Start the watcher, if the mode asks for one."""
         if self.watched:
             self.watching.append(Watching(self.root, self.environment))
 
@@ -252,8 +256,7 @@ class World(Clone):
         self.stop()
         with self.hooks_off():
             yield
-        if self.watched:
-            self.observe()
+        self.watch()
 
     def look(self) -> None:
         """Let whoever observes look: the watcher has seen everything, and a hook runs."""
