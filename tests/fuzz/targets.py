@@ -272,6 +272,8 @@ _TRAIL = "\n".join(record(f"2026-01-0{day}T10:00:00Z", lane) for day, lane in en
 _PACKAGES = (
     work_package_text(lane="doing", trail=_TRAIL.split("\n"), dependencies="[WP02, WP03]").encode(),
     work_package_text(lane="for_review", body="```\n" + _TRAIL + "\n```\n\n~~~~\n# x\n~~~~").encode(),
+    work_package_text(lane="done", body="```md\n```py\n```\n## x\n```\n## Activity Log\n\n" + _TRAIL).encode(),
+    work_package_text(body="## Review Feedback\n\n> x\n\n*[Empty\ninitially.]*\n\nNo.\n\n## x").encode(),
     b"\xef\xbb\xbf---\r\nlane: 'done'\r\n---\r\n\r\n# T\r\n",
     b"---\n---\n",
     b"",
@@ -348,7 +350,7 @@ _TEXTS = ("Título \u202egnp\x1b]0;x\x07 \U000e0041".encode(), b"\x9b31m", *_PAC
 
 TARGETS = (
     Target("work_package", work_package, _PACKAGES, 15_000),
-    Target("trail", trail, (_TRAIL.encode(), *_PACKAGES[:2]), 15_000),
+    Target("trail", trail, (_TRAIL.encode(), *_PACKAGES[:3]), 15_000),
     Target("yaml", yaml, (*_CONFIGURATIONS, b"lane: doing\ntitle: 'x'\ndependencies: [WP01]\n"), 11_000),
     Target("configuration", configuration, _CONFIGURATIONS, 5_000),
     Target("feature_files", feature_files, _META, 10_000),
