@@ -41,7 +41,7 @@ def resolve_commit(
         emitted = resolver.steps(change, where) if key not in left_out else []
         facts += package_facts(resolver, Sighting(key, package, change.base, emitted, where))
     facts = in_order(facts + errors(resolver, changes.broken, where))
-    context = ChangeContext(where.provenance, changes.is_merge, changes.graphs)
+    context = ChangeContext(where.provenance, changes.is_merge, changes.graphs, resolver.graph)
     return with_consequences(state, facts, context)
 
 

@@ -22,16 +22,20 @@ from msgspec import Struct, field
 
 from kittywatch.derive.changes import FeatureGraph, Key, Provenance
 from kittywatch.derive.facts import Cause, CompletionFact, Fact, ResolutionFact, TransitionFact
-from kittywatch.derive.ledger import LedgerState
+from kittywatch.derive.ledger import CommitGraph, LedgerState
 from kittywatch.derive.seen import COMPLETE
 
 
 class ChangeContext(Struct, frozen=True):
-    """How steps came in: whose they are, whether a merge decided them, and the features as they are now."""
+    """How steps came in: whose they are, whether a merge decided them, and the features as they are now.
+
+    `commits` says what precedes what, None where nobody knows.
+    """
 
     provenance: Provenance = Provenance.LOCAL
     is_merge: bool = False
     graphs: Mapping[str, FeatureGraph] = field(default_factory=dict)
+    commits: CommitGraph | None = None
 
 
 def reopen(state: LedgerState, key: Key, provenance: Provenance) -> None:
@@ -159,4 +163,4 @@ def _is_done(state: LedgerState, key: Key, context: ChangeContext) -> bool:
     history = state.histories.get(key)
     if context.provenance is not Provenance.LOCAL or history is None:
         return False
-    return history.last_lane == "done"
+    return history.last_lane(context.commits) == "done"
