@@ -55,7 +55,7 @@ def resolve_worktree(
         elif edit is not None and (found := clean.get(key)) is not None:
             facts += _gone(resolver, key, found, home.get(key) or look.committed.get(key), where)
     facts = in_order(facts + errors(resolver, look.broken, where))
-    return with_consequences(resolver.state, facts, ChangeContext(graphs=look.graphs))
+    return with_consequences(resolver.state, facts, ChangeContext(graphs=look.graphs, commits=resolver.graph))
 
 
 def _edited(resolver: Resolver, key: Key, package: WorkPackage, look: WorktreeLook, where: Occurrence) -> list[Fact]:
