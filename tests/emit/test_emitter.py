@@ -280,7 +280,7 @@ def test_what_the_log_has_takes_no_tick(project: Project) -> None:
     assert told
 
     def forget(unit: UnitOfWork) -> None:
-        for table in ("ledger", "features", "lanes", "landings", "horizons"):
+        for table in ("entries", "links", "features", "boundaries"):
             unit.connection.execute(f"DELETE FROM {table}")
 
     project.emitter.transact(forget)
@@ -293,5 +293,5 @@ def test_what_the_log_has_takes_no_tick(project: Project) -> None:
 def test_looking_makes_nothing(empty: Project) -> None:
     emitter = empty.emitter
     assert emitter.read(lambda connection, row: row, default=-1) == -1
-    assert emitter.peek(lambda unit: len(unit.ledger.read().logs)) == 0
+    assert emitter.peek(lambda unit: len(unit.ledger.read().histories)) == 0
     assert not empty.store.exists

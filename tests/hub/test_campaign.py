@@ -23,11 +23,11 @@ import httpx
 import pytest
 from sqlalchemy import select, text
 
-from kittywatch.emitter import EventEmitter
+from kittywatch.emit.emitter import EventEmitter
 from kittywatch.hub import projections
 from kittywatch.hub.database import open_engine, reading, writing
 from kittywatch.hub.schema import events, teams
-from kittywatch.sync.live import Pulse
+from kittywatch.sync.session import KeepAlive
 from tests.hub import honest, outages
 from tests.hub.clusters import Cluster, create_database, frozen, running_cluster
 from tests.hub.fuzzing import in_a_process
@@ -155,7 +155,7 @@ def machines(hubs: list[Hub], directory: Path) -> Iterator[list[EventEmitter]]:
             delivering.log_in(home, hubs[number % len(hubs)], lifetime=86400)
             emitters.append(stores.emitter(home, lambda message: None))
             stack.callback(emitters[-1].store.close)
-            stack.enter_context(living(home, pulse=Pulse()))
+            stack.enter_context(living(home, keep_alive=KeepAlive()))
         yield emitters
 
 

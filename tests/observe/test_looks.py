@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kittywatch.derive.edits import WorktreeLook
+from kittywatch.derive.changes import WorktreeLook
 from kittywatch.emit.unit_of_work import UnitOfWork
 from kittywatch.errors import StoreError
 from kittywatch.events import ErrorLogged
