@@ -159,22 +159,23 @@ def _elsewhere(desk: Desk, tmp_path: Path) -> Desk:
 
 
 def test_forward_to_a_merge_that_took_an_older_state(desk: Desk, tmp_path: Path) -> None:
-    """Of what the branch had made itself the difference that the merge makes counts, before what came after it."""
+    """D7: it is as its first parent was, so the merge decides nothing."""
     other = _elsewhere(desk, tmp_path)
     other.git("merge", "-q", "--no-ff", "--strategy=ours", "mine")
     other.commit(WP02="doing")
     desk.git("merge", "-q", "--ff-only", "main")
-    assert desk.look() == ["WP02 created", "WP01 doing→planned", "WP02 planned→doing"]
+    assert desk.look() == ["WP02 created", "WP02 planned→doing"]
     assert desk.look() == []
     assert desk.replayed() == []
 
 
 def test_forward_to_a_merge_that_made_something_new(desk: Desk, tmp_path: Path) -> None:
+    """D7: a merge is compared with its first parent."""
     other = _elsewhere(desk, tmp_path)
     other.git("merge", "-q", "--no-ff", "--no-commit", "mine")
     other.commit(WP01="done")
     desk.git("merge", "-q", "--ff-only", "main")
-    assert desk.look() == ["WP02 created", "WP01 doing→done"]
+    assert desk.look() == ["WP02 created", "WP01 planned→done"]
     assert desk.look() == []
     assert desk.replayed() == []
 
@@ -428,7 +429,7 @@ def test_a_branch_begins_where_its_checkout_was(desk: Desk, tmp_path: Path) -> N
 
 
 def test_a_merged_branch_that_first_kept_its_lane(desk: Desk, tmp_path: Path) -> None:
-    """D1, O4: a commit of the other side that moved no lane makes no transition of where that side was before."""
+    """D7, O4: the commit of the other side that moved the lane counts, as that side had it."""
     desk.git("worktree", "add", "-q", "-b", "topic", str(tmp_path / "topic"))
     topic = Desk(Repository(tmp_path / "topic", fresh=False), desk.home)
     topic.git("mv", _ONE, _ONE.replace("WP01", "WP01-renamed"))
@@ -438,7 +439,7 @@ def test_a_merged_branch_that_first_kept_its_lane(desk: Desk, tmp_path: Path) ->
     desk.commit(WP01="doing")
     assert desk.look() == ["WP01 planned→doing"]
     desk.git("merge", "-q", "--no-ff", "-X", "theirs", "-m", "merged", "topic")
-    assert desk.look() == ["WP01 doing→for_review"]
+    assert desk.look() == ["WP01 planned→for_review"]
     assert desk.replayed() == []
 
 
