@@ -21,7 +21,7 @@ from kittywatch.derive.changes import (
     WorktreeLook,
 )
 from kittywatch.derive.commits import record_baseline, record_earlier, resolve_commit
-from kittywatch.derive.edits import resolve_worktree
+from kittywatch.derive.edits import hold, resolve_worktree
 from kittywatch.derive.facts import Fact
 from kittywatch.derive.ledger import LedgerState, PendingEdit
 from kittywatch.derive.resolve import Occurrence, Resolver, Rules
@@ -85,6 +85,7 @@ class Plan(Struct):
     facts: list[Fact] = field(default_factory=list)
     baseline: int | None = None
     unsettled: tuple[str, ...] = ()
+    held: dict[Key, WorkPackage] = field(default_factory=dict)
 
 
 class _Leg(Struct):
@@ -129,6 +130,7 @@ class Planner:
         paths: frozenset[str] | None = None,
         each_commit: bool = False,
         pairs: Mapping[str, set[str]] | None = None,
+        waits: bool = True,
     ) -> None:
         self.git = git
         self.reader = reader
@@ -143,6 +145,7 @@ class Planner:
         self.paths = paths
         self.each_commit = each_commit
         self.pairs = pairs or {}
+        self.waits = waits
         self.now = datetime.now(UTC)
         self.ref = ref_name(head.ref)
         self.history = History(reader, git, self._is_known)
@@ -290,12 +293,20 @@ class Planner:
             key for leg in legs for key in leg.left or ()
         }
         lost = {key for leg in legs for key in leg.left or ()}
-        look = self._look(self.before.pending | lost, at_rest=not legs)
+        look = self._look(self.before.pending | lost | self.worktree.held.keys(), at_rest=not legs)
         keys |= self.before.pending
         if look is not None:
             keys |= look.edited.keys() | look.clean.keys() | _of_graphs(look.graphs) | _of_broken(look.broken)
-        state, pending = self.emitter.peek(lambda unit: self._read(unit, keys))
-        return self._resolve(state, pending, legs, look)
+        held = self.worktree.held
+        state, pending = self.emitter.peek(lambda unit: self._read(unit, keys | held.keys()))
+        waiting: dict[Key, WorkPackage] = {}
+        if look is not None and self.watched:
+            look, waiting = hold(look, pending, held, self.rules.names)
+            if not self.waits:
+                look, waiting = replace(look, edited={**look.edited, **waiting}), {}
+        plan = self._resolve(state, pending, legs, look)
+        plan.held = waiting
+        return plan
 
     def _read(self, unit: UnitOfWork, keys: Iterable[Key]) -> tuple[LedgerState, dict[Key, PendingEdit]]:
         renames = self.before.renames
@@ -426,4 +437,5 @@ def _kept(look: WorktreeLook, renames: Mapping[str, str]) -> WorktreeLook:
         clean={kept(key): one for key, one in look.clean.items()},
         committed={kept(key): one for key, one in look.committed.items()},
         written={kept(key): one for key, one in look.written.items()},
+        young=frozenset(kept(key) for key in look.young),
     )
