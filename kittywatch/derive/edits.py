@@ -62,7 +62,7 @@ def resolve_worktree(
         elif edit is not None and (found := clean.get(key)) is not None:
             facts += _gone(resolver, key, found, home.get(key) or look.committed.get(key), where)
     facts = in_order(facts + errors(resolver, look.broken, where))
-    return with_consequences(resolver.state, facts, ChangeContext(graphs=look.graphs))
+    return with_consequences(resolver.state, facts, ChangeContext(graphs=look.graphs, commits=resolver.graph))
 
 
 def hold(

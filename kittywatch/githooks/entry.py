@@ -63,7 +63,3 @@ def main() -> None:
     run(sys.argv[1], sys.argv[2:])
     sys.stderr.flush()
     os._exit(0)  # the kernel takes back the rest faster than the interpreter
-
-
-if __name__ == "__main__":
-    main()

@@ -13,10 +13,10 @@ from sqlalchemy import Engine, text
 
 from kittywatch.hub import accounts, migrations, sessions
 from kittywatch.hub.database import open_engine, writing
-from kittywatch.hub.door import open_batch
-from kittywatch.hub.feed import Feed, Stored
+from kittywatch.hub.feed import Chunk, Feed
 from kittywatch.hub.ingest import store
 from kittywatch.hub.limits import Limits
+from kittywatch.hub.parsing import open_batch
 from kittywatch.hub.sessions import Login
 from tests.hub.hubs import created
 from tests.waiting import until
@@ -44,7 +44,7 @@ def test_a_read_that_fails_does_not_end_the_feed(
     """What was stored is handed on when the database answers again, without another signal."""
     told = created("WP01", lamport=1)
 
-    async def listen() -> list[Stored]:
+    async def listen() -> Chunk:
         feed = Feed(engine)
         running = asyncio.create_task(feed.run())
         subscription = await feed.subscribe(login.team_id)
@@ -61,4 +61,4 @@ def test_a_read_that_fails_does_not_end_the_feed(
         return heard
 
     with caplog.at_level(logging.WARNING):
-        assert [json.loads(one.body)["event_id"] for one in asyncio.run(listen())] == [told["event_id"]]
+        assert [json.loads(one.text)["event"]["event_id"] for one in asyncio.run(listen())] == [told["event_id"]]
