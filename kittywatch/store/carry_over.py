@@ -25,6 +25,7 @@ def carry_over(connection: sqlite3.Connection) -> None:
     for commit, entry in connection.execute("SELECT commit_id, entry FROM landings"):
         landings.setdefault(entry, set()).add(commit)
     edited = {row[0] for row in connection.execute("SELECT cursor FROM edits WHERE cursor IS NOT NULL")}
+    numbers: dict[int, int] = {}
     rows = connection.execute(
         "SELECT project, feature, wp_id, id, kind, lane, event_id, commit_id, agent, phase FROM ledger"
         " ORDER BY project, feature, wp_id, position"
@@ -33,12 +34,12 @@ def carry_over(connection: sqlite3.Connection) -> None:
         entries = [_Carried(row, moments, landings.get(row[3], set())) for row in package]
         _void_what_was_taken_back(entries, edited)
         for entry in entries:
-            entry.write(connection)
-    _carry_edits(connection)
+            numbers[entry.row] = entry.write(connection)
+    _carry_edits(connection, numbers)
 
 
 class _Carried:
-    """One entry on its way over; it keeps its row's number."""
+    """One entry on its way over. It gets another number: the order of the rows is that of the positions."""
 
     def __init__(self, row: tuple[Any, ...], moments: dict[str, str], commits: set[str]) -> None:
         self.key, self.row = row[:3], row[3]
@@ -54,12 +55,12 @@ class _Carried:
         what = f"@{self.phase}:{self.agent}" if self.kind == "assigned" else self.lane
         self.identities = [f"{moment}|{what}"] if moment and self.kind in ("step", "assigned") else []
 
-    def write(self, connection: sqlite3.Connection) -> None:
-        connection.execute(
-            "INSERT INTO entries (id, project, feature, wp_id, kind, status, lane, event_id, identities, first_commit,"
-            " edited_on, agent, phase) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    def write(self, connection: sqlite3.Connection) -> int:
+        """Write it; returns its number there."""
+        row = connection.execute(
+            "INSERT INTO entries (project, feature, wp_id, kind, status, lane, event_id, identities, first_commit,"
+            " edited_on, agent, phase) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                self.row,
                 *self.key,
                 self.kind,
                 self.status,
@@ -72,10 +73,12 @@ class _Carried:
                 self.phase,
             ),
         )
+        assert row.lastrowid is not None
         lane = self.lane if self.kind == "step" else ""
         connection.executemany(
-            "INSERT OR IGNORE INTO links VALUES (?, ?, ?)", [(self.row, commit, lane) for commit in self.commits]
+            "INSERT OR IGNORE INTO links VALUES (?, ?, ?)", [(row.lastrowid, commit, lane) for commit in self.commits]
         )
+        return row.lastrowid
 
 
 def _void_what_was_taken_back(entries: list[_Carried], edited: set[int]) -> None:
@@ -112,9 +115,9 @@ def _moment_of(event_id: str) -> str:
     return f"{number / 1000:.6f}"
 
 
-def _carry_edits(connection: sqlite3.Connection) -> None:
+def _carry_edits(connection: sqlite3.Connection, numbers: dict[int, int]) -> None:
     for checkout, feature, wp_id, lane, records, trail, cursor, written in _edits(connection):
-        entries = [cursor] if cursor is not None else []
+        entries = [numbers[cursor]] if cursor in numbers else []
         connection.execute(
             "INSERT INTO pending (checkout, feature, wp_id, lane, records, trail, written, entries)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -257,7 +257,9 @@ class World:
         """Replay a branch or a commit; returns what was emitted, in short."""
         tip = self.refs.get(revision or self.branch, revision or "")
         resolver = Resolver(self.state, self.graph, RULES)
-        came = [(changes, self._where(changes, ("replay", ""))) for changes in map(self.graph.changes, self.graph.walk(tip))]
+        came = [
+            (changes, self._where(changes, ("replay", ""))) for changes in map(self.graph.changes, self.graph.walk(tip))
+        ]
         before = self.graph.reached[self.baseline] if self.baseline else frozenset(self.graph.commits)
         for number, (changes, where) in enumerate(came):
             provenance = Provenance.HISTORY if changes.commit in before else where.provenance
