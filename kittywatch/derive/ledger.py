@@ -41,7 +41,8 @@ class Entry(Struct, eq=False):
 
     `identities` are the identities of steps that are this one (rule D8), `links` pairs of a commit that introduced it
     and the lane of that commit's own step, or CONTAINED. `first` is the commit that it was met with, None for an edit
-    and a manual emission. `edited_on` is the commit that was checked out when an edit was emitted. `taken_back_in` is
+    and a manual emission. `status` is `baseline` for what was before the baseline, emitted by a replay since if it has
+    an `event_id`. `edited_on` is the commit that was checked out when an edit was emitted. `taken_back_in` is
     the view in which a void entry's commits were taken back, None for an edit. A `known` entry only records the lane
     that a work package had (B1), `agent` and `phase` who had taken it on.
     """
@@ -98,15 +99,24 @@ class PackageHistory:
         found = [entry for entry in self.entries if entry.kind in ("created", "known")]
         return min(found, key=lambda entry: entry.kind != "created", default=None)
 
-    def last_lane(self, graph: CommitGraph | None = None) -> Lane | None:
-        """The lane that was reached last, None where nothing is known; without a graph the one that was known last.
+    def last(self, graph: CommitGraph | None = None) -> Entry | None:
+        """The entry that reached a lane last, None where nothing is known; without a graph the one known last.
 
-        What is known late may have happened early: a replay adds what was there before all else.
+        What is known late may have happened early: a replay adds what was there before all else. What came to be known
+        of the time before the baseline was so before it, though it is behind it in this order.
         """
+        lanes = [entry for entry in self.entries if entry.kind != "assigned"]
+        baseline = next((at for at, entry in enumerate(lanes) if entry.kind == "known"), len(lanes))
+        later = [entry for entry in lanes[baseline:] if entry.kind == "known" or entry.status != "baseline"]
         last: Entry | None = None
-        for entry in self.entries:
-            if entry.kind != "assigned" and (last is None or graph is None or not _precedes(entry, last, graph)):
+        for entry in later or lanes:
+            if last is None or graph is None or not _precedes(entry, last, graph):
                 last = entry
+        return last
+
+    def last_lane(self, graph: CommitGraph | None = None) -> Lane | None:
+        """The lane that was reached last, as `last` has it."""
+        last = self.last(graph)
         return last.lane if last is not None else None
 
 
@@ -185,7 +195,7 @@ class LedgerState(Struct):
 
     def alias(self, own: str, entry: Entry) -> None:
         """Record the id that a step has by itself for the one that was emitted, where they differ."""
-        if entry.event_id and own != entry.event_id and entry.status in ("emitted", "void") and entry.kind == "step":
+        if entry.event_id and own != entry.event_id and entry.status != "remote" and entry.kind == "step":
             self.aliases.append(Alias(own, entry.event_id))
 
     def seen(self, key: Key) -> SeenKeys:

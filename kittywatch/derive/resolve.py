@@ -138,7 +138,7 @@ class Resolver:
         """Resolve the first sight of a work package in a lane (rules D2, B1)."""
         known = history.creation
         if known is not None and not self._is_news(known, where):
-            self.state.already_emitted += known.kind == "created" and known.status == "emitted"
+            self.state.already_emitted += known.kind == "created" and known.status != "remote"
             return
         trail = package.trail
         moment = trail[0].moment if trail and trail[0].lane == "planned" else where.moment
@@ -342,7 +342,7 @@ class Resolver:
 
     def _promote(self, key: Key, entry: Entry, emitted: EmittedStep, where: Occurrence) -> Iterable[EmittedStep]:
         """Emit what was only known so far."""
-        entry.status = "emitted" if entry.status != "void" else entry.status
+        entry.status = "emitted" if entry.status == "remote" else entry.status
         entry.event_id = self.rules.identify(emitted.package, emitted.step, emitted.moment)
         self.state.changed[entry] = key
         yield emitted
@@ -358,6 +358,8 @@ class Resolver:
             entry.links.add((where.commit, entry.lane))
         if not where.is_ours:
             entry.status = "remote"
+        elif where.provenance is Provenance.HISTORY:
+            entry.status = "baseline"
         if replaces is not None and replaces.status == "remote" and replaces.kind == "created":
             replaces.status, replaces.event_id = "emitted", entry.event_id
             self.state.changed[replaces] = key

@@ -132,9 +132,8 @@ def _is_known(state: LedgerState, key: Key, payload: Payload) -> bool:
 
 def _transition(unit: UnitOfWork, state: LedgerState, key: Key, payload: StatusChange, emit: Emit) -> Event | None:
     history = state.history(key)
-    steps = [entry for entry in history.steps() if entry.status == "emitted"]
-    last = next(reversed(history.entries), None)
-    last = next((entry for entry in reversed(history.entries) if entry.kind != "assigned"), last)
+    steps = [entry for entry in history.steps() if entry.event_id and entry.status in ("emitted", "baseline")]
+    last = history.last()
     if last is not None and last in steps and last.lane == payload.new_status:
         earlier = _event_of(unit, last)
         if not isinstance(earlier, WPStatusChanged) or earlier.payload.previous_status == payload.previous_status:

@@ -11,21 +11,34 @@ Rules of this module:
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from kittywatch.events import Event, FeatureCreated, InvalidEventError, WPCreated, WPStatusChanged, from_json
+from kittywatch.derive.ledger import Entry, LedgerState, identity
+from kittywatch.events import (
+    Event,
+    FeatureCreated,
+    InvalidEventError,
+    WPAssigned,
+    WPCreated,
+    WPStatusChanged,
+    from_json,
+)
 from kittywatch.store.database import WAIT_SECONDS, Database
+from kittywatch.store.ledger import Ledger
 from kittywatch.store.lock import locked
 from kittywatch.store.outbox import append
 from kittywatch.store.schema import TABLES
+from kittywatch.workpackages.lanes import LANES
 
 _PATIENCE = 10_000  # rows that can't be read, one after the other, before whole ranges are given up
 _LONGEST_GAP = 1 << 40
+_Package: TypeAlias = tuple[int, str, str]  # project, feature, work package
 
 
 def salvage(path: Path, least_tick: int) -> str:
@@ -50,7 +63,7 @@ def salvage(path: Path, least_tick: int) -> str:
                 source.close()
             rebuilt.replace(path)
         _journal(rebuilt).unlink(missing_ok=True)
-    kept = ", ".join(f"{counts[table]} {table}" for table in ("events", "queue", "ledger"))
+    kept = ", ".join(f"{counts[table]} {table}" for table in ("events", "queue", "entries"))
     return f"{path} was damaged and is set aside as {aside.name}; carried over: {kept}"
 
 
@@ -167,7 +180,9 @@ def _relearn_projects(connection: sqlite3.Connection) -> None:
         event = _parsed(data)
         key = (event.project_uuid if event else None) or f"lost:{project}"
         slug = event.project_slug if event else None
-        connection.execute("INSERT OR IGNORE INTO projects VALUES (?, ?, ?, 1)", (project, key, slug))
+        connection.execute(
+            "INSERT OR IGNORE INTO projects (id, key, slug, opted_out) VALUES (?, ?, ?, 1)", (project, key, slug)
+        )
 
 
 def _relearn_log(connection: sqlite3.Connection) -> None:
@@ -181,43 +196,78 @@ def _relearn_log(connection: sqlite3.Connection) -> None:
 
 
 def _relearn_ledger(connection: sqlite3.Connection) -> None:
-    """Put the log's events back into the ledger, each step behind the last one that was emitted before it."""
-    known = {row[0] for row in connection.execute("SELECT event_id FROM ledger WHERE event_id IS NOT NULL")}
-    log = connection.execute("SELECT project, event_id, lamport, data FROM events ORDER BY lamport").fetchall()
-    ticks = {event_id: lamport for _, event_id, lamport, _ in log}
-    for project, event_id, _, data in log:
+    """Put the log's events back into the ledger, each entry behind the last one that was emitted before it."""
+    connection.execute("DELETE FROM links WHERE entry NOT IN (SELECT id FROM entries)")
+    order: dict[_Package, list[tuple[int, str | None]]] = {}
+    rows = connection.execute("SELECT project, feature, wp_id, id, event_id, kind FROM entries ORDER BY id").fetchall()
+    for project, feature, wp_id, row, event_id, _ in rows:
+        order.setdefault((project, feature, wp_id), []).append((row, event_id))
+    known, baselines = {row[4] for row in rows}, {row[:3] for row in rows if row[5] == "known"}
+    log = connection.execute("SELECT project, event_id, data, source, lamport FROM events ORDER BY lamport").fetchall()
+    ticks: dict[str | None, int] = {event_id: lamport for _, event_id, _, _, lamport in log}
+    for project, event_id, data, source, tick in log:
         event = _parsed(data) if event_id not in known else None
         if isinstance(event, FeatureCreated):
             connection.execute(
                 "INSERT OR IGNORE INTO features VALUES (?, ?, 'told')", (project, event.payload.feature_slug)
             )
-        elif isinstance(event, (WPCreated, WPStatusChanged)) and event.payload.feature_slug is not None:
-            _relearn(connection, (project, event.payload.feature_slug, event.payload.wp_id), event, ticks)
+        elif isinstance(event, (WPCreated, WPStatusChanged, WPAssigned)) and event.payload.feature_slug is not None:
+            key = (project, event.payload.feature_slug, event.payload.wp_id)
+            entry, state = _relearned(event, source, was_before=key in baselines), LedgerState()
+            state.add(key[1:], entry)
+            Ledger(connection, project).save(state)
+            there = order.setdefault(key, [])
+            before = [at for at, (_, other) in enumerate(there) if ticks.get(other, tick) < tick]
+            there.insert(before[-1] + 1 if before else int(key in baselines), (entry.row or 0, event_id))
+    _renumber(connection, [row for package in order.values() for row, _ in package])
 
 
-def _relearn(
-    connection: sqlite3.Connection, key: tuple[int, str, str], event: WPCreated | WPStatusChanged, ticks: dict[str, int]
-) -> None:
-    """Put one entry into its work package's log.
+def _relearned(event: WPCreated | WPStatusChanged | WPAssigned, source: str, *, was_before: bool) -> Entry:
+    """The entry of an event. Its commit is the one that the event came from, its identity the event's time.
 
-    A creation stands first. What a replay emitted stands before the baseline, though it was emitted after what
-    follows it: so a step's place is right behind the entry with the greatest tick below its own, else behind the
-    baseline.
+    Without a commit it was an edit, or emitted manually. What a replay emitted was before the baseline, if there is
+    one: `was_before`.
     """
-    package = "project = ? AND feature = ? AND wp_id = ?"
-    rows = connection.execute(f"SELECT position, kind, event_id FROM ledger WHERE {package}", key).fetchall()
-    before = [(ticks[other], at) for at, _, other in rows if other in ticks and ticks[other] < event.lamport_clock]
-    baselines = [at for at, kind, _ in rows if kind in ("baseline", "elsewhere")]
-    if isinstance(event, WPCreated):
-        kind, lane, position = "created", "planned", 0
+    observer, commit = _origin(source)
+    entry = Entry("step", "emitted", "planned", None, event.event_id, first=commit)
+    if isinstance(event, WPStatusChanged):
+        entry.lane, entry.previous = LANES[event.payload.new_status], LANES[event.payload.previous_status]
+    elif isinstance(event, WPAssigned):
+        entry.kind, entry.agent, entry.phase = "assigned", event.payload.agent_id, event.payload.phase
+        entry.lane = "doing" if entry.phase == "implementation" else "for_review"
     else:
-        kind, lane = "step", event.payload.new_status
-        position = max(before)[1] + 1 if before else max(baselines, default=-1) + 1
-    connection.execute(f"UPDATE ledger SET position = position + 1 WHERE {package} AND position >= ?", (*key, position))
-    connection.execute(
-        "INSERT INTO ledger (project, feature, wp_id, position, kind, lane, event_id) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (*key, position, kind, lane, event.event_id),
-    )
+        entry.kind = "created"
+    if observer == "replay" and was_before and entry.kind != "assigned":
+        entry.status = "baseline"
+    if observer != "hand" and entry.kind != "created":
+        what = entry.lane if entry.kind == "step" else f"@{entry.phase}:{entry.agent}"
+        entry.identities = {identity(datetime.fromisoformat(event.timestamp.upper()), what)}
+    if commit is not None:
+        entry.links = {(commit, entry.lane)}
+    elif observer != "hand":
+        entry.edited_on = ""
+    return entry
+
+
+def _renumber(connection: sqlite3.Connection, rows: list[int]) -> None:
+    """Give entries their numbers in this order, wherever they are mentioned; pending edits forget lost ones."""
+    numbers = {row: number for number, row in enumerate(rows, start=1)}
+    for table, column in (("entries", "id"), ("links", "entry")):
+        change = f"UPDATE {table} SET {column} = ? WHERE {column} = ?"
+        connection.executemany(change, [(-number, row) for row, number in numbers.items()])
+        connection.execute(f"UPDATE {table} SET {column} = -{column}")
+    for row, stated in connection.execute("SELECT id, entries FROM pending").fetchall():
+        kept = [numbers[one] for one in json.loads(stated) if one in numbers]
+        connection.execute("UPDATE pending SET entries = ? WHERE id = ?", (json.dumps(kept), row))
+
+
+def _origin(source: str) -> tuple[str, str | None]:
+    """The observer of an event, and the commit that it came from; whoever lost the source saw an edit."""
+    try:
+        stated = json.loads(source)
+        return str(stated.get("observer", "")), stated.get("commit")
+    except (ValueError, AttributeError):
+        return "", None
 
 
 def _parsed(data: str) -> Event | None:

@@ -122,7 +122,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         "CREATE INDEX entries_of_package ON entries (project, feature, wp_id)",
         """CREATE TABLE links (
             entry INTEGER NOT NULL, commit_id TEXT NOT NULL, lane TEXT NOT NULL,
-            PRIMARY KEY (entry, commit_id, lane)) WITHOUT ROWID""",
+            UNIQUE (entry, commit_id, lane))""",
         "CREATE INDEX links_of_commit ON links (commit_id)",
         """CREATE TABLE boundaries (
             project INTEGER NOT NULL, commit_id TEXT NOT NULL, kind TEXT NOT NULL,

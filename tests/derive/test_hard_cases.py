@@ -24,7 +24,6 @@ def check(world: World, *steps: str) -> None:
     assert world.steps == list(steps), "a replay adds steps"
 
 
-
 def test_others_merge_within_a_merge(world: World) -> None:
     main = world.tip
     theirs = world.theirs(DOING, main)

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from tests.derive.packages import moved, package
+from tests.derive.packages import KEY, moved, package
 from tests.derive.world import Mode, World, elsewhere, with_lane
 
 Case = Callable[[World], list[str]]
@@ -34,9 +34,7 @@ def trail(*lanes: str) -> list[str]:
 
 def line(world: World, *lanes: str, with_trail: bool) -> list[str]:
     """Move WP01 through some lanes, a commit each; returns the commits."""
-    return [
-        world.move(lane, trail(*lanes[: number + 1]) if with_trail else None) for number, lane in enumerate(lanes)
-    ]
+    return [world.move(lane, trail(*lanes[: number + 1]) if with_trail else None) for number, lane in enumerate(lanes)]
 
 
 @case("1: one commit")
@@ -378,7 +376,9 @@ def test_41_and_42_what_was_there_before_and_a_replay(mode: Mode) -> None:
     world.move("done")
     assert world.steps == [DOING_REVIEW, REVIEW_DONE]
     assert world.replay() == ["feature 001-login", "WP01 created", "WP01 planned→doing"]
+    assert world.state.history(KEY).last_lane() == "done"
     other = elsewhere(world)
     other.replay("main")
+    assert other.state.history(KEY).last_lane() == "done"
     assert other.steps == [PLANNED_DOING, DOING_REVIEW, REVIEW_DONE]
     assert {world.aliases.get(one, one) for one in other.step_ids} == set(world.step_ids)

@@ -18,7 +18,7 @@ from kittywatch.derive.facts import Fact, TransitionFact
 from kittywatch.derive.ledger import Entry, LedgerState, PendingEdit
 from kittywatch.derive.resolve import Occurrence, Resolver
 from kittywatch.derive.rewrites import Rewrite, keys_of, resolve_rewrite
-from kittywatch.derive.steps import lane_state
+from kittywatch.workpackages.reader import WorkPackage
 from tests.builders import FEATURE
 from tests.derive.graphs import Content, Graph
 from tests.derive.packages import KEY, NOON, RULES, package, said
@@ -257,7 +257,9 @@ class World:
         """Replay a branch or a commit; returns what was emitted, in short."""
         tip = self.refs.get(revision or self.branch, revision or "")
         resolver = Resolver(self.state, self.graph, RULES)
-        came = [(changes, self._where(changes, ("replay", ""))) for changes in map(self.graph.changes, self.graph.walk(tip))]
+        came = [
+            (changes, self._where(changes, ("replay", ""))) for changes in map(self.graph.changes, self.graph.walk(tip))
+        ]
         before = self.graph.reached[self.baseline] if self.baseline else frozenset(self.graph.commits)
         for number, (changes, where) in enumerate(came):
             provenance = Provenance.HISTORY if changes.commit in before else where.provenance

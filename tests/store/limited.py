@@ -34,7 +34,7 @@ if __name__ == "__main__":
     {"full": full, "read-only": read_only}[sys.argv[1].lower()](home)
     warnings: list[str] = []
     target = stores.emitter(home, warnings.append)
-    told = [stores.note(target, "x" * 8000) for _ in range(3)]
+    told = [stores.note(target, "x" * 80_000) for _ in range(3)]
     can_read = 0
     if home.exists():
         can_read = target.read(

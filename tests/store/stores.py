@@ -13,11 +13,13 @@ from pathlib import Path
 from kittywatch.emit.drafts import EnvelopeContext
 from kittywatch.emit.emitter import EventEmitter
 from kittywatch.git.repository import Git
+from kittywatch.observe.observation import observe
 from kittywatch.observe.replay import Replay
 from kittywatch.store.aliases import Aliases
 from kittywatch.store.database import NAME
 from kittywatch.store.store import Store
 from kittywatch.workpackages.lanes import LaneNames
+from tests.history.replaying import opened
 
 ROOT = Path(__file__).parents[2]
 NODE = "0123456789ab"
@@ -88,7 +90,7 @@ def execute(home: Path, *statements: str) -> None:
 
 def break_an_index(home: Path) -> None:
     """Damage a page that holds no rows: the root of an index."""
-    ((page,),) = rows(home, "SELECT rootpage FROM sqlite_master WHERE name = 'landings_of_entry'")
+    ((page,),) = rows(home, "SELECT rootpage FROM sqlite_master WHERE name = 'links_of_commit'")
     assert isinstance(page, int)
     with (home / NAME).open("r+b") as file:
         file.seek((page - 1) * 4096)
@@ -104,7 +106,7 @@ def check_whole(home: Path, told: Iterable[str] = ()) -> int:
     logged = {row[0] for row in rows(home, "SELECT event_id FROM events")}
     assert {row[0] for row in rows(home, "SELECT event_id FROM queue")} == logged
     stepped = {row[0] for row in rows(home, "SELECT event_id FROM events WHERE event_type = 'WPStatusChanged'")}
-    assert {row[0] for row in rows(home, "SELECT event_id FROM ledger WHERE kind = 'step'")} == stepped
+    assert {row[0] for row in rows(home, "SELECT event_id FROM entries WHERE kind = 'step'")} == stepped
     assert set(told) <= logged, "an event that was told is gone"
     return len(ticks)
 
@@ -151,6 +153,18 @@ def replay(git: Git, target: EventEmitter) -> list[str]:
     """Replay main; returns the ids of the events that this told."""
     run = Replay(git, LaneNames(), target)
     return [event.event_id for events in run.run("main") for event in events]
+
+
+def observed_late(home: Path, git: Git) -> list[str]:
+    """Observe the last two commits of main, then replay what was before; returns the ids of all events."""
+    _git(git.root, "reset", "-q", "--hard", "HEAD~2")
+    with opened(git.root, home) as project:
+        observe(project, "scan")
+        _git(git.root, "reset", "-q", "--hard", "HEAD@{1}")
+        events = observe(project, "scan").events
+        for some in Replay(project.git, project.names, project.emitter).run("main"):
+            events += some
+    return [event.event_id for event in events]
 
 
 def _git(root: Path, *command: str, text: str = "") -> None:

@@ -1,261 +1,187 @@
-"""The ledger in rows: what is saved is what is read."""
+"""The ledger in rows: what is saved is read again, by project and work package."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
 
+import msgspec
 import pytest
 
-from kittywatch.derive.book import Book
-from kittywatch.derive.log import Entry
-from kittywatch.derive.settle import Known
-from kittywatch.derive.snapshot import Key
-from kittywatch.derive.steps import Shown
+from kittywatch.derive.changes import BrokenContent, Key
+from kittywatch.derive.ledger import Entry, LedgerState
 from kittywatch.store.database import Database
 from kittywatch.store.ledger import Ledger
-from kittywatch.store.views import Views
+from kittywatch.workpackages.reader import Problem
 
 ONE: Key = ("001-login", "WP01")
 OTHER: Key = ("001-login", "WP02")
+FULL = Entry(
+    "assigned",
+    "void",
+    "for_review",
+    "doing",
+    "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+    {"1.000000|doing", "2.000000|doing"},
+    {("c1", "doing"), ("c2", "")},
+    "c1",
+    "c0",
+    "/here/.git refs/heads/main",
+    "ada",
+    "review",
+)
 
 
 @pytest.fixture
 def database() -> Iterator[Database]:
     with closing(Database.in_memory()) as made:
+        for project in (1, 2):
+            made.connection.execute("INSERT INTO projects (id, key) VALUES (?, ?)", (project, str(project)))
         yield made
 
 
-def _ledger(database: Database, project: int = 1) -> Ledger:
+def ledger(database: Database, project: int = 1) -> Ledger:
     return Ledger(database.connection, project)
 
 
-def _filled(database: Database) -> Book:
-    book = Book()
-    log = book.log(ONE)
-    log.add(Entry("created", "planned", "01ARZ3NDEKTSV4RRFFQ69G5FA0", "c1"))
-    log.add(Entry("step", "doing", "01ARZ3NDEKTSV4RRFFQ69G5FA1"))
-    book.log(OTHER).add(Entry("baseline", "done", commit="c0"))
-    _ledger(database).save(book)
-    return book
+def filled(database: Database) -> LedgerState:
+    """A work package with two entries and another one with one, saved."""
+    state = LedgerState()
+    state.add(ONE, Entry("created", "emitted", "planned", None, "a", first="c1"))
+    state.add(ONE, Entry("step", "emitted", "doing", "planned", "b", {"1.000000|doing"}, {("c2", "doing")}))
+    state.add(OTHER, Entry("known", "baseline", "done"))
+    ledger(database).save(state)
+    state.saved()
+    return state
 
 
-def _lanes(ledger: Ledger, key: Key = ONE) -> list[str]:
-    return [entry.lane for entry in ledger.read([key]).log(key).entries]
+def values(state: LedgerState, key: Key) -> list[dict[str, object]]:
+    return [msgspec.structs.asdict(entry) for entry in state.history(key).entries]
 
 
-def test_a_log_comes_back_as_it_was(database: Database) -> None:
-    _filled(database)
-    book = _ledger(database).read()
-    entries = [(entry.kind, entry.lane, entry.event_id, entry.commit) for entry in book.log(ONE).entries]
-    assert entries == [
-        ("created", "planned", "01ARZ3NDEKTSV4RRFFQ69G5FA0", "c1"),
-        ("step", "doing", "01ARZ3NDEKTSV4RRFFQ69G5FA1", None),
-    ]
-    assert [entry.kind for entry in book.log(OTHER).entries] == ["baseline"]
-    assert not book.log(ONE).added
+def test_every_field_of_an_entry(database: Database) -> None:
+    """None of them has its default, or is None, in the one and each is in the other."""
+    state, defaults = LedgerState(), Entry("step", "emitted", "doing")
+    full = msgspec.structs.replace(FULL)
+    assert not [name for name, value in msgspec.structs.asdict(full).items() if not value and name != "row"]
+    state.add(ONE, full)
+    state.add(ONE, defaults)
+    ledger(database).save(state)
+    assert values(ledger(database).read([ONE]), ONE) == values(state, ONE)
+    assert [entry.row for entry in (full, defaults)] == [1, 2]
 
 
-def test_an_entry_that_comes_between_moves_those_behind_it(database: Database) -> None:
-    _filled(database)
-    ledger = _ledger(database)
-    book = ledger.read([ONE])
-    log = book.log(ONE)
-    first, last = log.entries
-    log.add(Entry("step", "for_review", "01ARZ3NDEKTSV4RRFFQ69G5FA2"), after=first)
-    log.add(Entry("step", "done", "01ARZ3NDEKTSV4RRFFQ69G5FA3"), after=last)
-    ledger.save(book)
-    assert _lanes(_ledger(database)) == ["planned", "for_review", "doing", "done"]
-    positions = database.connection.execute("SELECT position FROM ledger WHERE wp_id = 'WP01' ORDER BY position")
-    assert [row[0] for row in positions] == [0, 1, 2, 3]
+def test_a_change_is_an_update_of_the_row(database: Database) -> None:
+    filled(database)
+    mine = ledger(database)
+    state = mine.read()
+    entry = state.history(ONE).entries[1]
+    state.link(ONE, entry, "c9", "doing")
+    state.identify(ONE, entry, "9.000000|doing")
+    state.void(ONE, entry, "a view")
+    mine.save(state)
+    again = ledger(database).read()
+    assert values(again, ONE) == values(state, ONE)
+    assert [one.row for one in again.history(ONE).entries] == [1, 2]
+    assert again.history(ONE).entries[1].links == {("c2", "doing"), ("c9", "doing")}
 
 
-def test_who_had_it_comes_back(database: Database) -> None:
-    book = Book()
-    book.log(ONE).add(Entry("assigned", "doing", "01ARZ3NDEKTSV4RRFFQ69G5FA4", agent="ada", phase="implementation"))
-    _ledger(database).save(book)
-    (entry,) = _ledger(database).read().log(ONE).entries
-    assert (entry.agent, entry.phase) == ("ada", "implementation")
+def test_what_is_not_changed_is_not_written(database: Database) -> None:
+    state = filled(database)
+    state.history(ONE).entries[1].lane = "done"
+    ledger(database).save(state)
+    assert [one.lane for one in ledger(database).read().history(ONE).entries] == ["planned", "doing"]
 
 
-def test_what_was_met_comes_back(database: Database) -> None:
-    """The marks of what is asked for, with those of its feature; changed ones replace what was there."""
-    pages = {ONE: {"r1": "told"}, OTHER: {"r2": "told"}, (ONE[0], ""): {"complete": "told"}, ("002-x", ""): {"a": "b"}}
-    book = Book()
-    for key, marks in pages.items():
-        book.marked(key).update(marks)
-    _ledger(database).save(book)
-    book.saved()
-    book.marks[OTHER]["r3"] = "told"  # of no concern: it is not noted as changed
-    book.marked(ONE)["r1"] = "elsewhere"
-    _ledger(database).save(book)
-    assert _ledger(database).read([ONE]).marks == {ONE: {"r1": "elsewhere"}, (ONE[0], ""): {"complete": "told"}}
-    assert _ledger(database).read().marks == {**pages, ONE: {"r1": "elsewhere"}}
-
-
-def test_what_is_claimed_keeps_its_row(database: Database) -> None:
-    """It becomes the step that it stood for, where it stood; then nothing is left to be saved."""
-    book = Book()
-    for entry in (Entry("created", "planned", "a"), Entry("theirs", "doing", "b", "c1"), Entry("step", "done", "c")):
-        book.log(ONE).add(entry)
-    _ledger(database).save(book)
-    ledger = _ledger(database)
-    log = ledger.read([ONE]).log(ONE)
-    row = log.entries[1].key
-    log.claim(log.entries[1], "mine")
-    ledger.save(Book(logs={ONE: log}))
-    assert log.added == []
-    entries = _ledger(database).read([ONE]).log(ONE).entries
-    assert [(one.kind, one.event_id) for one in entries] == [("created", "a"), ("step", "mine"), ("step", "c")]
-    assert entries[1].key == row
-
-
-def test_without_a_view_nothing_stands_anywhere(database: Database) -> None:
-    book = Book(known={ONE: Known(Shown("doing"), None)}, changed={ONE})
-    _ledger(database).save(book)
-    assert database.connection.execute("SELECT count(*) FROM lanes").fetchone() == (0,)
-
-
-def test_a_view_may_stand_at_what_was_just_saved(database: Database) -> None:
-    ledger = _ledger(database)
-    book = ledger.read()
-    entry = book.log(ONE).add(Entry("created", "planned", "01ARZ3NDEKTSV4RRFFQ69G5FA5"))
-    ledger.save(book)
-    assert ledger.rebound(Known(Shown("planned"), entry)).cursor is entry
-
-
-def test_saving_twice_adds_nothing(database: Database) -> None:
-    book = _filled(database)
-    _ledger(database).save(book)
-    assert _lanes(_ledger(database)) == ["planned", "doing"]
+def test_each_save_raises_the_version(database: Database) -> None:
+    """Whoever planned on what was there before plans again."""
+    assert ledger(database).version() == 0
+    filled(database)
+    assert ledger(database).version() == 1
+    ledger(database).save(LedgerState())
+    ledger(database).raise_version()
+    assert (ledger(database).version(), ledger(database, 2).version(), ledger(database, 3).version()) == (3, 0, 0)
 
 
 def test_projects_do_not_see_each_other(database: Database) -> None:
-    _filled(database)
-    assert not _ledger(database, 2).read().logs
-    assert not _ledger(database, 2).read([ONE]).log(ONE).entries
+    state = filled(database)
+    state.know_feature("001-login", "told")
+    state.know_broken(BrokenContent(Problem("path", 1, "why"), "001-login", "WP01", "content"), "told")
+    state.rename("002-login", "001-login", None)
+    state.seen(ONE)["r1"] = "told"
+    mine, theirs = ledger(database), ledger(database, 2)
+    mine.save(state)
+    mine.add_boundary("c1", "baseline")
+    assert theirs.read() == LedgerState()
+    assert theirs.read([ONE]).histories == {}
+    assert theirs.boundaries() == {"baseline": [], "elsewhere": []}
+    assert theirs.introduced(["c2"]) == set()
+    assert not theirs.knows(ONE)
+    assert theirs.features_of("WP01") == []
 
 
 def test_only_what_is_asked_for_is_read(database: Database) -> None:
-    _filled(database)
-    assert set(_ledger(database).read([OTHER]).logs) == {OTHER}
+    filled(database)
+    assert set(ledger(database).read([OTHER]).histories) == {OTHER}
     many = [(f"{number:03d}-x", "WP01") for number in range(300)]
-    assert set(_ledger(database).read([*many, ONE]).logs) == {ONE, OTHER}  # so many that all are read at once
+    assert set(ledger(database).read([*many, ONE]).histories) == {ONE, OTHER}  # so many that all are read at once
 
 
-def test_where_a_view_stands(database: Database) -> None:
-    _filled(database)
-    ledger = _ledger(database)
-    book = ledger.read()
-    cursor = book.log(ONE).entries[1]
-    book.known[ONE] = Known(Shown("doing", 2, "abc"), cursor)
-    book.known[OTHER] = Known(Shown("done"), None)
-    book.changed |= {ONE, OTHER}
-    ledger.save(book, view=7)
-
-    again = _ledger(database)
-    known = again.read(view=7).known
-    assert known[ONE].shown == Shown("doing", 2, "abc")
-    found = known[ONE].cursor
-    assert found is not None
-    assert found.event_id == cursor.event_id
-    assert known[OTHER] == Known(Shown("done"), None)
-    assert _ledger(database).read(view=8).known == {}
-
-    assert set(again.known(7, [ONE])) == {ONE}
-    again.forget(7, [ONE])
-    assert set(again.known(7, [ONE, OTHER])) == {OTHER}
+def test_seen_keys_by_page(database: Database) -> None:
+    """Those of a work package and of its feature; changed pages replace what was there, others stay."""
+    pages = {ONE: {"r1": "told"}, OTHER: {"r2": "told"}, (ONE[0], ""): {"complete": "told"}, ("002-x", ""): {"a": "b"}}
+    state = LedgerState()
+    for key, keys in pages.items():
+        state.seen(key).update(keys)
+    ledger(database).save(state)
+    state.saved()
+    state.pages[OTHER]["r3"] = "told"  # not noted as changed
+    state.seen(ONE)["r1"] = "elsewhere"
+    ledger(database).save(state)
+    assert ledger(database).read([ONE]).pages == {ONE: {"r1": "elsewhere"}, (ONE[0], ""): {"complete": "told"}}
+    assert ledger(database).read().pages == {**pages, ONE: {"r1": "elsewhere"}}
 
 
-def test_a_cursor_whose_entry_is_gone_stands_before_all(database: Database) -> None:
-    _filled(database)
-    ledger = _ledger(database)
-    book = ledger.read()
-    ledger.save_known(7, {ONE: Known(Shown("doing"), book.log(ONE).entries[1])})
-    database.connection.execute("DELETE FROM ledger WHERE lane = 'doing'")
-    assert _ledger(database).read(view=7).known[ONE].cursor is None
+def test_features_and_broken_contents_are_read_whole(database: Database) -> None:
+    state = LedgerState()
+    state.know_feature("001-login", "baseline")
+    state.know_broken(BrokenContent(Problem("path", 1, "why"), "001-login", None, "abc"), "elsewhere")
+    ledger(database).save(state)
+    state.know_feature("001-login", "told")
+    ledger(database).save(state)
+    again = ledger(database).read([])
+    assert (again.features, again.broken) == ({"001-login": "told"}, {"abc": "elsewhere"})
 
 
-def test_a_cursor_is_bound_to_the_entries_read_last(database: Database) -> None:
-    _filled(database)
-    first = _ledger(database)
-    known = Known(Shown("doing"), first.read().log(ONE).entries[1])
-    second = _ledger(database)
-    book = second.read()
-    assert second.rebound(known).cursor is book.log(ONE).entries[1]
-    assert second.rebound(Known(Shown("doing"), None)).cursor is None
+def test_a_renamed_feature_keeps_its_first_name(database: Database) -> None:
+    state = LedgerState()
+    assert state.rename("002-login", "001-login", "c1")
+    assert state.rename("003-login", "002-login", None)
+    assert not state.rename("002-login", "001-login", "c2")
+    ledger(database).save(state)
+    assert ledger(database).renames() == {"002-login": "001-login", "003-login": "001-login"}
+    assert ledger(database).read([]).key("003-login", "WP01") == ("001-login", "WP01")
 
 
-def test_which_commit_brought_what(database: Database) -> None:
-    _filled(database)
-    ledger = _ledger(database)
-    book = ledger.read()
-    book.landings.append(("c2", ONE, book.log(ONE).entries[1]))
-    ledger.save(book)
-    ledger.save(book)
-    for keys in (None, [ONE]):
-        again = _ledger(database).read(keys)
-        assert [(key, entry.lane) for key, entry in again.landed["c2"]] == [(ONE, "doing")]
-    assert _ledger(database).read([OTHER]).landed == {}
-    assert _ledger(database).landing_commits([ONE, OTHER]) == {"c2"}
-    assert _ledger(database).read(landings=False).landed == {}
-    database.connection.execute("DELETE FROM ledger WHERE lane = 'doing'")
-    assert _ledger(database).read().landed == {}
+def test_boundaries(database: Database) -> None:
+    mine = ledger(database)
+    for commit, kind in (("c1", "baseline"), ("c2", "elsewhere"), ("c2", "elsewhere"), ("c3", "baseline")):
+        mine.add_boundary(commit, kind)  # type: ignore[arg-type]
+    assert mine.boundaries() == {"baseline": ["c1", "c3"], "elsewhere": ["c2"]}
 
 
-def test_what_lies_ahead_of_a_view(database: Database) -> None:
-    """Commits that brought entries after its cursor, or any where it stands nowhere."""
-    _filled(database)
-    ledger = _ledger(database)
-    book = ledger.read()
-    created, step = book.log(ONE).entries
-    book.landings += [("c1", ONE, created), ("c2", ONE, step), ("c3", OTHER, book.log(OTHER).entries[0])]
-    ledger.save(book)
-    assert ledger.ahead(7, [ONE]) == {"c1", "c2"}
-    ledger.save_known(7, {ONE: Known(Shown("planned"), created)})
-    assert ledger.ahead(7, [ONE]) == {"c2"}
-    assert ledger.ahead(7, [ONE, OTHER]) == {"c2", "c3"}
-    assert ledger.ahead(8, [ONE]) == {"c1", "c2"}
-    assert _ledger(database, 2).ahead(7, [ONE]) == set()
-    ledger.save_known(7, {ONE: Known(Shown("doing"), step)})
-    assert ledger.ahead(7, [ONE]) == set()
+def test_which_commits_introduced_something(database: Database) -> None:
+    filled(database)
+    assert ledger(database).introduced(["c1", "c2", "c3"]) == {"c2"}
 
 
-def test_where_other_views_stand(database: Database) -> None:
-    _filled(database)
-    ledger = _ledger(database)
-    rows = Views(database.connection, 1)
-    here, there = (rows.save_view(rows.save_checkout(name, "main", 0), "main", "c1") for name in ("a", "b"))
-    elsewhere = Views(database.connection, 2)
-    foreign = elsewhere.save_view(elsewhere.save_checkout("c", "main", 0), "main", "c1")
-    known = Known(Shown("doing", 2, "abc"), ledger.read().log(ONE).entries[1])
-    for view in (here, there, foreign):
-        ledger.save_known(view, {ONE: known})
-    assert ledger.standing(here, ONE) == [known]
-    assert len(ledger.standing(0, ONE)) == 2
-    assert ledger.standing(here, OTHER) == []
-
-
-def test_features_contents_and_horizons(database: Database) -> None:
-    ledger = _ledger(database)
-    book = Book(new_features={"001-login": "baseline"}, new_broken={"abc": "told"})
-    ledger.save(book)
-    ledger.save(Book(new_features={"001-login": "told"}))
-    ledger.add_horizon("c1", "baseline")
-    ledger.add_horizon("c2", "elsewhere")
-    ledger.add_horizon("c2", "elsewhere")
-    again = _ledger(database)
-    assert again.read([]).features == {"001-login": "told"}
-    assert again.read([]).broken == {"abc": "told"}
-    assert again.horizons() == {"baseline": ["c1"], "elsewhere": ["c2"]}
-
-
-def test_the_only_feature_with_a_work_package(database: Database) -> None:
-    _filled(database)
-    ledger = _ledger(database)
-    assert ledger.only_feature("WP01") == "001-login"
-    assert ledger.only_feature("WP09") is None
-    book = Book()
-    book.log(("002-logout", "WP01")).add(Entry("created", "planned"))
-    ledger.save(book)
-    assert ledger.only_feature("WP01") is None
+def test_the_features_with_a_work_package(database: Database) -> None:
+    filled(database)
+    assert ledger(database).features_of("WP09") == []
+    assert ledger(database).features_of("WP01") == ["001-login"]
+    assert ledger(database).knows(ONE)
+    assert not ledger(database).knows(("002-logout", "WP01"))
+    state = LedgerState()
+    state.add(("000-logout", "WP01"), Entry("created", "emitted", "planned"))
+    ledger(database).save(state)
+    assert ledger(database).features_of("WP01") == ["000-logout", "001-login"]

@@ -148,13 +148,13 @@ def test_what_the_queue_still_has_goes_back_into_the_log(home: Path, emitter_at:
     first = emitter_at(home)
     told = stores.steps(first, 4)
     first.store.close()
-    stores.execute(home, "DELETE FROM events WHERE lamport IN (2, 3)", "DELETE FROM ledger", "DELETE FROM projects")
+    stores.execute(home, "DELETE FROM events WHERE lamport IN (2, 3)", "DELETE FROM entries", "DELETE FROM projects")
     stores.break_an_index(home)
 
     salvage(home / NAME, 0)
 
     assert [row[0] for row in stores.rows(home, "SELECT event_id FROM events ORDER BY lamport")] == told
-    assert [row[0] for row in stores.rows(home, "SELECT event_id FROM ledger ORDER BY position")] == told
+    assert [row[0] for row in stores.rows(home, "SELECT event_id FROM entries ORDER BY id")] == told
     assert stores.rows(home, "SELECT key FROM projects") == [(stores.UUID,)]
 
 
@@ -164,50 +164,60 @@ def test_lost_rows_of_the_ledger_go_back_to_where_they_stood(
     first = emitter_at(home)
     told = stores.replay(git, first)
     first.store.close()
-    order = stores.rows(home, "SELECT wp_id, event_id FROM ledger ORDER BY wp_id, position")
-    stores.execute(home, "DELETE FROM ledger WHERE id % 3 = 0 OR wp_id = 'WP03' OR kind = 'created'")
+    order = stores.rows(home, "SELECT wp_id, event_id FROM entries ORDER BY wp_id, id")
+    stores.execute(home, "DELETE FROM entries WHERE id % 3 = 0 OR wp_id = 'WP03' OR kind = 'created'")
     stores.break_an_index(home)
 
     salvage(home / NAME, 0)
 
-    assert stores.rows(home, "SELECT wp_id, event_id FROM ledger ORDER BY wp_id, position") == order
+    assert stores.rows(home, "SELECT wp_id, event_id FROM entries ORDER BY wp_id, id") == order
     assert stores.replay(git, emitter_at(home)) == []
     assert stores.check_whole(home, told) == len(told)
 
 
-def test_what_a_history_told_goes_back_before_the_baseline(home: Path, emitter_at: Callable[..., EventEmitter]) -> None:
-    """Told after the baseline, it happened before: the first event of the log is the last of the ledger."""
-    target = emitter_at(home)
-    live, created, past = (
-        target.emit_wp_status_changed("WP01", "doing", "done", feature_slug=stores.FEATURE),
-        target.emit_wp_created("WP01", "Part", [], stores.FEATURE),
-        target.emit_wp_status_changed("WP01", "planned", "doing", feature_slug=stores.FEATURE),
-    )
-    target.store.close()
-    assert live
-    assert created
-    assert past
-    columns = "project, feature, wp_id, position, kind, lane, event_id"
-    for lost in ("created", "past", "live"):
-        stores.execute(home, "DELETE FROM ledger")
-        for position, (name, kind, lane, event) in enumerate(
-            [
-                ("created", "created", "planned", created),
-                ("past", "step", "doing", past),
-                ("baseline", "baseline", "doing", None),
-                ("live", "step", "done", live),
-            ]
-        ):
-            told = f"'{event['event_id']}'" if event else "NULL"
-            row = f"1, '{stores.FEATURE}', 'WP01', {position}, '{kind}', '{lane}', {told}"
-            if name != lost:
-                stores.execute(home, f"INSERT INTO ledger ({columns}) VALUES ({row})")
+def test_what_a_replay_emitted_was_before_the_baseline(home: Path, tmp_path: Path) -> None:
+    """Emitted after what follows it: the ledger still ends where the last observation did."""
+    told = stores.observed_late(home, stores.make_history(tmp_path / "late", packages=1))
+    columns = "wp_id, kind, status, lane, previous, event_id, identities, first_commit"
+    whole = stores.rows(home, f"SELECT {columns} FROM entries WHERE wp_id = 'WP01' ORDER BY id")
+    assert [row[1:4] for row in whole] == [
+        ("known", "baseline", "doing"),
+        ("step", "emitted", "for_review"),
+        ("step", "emitted", "done"),
+        ("created", "baseline", "planned"),
+        ("step", "baseline", "doing"),
+    ]
+    for number in range(2, 6):
+        stores.execute(home, f"DELETE FROM entries WHERE id = {number}")
         stores.break_an_index(home)
         salvage(home / NAME, 0)
-        kinds = [
-            f"{kind} {lane}" for kind, lane in stores.rows(home, "SELECT kind, lane FROM ledger ORDER BY position")
-        ]
-        assert kinds == ["created planned", "step doing", "baseline doing", "step done"], lost
+        assert stores.rows(home, f"SELECT {columns} FROM entries WHERE wp_id = 'WP01' ORDER BY id") == whole, number
+    assert stores.check_whole(home, told) == len(told)
+
+
+def test_what_introduced_a_lost_entry_and_what_edits_it_was_go_with_it(
+    home: Path, emitter_at: Callable[..., EventEmitter]
+) -> None:
+    """Whatever the log has in its place is another row, and has its number."""
+    first = emitter_at(home)
+    told = stores.steps(first, 2)
+    stores.steps(first, 1, wp_id="WP02")
+    first.store.close()
+    stores.execute(
+        home,
+        "INSERT INTO links VALUES (1, 'c1', 'doing'), (3, 'c3', 'doing')",
+        "INSERT INTO checkouts VALUES (1, 1, '/here/.git', 'main', 0, 1)",
+        f"INSERT INTO pending VALUES (1, 1, '{stores.FEATURE}', 'WP01', 'doing', 0, '', '', '[1, 2, 9]')",
+        "DELETE FROM entries WHERE id = 1",
+    )
+    stores.break_an_index(home)
+
+    salvage(home / NAME, 0)
+
+    assert stores.rows(home, "SELECT * FROM links") == [(3, "c3", "doing")]
+    assert stores.rows(home, "SELECT entries FROM pending") == [("[2]",)]
+    ids = stores.rows(home, "SELECT event_id FROM entries WHERE wp_id = 'WP01' ORDER BY id")
+    assert ids == [(one,) for one in told]
 
 
 def test_nobody_writes_into_the_damaged_file_while_it_is_mended(
@@ -340,6 +350,6 @@ def _waits_for_a_lock() -> bool:
 def _chains(home: Path) -> dict[object, list[int]]:
     """Each work package's log, as the numbers of its lanes."""
     chains: dict[object, list[int]] = {}
-    for wp_id, lane in stores.rows(home, "SELECT wp_id, lane FROM ledger ORDER BY wp_id, position"):
+    for wp_id, lane in stores.rows(home, "SELECT wp_id, lane FROM entries ORDER BY wp_id, id"):
         chains.setdefault(wp_id, []).append(stores.LANES.index(str(lane)))
     return chains
