@@ -22,7 +22,7 @@ from kittywatch.errors import AuthenticationError, SyncError
 from kittywatch.events import InvalidEventError, from_json, to_json
 from kittywatch.git import objects, output, reflog
 from kittywatch.home import sync_settings
-from kittywatch.observe.history import broken_content, content_key
+from kittywatch.observe.reader import broken_content, content_key
 from kittywatch.store import clock
 from kittywatch.sync.answers import classify, retry_after
 from kittywatch.sync.credentials import CredentialsFile
