@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
 
+from kittywatch.errors import GitError
 from kittywatch.workpackages.reader import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -95,14 +96,29 @@ class Objects:
             process = self._process
             assert process.stdin is not None
             assert process.stdout is not None
-            process.stdin.write("".join(f"{name}\n" for name in asked).encode("utf-8", "surrogateescape"))
-            process.stdin.flush()
+            try:
+                process.stdin.write("".join(f"{name}\n" for name in asked).encode("utf-8", "surrogateescape"))
+                process.stdin.flush()
+            except BrokenPipeError:
+                raise _ended() from None
             for _ in asked:
                 yield _answer(process.stdout)
 
 
+def _ended() -> GitError:
+    """git ended before it had answered; it does where a partial clone lacks an object that it can't fetch."""
+    return GitError(
+        "cat-file",
+        "it ended without an answer; in a partial clone, contents are missing here and could not be fetched",
+        remedy="`git fetch --refetch --no-filter` while the remote can be reached, then run this again",
+    )
+
+
 def _answer(out: IO[bytes]) -> tuple[bytes, bytes | None]:
-    header = out.readline().split()
+    line = out.readline()
+    if not line:
+        raise _ended()
+    header = line.split()
     if len(header) != 3 or not header[2].isdigit():
         return b"missing", None
     size = int(header[2])
