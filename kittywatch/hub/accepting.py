@@ -19,7 +19,7 @@ BACKLOG = 1024
 _HANDSHAKE_SECONDS = 10.0
 _PAUSE_SECONDS = 0.2
 _UNREAD_MILLISECONDS = 30_000  # how long the kernel keeps what the other side doesn't take
-_AT_ONCE = 32
+_AT_ONCE = 8  # few, so that who came just before has sent its request when it would have to give way
 _log = logging.getLogger("kittywatch.hub.accepting")
 
 

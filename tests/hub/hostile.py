@@ -18,6 +18,7 @@ from websockets.sync.client import connect
 
 from tests.hub.hubs import created
 
+SOMEWHERE = ("127.0.0.2", 0)  # strangers have another address than honest clients
 HANDSHAKE = (
     "GET /ws/v1/events/ HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer TOKEN\r\nConnection: Upgrade\r\n"
     "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
@@ -68,7 +69,9 @@ class Attacker:
         port = int(url.rsplit(":", 1)[1])
         with ExitStack() as held:
             for _ in range(300):
-                one = held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+                one = held.enter_context(
+                    socket.create_connection(("127.0.0.1", port), timeout=10, source_address=SOMEWHERE)
+                )
                 one.sendall(
                     self._chance.choice((b"", b"GET / HTTP/1.1\r\nX: ", b"\x16\x03\x01", b"POST / HTTP/9.9\r\n\r\n"))
                 )
@@ -109,7 +112,9 @@ class Attacker:
         with ExitStack() as held:
             for _ in range(5):
                 token = self._socket(url)
-                one = held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+                one = held.enter_context(
+                    socket.create_connection(("127.0.0.1", port), timeout=10, source_address=SOMEWHERE)
+                )
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
                 one.sendall(HANDSHAKE.replace("TOKEN", token).encode())
             self._over.wait(self._chance.uniform(0, 10))
