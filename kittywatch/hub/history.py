@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
-from sqlalchemy import Connection, Row, select, tuple_
+from sqlalchemy import BigInteger, Connection, Row, literal, select, tuple_
 
 from kittywatch.events import (
     DependencyResolved,
@@ -109,7 +109,7 @@ def timeline(connection: Connection, team_id: int, key: Key, *, before: str = ""
     order = (events.c.lamport_clock, events.c.node_id, events.c.event_id)
     place = before.split("-")
     if len(place) == 3 and place[0].isascii() and place[0].isdigit() and len(place[0]) < 19:
-        query = query.where(tuple_(*order) < tuple_(int(place[0]), place[1], place[2]))
+        query = query.where(tuple_(*order) < tuple_(literal(int(place[0]), BigInteger), place[1], place[2]))
     rows = connection.execute(query.order_by(*(column.desc() for column in order)).limit(TIMELINE_LENGTH + 1)).all()
     shown = rows[:TIMELINE_LENGTH]
     last = shown[-1] if len(rows) > len(shown) else None

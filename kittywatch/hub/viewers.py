@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,7 +19,6 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from kittywatch.hub import sessions
 from kittywatch.hub.board import Filter
@@ -29,6 +29,7 @@ from kittywatch.hub.updates import Update, update_of
 _log = logging.getLogger("kittywatch.hub.viewers")
 PING = '{"type":"ping"}'
 _PING_SECONDS = 3.0  # pages take a connection for lost that is silent for 8 s (live.js)
+_CHECK_PATIENCE = 6.0  # past it nobody knows who may look, or what is new, and no page is called live
 _MOST_WAITING = 32
 _REST_SECONDS = 0.0003  # for each page, so that many events in a row are sent together where many look on
 _Found = TypeVar("_Found")
@@ -119,7 +120,7 @@ class _Room:
                     await self._look(read)
             finally:
                 feed.unsubscribe(self._team_id, subscription)
-        except SQLAlchemyError as error:
+        except Exception as error:  # the root of a task: its pages are ended, and connect anew
             _log.error("pages were closed: the database failed: %s", type(error).__name__)
         finally:
             self.ready.set()
@@ -145,6 +146,7 @@ class Viewers:
         self._read = read
         self._rooms: dict[tuple[int, Filter], _Room] = {}
         self._tasks: dict[_Room, asyncio.Task[None]] = {}
+        self._checked_at = time.monotonic()
 
     @property
     def beside_rooms(self) -> int:
@@ -181,20 +183,32 @@ class Viewers:
 
     async def run(self) -> None:
         """Ping every page, and end those whose login has ended."""
+        await asyncio.gather(self._ping(), self._check())
+
+    async def _ping(self) -> None:
+        # Not after each check: a database that is slow for a moment is no reason for every page to connect anew.
         while True:
             await asyncio.sleep(_PING_SECONDS)
-            viewers = [viewer for room in self._rooms.values() for viewer in room.viewers]
+            if time.monotonic() - self._checked_at <= _CHECK_PATIENCE:
+                for viewer in self._all():
+                    viewer.offer(None)
+
+    async def _check(self) -> None:
+        while True:
+            viewers = self._all()
             logins = {viewer.login.session_id for viewer in viewers}
-            if not viewers:
-                continue
             try:
-                good = await self._read(partial(sessions.good_among, session_ids=logins))
-            except SQLAlchemyError:
+                good = await self._read(partial(sessions.good_among, session_ids=logins)) if logins else set()
+            except Exception as error:  # the root of a task: without it no page would hear that it is signed out
+                _log.error("pages were closed: the database failed: %s", type(error).__name__)
                 for viewer in viewers:
                     viewer.end(NO_DATABASE)
-                continue
-            for viewer in viewers:
-                if viewer.login.session_id in good:
-                    viewer.offer(None)
-                else:
-                    viewer.end(LOGIN_ENDED)
+            else:
+                self._checked_at = time.monotonic()
+                for viewer in viewers:
+                    if viewer.login.session_id not in good:
+                        viewer.end(LOGIN_ENDED)
+            await asyncio.sleep(_PING_SECONDS)
+
+    def _all(self) -> list[Viewer]:
+        return [viewer for room in self._rooms.values() for viewer in room.viewers]

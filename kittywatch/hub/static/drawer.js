@@ -47,10 +47,18 @@ async function update(path) {
   if (!list) return;
   drawer.querySelector(".package > header").replaceWith(fresh.querySelector(".package > header"));
   let next = list.firstElementChild;
+  const there = new Set();
   for (const moment of [...fresh.querySelectorAll(".moment")]) {
+    there.add(moment.dataset.event);
     const known = list.querySelector(`[data-event="${CSS.escape(moment.dataset.event)}"]`);
     if (known) next = known.nextElementSibling;
     else list.insertBefore(moment, next);
+  }
+  // What the hub shows no more goes, as far down as its page of the timeline reaches.
+  for (const moment of [...list.querySelectorAll(".moment")]) {
+    if (!there.has(moment.dataset.event)) moment.remove();
+    there.delete(moment.dataset.event);
+    if (!there.size) break;
   }
 }
 
