@@ -311,15 +311,35 @@ def test_a_flusher_delivers_them_alone(own_hub: Hub, home: Path, target: EventEm
     assert not is_due(target.store)
 
 
+def test_what_is_told_while_a_flusher_delivers_aliases_goes_too(own_hub: Hub, home: Path, target: EventEmitter) -> None:
+    (event_id,) = delivering.queue(target, 1)
+    late: list[str] = []
+
+    def plan(path: str, number: int) -> Fault:
+        if path.endswith("/batch/") and stores.rows(home, "SELECT 1 FROM aliases") and not late:
+            late.extend(delivering.queue(target, 1, text="late"))
+        return Pass()
+
+    with FaultProxy(own_hub.port, plan) as proxy:
+        delivering.log_in(home, own_hub, url=proxy.url)
+        target.store.transact(lambda connection: recipients.set_present(connection, proxy.url, "cats"))
+        flush(home, None)
+        add(target, event_id, random_id())
+        flush(home, None)
+    assert late
+    assert (delivering.waiting(home), left(target)) == ([], 0)
+
+
 def test_live_delivery_sends_them_at_once(own_hub: Hub, home: Path, target: EventEmitter) -> None:
     """Beside a WebSocket: of an event that is on its way, and of one that was delivered before."""
     delivering.log_in(home, own_hub)
     with living(home) as (live, _):
         connected(live)
-        target.on_emitted = live.wake
         (event_id,) = delivering.queue(target, 1)
         add(target, event_id, random_id())
+        live.wake()
         until(lambda: left(target) == 0, deadline=60, what="the alias of an event on its way to be delivered")
+        target.on_emitted = live.wake
         add(target, event_id, random_id())
         until(lambda: left(target) == 0, deadline=60, what="an alias of a delivered event to be delivered")
 
