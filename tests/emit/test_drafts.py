@@ -1,4 +1,4 @@
-"""From tellings to events."""
+"""From facts to events."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from ulid import ULID
 
-from kittywatch.derive.log import Entry
-from kittywatch.derive.settle import Told
-from kittywatch.derive.snapshot import BrokenContent, FeatureFacts
+from kittywatch.derive.changes import BrokenContent, FeatureInfo
+from kittywatch.derive.facts import EmittedStep, ErrorFact, FeatureFact, TransitionFact
+from kittywatch.derive.ledger import Entry
 from kittywatch.derive.steps import Step
-from kittywatch.derive.tellings import BrokenTold, FeatureTold, PackageTold
 from kittywatch.emit.drafts import EnvelopeContext, EventDraft, drafts, envelopes, manual_draft, timestamp
 from kittywatch.events import FeatureCreation, InvalidEventError, LoggedError, StatusChange, to_json
 from kittywatch.workpackages.features import read_meta
@@ -39,13 +38,14 @@ def _package(*, title: str = "Build it") -> WorkPackage:
     return package
 
 
-def _told(package: WorkPackage, step: Step | None, *, commit: str | None = "c1") -> PackageTold:
-    entry = Entry("step" if step else "created", "doing", CONTEXT.event_id(package, step, MOMENT))
-    return PackageTold(Told(package, step, MOMENT, entry), commit)
+def _told(package: WorkPackage, step: Step | None, *, commit: str | None = "c1") -> TransitionFact:
+    event_id = CONTEXT.event_id(package, step, MOMENT)
+    entry = Entry("step" if step else "created", "emitted", "doing", None, event_id)
+    return TransitionFact(EmittedStep(package, step, MOMENT, entry), commit)
 
 
-def _feature(meta: bytes | None = None, *, moment: datetime = MOMENT) -> FeatureTold:
-    return FeatureTold(FEATURE, FeatureFacts(read_meta(meta, FEATURE), 3), moment, "c1")
+def _feature(meta: bytes | None = None, *, moment: datetime = MOMENT) -> FeatureFact:
+    return FeatureFact(FEATURE, FeatureInfo(read_meta(meta, FEATURE), 3), moment, "c1")
 
 
 def _unexpected(message: str) -> None:
@@ -135,7 +135,7 @@ def test_what_stamps_an_event_is_not_in_its_id() -> None:
     assert CONTEXT.event_id(package, STEP, later) != CONTEXT.event_id(package, STEP, MOMENT)
 
 
-def test_the_id_of_a_telling_is_that_of_its_entry() -> None:
+def test_the_id_of_a_fact_is_that_of_its_entry() -> None:
     (draft,) = drafts([_told(_package(), STEP)], CONTEXT, "hook", _unexpected)
     assert draft.event_id == manual_draft(draft.payload, ("WP01", "WorkPackage"), CONTEXT, MOMENT, None).event_id
 
@@ -159,7 +159,7 @@ def test_a_feature_says_what_its_files_say_and_else_what_is_known() -> None:
 def test_a_broken_content_is_an_error_of_its_work_package_or_its_feature() -> None:
     problem = Problem(f"{PATH}\udcff", 3, "it is not UTF-8")
     for wp_id, aggregate in (("WP01", ("WP01", "WorkPackage")), (None, (FEATURE, "Feature"))):
-        told = BrokenTold(BrokenContent(problem, FEATURE, wp_id, "abc"), MOMENT, None)
+        told = ErrorFact(BrokenContent(problem, FEATURE, wp_id, "abc"), MOMENT, None)
         made = drafts([told], CONTEXT, "watch", _unexpected)
         assert [(draft.aggregate_id, draft.aggregate_type) for draft in made] == [aggregate]
         payload = made[0].payload

@@ -225,6 +225,7 @@ def test_a_database_of_the_first_version(home: Path, emitter_at: Callable[..., E
     data = json.dumps({"event_id": "01A", "project_uuid": stores.UUID})
     with closing(sqlite3.connect(home / "queue.db")) as old:
         for statement in (*MIGRATIONS[0], "PRAGMA user_version = 1"):
+            assert isinstance(statement, str)
             old.execute(statement)
         old.execute("INSERT INTO projects VALUES (7, ?, 'shop')", (stores.UUID,))
         old.execute("INSERT INTO queue (event_id, event_type, data, timestamp) VALUES ('01A', 'x', ?, 1)", (data,))
@@ -235,7 +236,7 @@ def test_a_database_of_the_first_version(home: Path, emitter_at: Callable[..., E
         )
         old.commit()
     if damaged:
-        stores.break_an_index(home)
+        stores.break_an_index(home, "landings_of_entry")
         salvage(home / "queue.db", 0)
     target = emitter_at(home)
     to = login(target)
