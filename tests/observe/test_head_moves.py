@@ -10,7 +10,7 @@ import pytest
 from kittywatch.git import reflog
 from kittywatch.git.reflog import Entry
 from kittywatch.git.repository import Git
-from kittywatch.observe.stops import Stop, stops
+from kittywatch.observe.head_moves import Visit, head_moves
 from kittywatch.store.views import DETACHED
 from tests.githooks.hooked import Repository
 
@@ -23,29 +23,25 @@ class Trip:
     def __init__(self, root: Path) -> None:
         self.repository = Repository(root)
         self.git = self.repository.git
+        self.made = 0
         self.base, self.tip = self.commit(), self.commit()
         self.git("branch", "topic")
         self.reader = Git.find(self.repository.root)
         self.log = reflog.head_log(self.reader.directory)
         self.size = reflog.size(self.log)
-        self.seen: dict[str, str | None] = {MAIN: self.tip}
+        self.each_commit = False
 
     def commit(self) -> str:
-        self.git("commit", "-q", "--allow-empty", "-m", "a commit")
+        self.made += 1
+        self.git("commit", "-q", "--allow-empty", "-m", f"commit {self.made}")
         return self.at("HEAD")
 
     def at(self, revision: str) -> str:
         return self.repository.git("rev-parse", revision).strip()
 
-    def merged_by_others(self, commit: str) -> str:
-        """A merge whose first parent is somebody else's: no first-parent chain leads through the commit."""
-        tree = self.at("HEAD^{tree}")
-        theirs = self.git("commit-tree", tree, "-p", self.base, "-m", "theirs").strip()
-        return self.git("commit-tree", tree, "-p", theirs, "-p", commit, "-m", "merged").strip()
-
-    def stops(self, entries: Sequence[Entry] | None = None) -> list[Stop]:
+    def visits(self, entries: Sequence[Entry] | None = None) -> list[Visit]:
         said = reflog.read(self.log, start=self.size) if entries is None else entries
-        return list(stops(self.reader, self.reader.head(), self.seen, said))
+        return list(head_moves(self.reader, self.reader.head(), said, each_commit=self.each_commit))
 
 
 @pytest.fixture
@@ -54,14 +50,14 @@ def trip(tmp_path: Path) -> Trip:
 
 
 def test_stayed(trip: Trip) -> None:
-    assert trip.stops() == [Stop(MAIN, trip.tip)]
+    assert trip.visits() == [Visit(MAIN, trip.tip)]
 
 
 def test_never_looked_at(trip: Trip) -> None:
     trip.git("checkout", "-q", "topic")
     trip.commit()
     trip.git("checkout", "-q", "main")
-    assert trip.stops([]) == [Stop(MAIN, trip.tip)]
+    assert trip.visits([]) == [Visit(MAIN, trip.tip)]
 
 
 def test_visits(trip: Trip) -> None:
@@ -70,10 +66,10 @@ def test_visits(trip: Trip) -> None:
     trip.git("checkout", "-q", "--detach", "main")
     alone = trip.commit()
     trip.git("checkout", "-q", "main")
-    assert trip.stops() == [
-        Stop(TOPIC, there, trip.tip),
-        Stop(DETACHED, alone, trip.tip),
-        Stop(MAIN, trip.tip, trip.tip),
+    assert trip.visits() == [
+        Visit(TOPIC, there, trip.tip),
+        Visit(DETACHED, alone, trip.tip),
+        Visit(MAIN, trip.tip, trip.tip),
     ]
 
 
@@ -82,19 +78,19 @@ def test_a_branch_that_was_renamed(trip: Trip) -> None:
     there = trip.commit()
     trip.git("branch", "-m", "topic", "feature")
     trip.git("checkout", "-q", "main")
-    assert trip.stops() == [Stop("refs/heads/feature", there, trip.tip), Stop(MAIN, trip.tip, trip.tip)]
+    assert trip.visits() == [Visit("refs/heads/feature", there, trip.tip), Visit(MAIN, trip.tip, trip.tip)]
 
 
 def test_a_visit_during_which_nothing_happened(trip: Trip) -> None:
     trip.git("checkout", "-q", "topic")
     trip.git("checkout", "-q", "main")
-    assert trip.stops() == [Stop(MAIN, trip.tip, trip.tip)]
+    assert trip.visits() == [Visit(MAIN, trip.tip, trip.tip)]
 
 
 def test_what_happened_before_head_went_away(trip: Trip) -> None:
     mine = trip.commit()
     trip.git("checkout", "-q", "topic")
-    assert trip.stops() == [Stop(MAIN, mine), Stop(TOPIC, trip.tip, trip.tip)]
+    assert trip.visits() == [Visit(MAIN, mine), Visit(TOPIC, trip.tip, trip.tip)]
 
 
 def test_a_branch_that_was_deleted(trip: Trip) -> None:
@@ -102,7 +98,7 @@ def test_a_branch_that_was_deleted(trip: Trip) -> None:
     there = trip.commit()
     trip.git("checkout", "-q", "main")
     trip.git("branch", "-q", "-D", "topic")
-    assert trip.stops() == [Stop(DETACHED, there, trip.tip), Stop(MAIN, trip.tip, trip.tip)]
+    assert trip.visits() == [Visit(DETACHED, there, trip.tip), Visit(MAIN, trip.tip, trip.tip)]
 
 
 def test_a_commit_that_is_gone(trip: Trip) -> None:
@@ -112,76 +108,40 @@ def test_a_commit_that_is_gone(trip: Trip) -> None:
         Entry(trip.tip, gone, b"commit: gone"),
         Entry(gone, trip.tip, b"checkout: moving from topic to main"),
     ]
-    assert trip.stops(entries) == [Stop(MAIN, trip.tip, trip.tip)]
-
-
-def test_merged_by_others_twice(trip: Trip) -> None:
-    first = trip.commit()
-    once = trip.merged_by_others(first)
-    trip.git("reset", "-q", "--hard", once)
-    second = trip.commit()
-    twice = trip.merged_by_others(second)
-    trip.git("merge", "-q", "--ff-only", twice)
-    assert trip.stops() == [Stop(MAIN, first), Stop(MAIN, second), Stop(MAIN, twice)]
-
-
-def test_merged_by_others_while_head_was_detached(trip: Trip) -> None:
-    trip.git("checkout", "-q", "--detach")
-    mine = trip.commit()
-    merge = trip.merged_by_others(mine)
-    trip.git("reset", "-q", "--hard", merge)
-    trip.git("checkout", "-q", "topic")
-    assert trip.stops() == [Stop(DETACHED, mine, trip.tip), Stop(DETACHED, merge), Stop(TOPIC, trip.tip, trip.tip)]
-
-
-def test_merged_by_others_after_it_was_looked_at(trip: Trip) -> None:
-    trip.seen[MAIN] = mine = trip.commit()
-    merge = trip.merged_by_others(mine)
-    trip.git("reset", "-q", "--hard", merge)
-    assert trip.stops() == [Stop(MAIN, merge)]
-
-
-def test_others_commit_merged_by_others(trip: Trip) -> None:
-    theirs = trip.git("commit-tree", trip.at("HEAD^{tree}"), "-p", trip.tip, "-m", "theirs").strip()
-    merge = trip.merged_by_others(theirs)
-    trip.git("reset", "-q", "--hard", theirs)
-    trip.git("reset", "-q", "--hard", merge)
-    assert trip.stops() == [Stop(MAIN, merge)]
+    assert trip.visits(entries) == [Visit(MAIN, trip.tip, trip.tip)]
 
 
 def test_a_branch_without_a_commit(trip: Trip) -> None:
-    merge = trip.merged_by_others(trip.commit())
-    trip.git("reset", "-q", "--hard", merge)
     trip.git("checkout", "-q", "--orphan", "fresh")
-    assert trip.stops() == [Stop("refs/heads/fresh", None)]
+    assert trip.visits() == [Visit("refs/heads/fresh", None)]
 
 
 def test_reset_to_where_it_is(trip: Trip) -> None:
     trip.commit()
     trip.git("reset", "-q")
     tip = trip.commit()
-    assert trip.stops() == [Stop(MAIN, tip)]
+    assert trip.visits() == [Visit(MAIN, tip)]
 
 
 def test_made_and_taken_back(trip: Trip) -> None:
     trip.commit()
     trip.git("reset", "-q", "--hard", "HEAD~1")
-    assert trip.stops() == [Stop(MAIN, trip.tip)]
+    assert trip.visits() == [Visit(MAIN, trip.tip)]
 
 
 def test_one_commit_after_the_other(trip: Trip) -> None:
     trip.commit()
     last = trip.commit()
-    assert trip.stops() == [Stop(MAIN, last)]
+    assert trip.visits() == [Visit(MAIN, last)]
 
 
 def test_taken_back_after_a_visit(trip: Trip) -> None:
     trip.git("checkout", "-q", "topic")
     trip.git("checkout", "-q", "main")
     trip.git("reset", "-q", "--hard", "HEAD~1")
-    assert trip.stops() == [Stop(MAIN, trip.base, trip.tip)]
+    assert trip.visits() == [Visit(MAIN, trip.base, trip.tip)]
     tip = trip.commit()
-    assert trip.stops() == [Stop(MAIN, trip.base, trip.tip), Stop(MAIN, tip)]
+    assert trip.visits() == [Visit(MAIN, tip, trip.tip)]
 
 
 def test_taken_back_after_a_second_visit(trip: Trip) -> None:
@@ -190,7 +150,7 @@ def test_taken_back_after_a_second_visit(trip: Trip) -> None:
     trip.git("checkout", "-q", "main")
     trip.git("reset", "-q", "--hard", "HEAD~1")
     again = trip.commit()
-    assert trip.stops() == [Stop(MAIN, mine), Stop(MAIN, trip.tip, mine), Stop(MAIN, again)]
+    assert trip.visits() == [Visit(MAIN, mine), Visit(MAIN, again, mine)]
 
 
 def test_taken_back_from_a_commit_of_its_own(trip: Trip) -> None:
@@ -199,7 +159,7 @@ def test_taken_back_from_a_commit_of_its_own(trip: Trip) -> None:
     trip.commit()
     trip.git("reset", "-q", "--hard", trip.base)
     tip = trip.commit()
-    assert trip.stops() == [Stop(MAIN, tip, trip.tip)]
+    assert trip.visits() == [Visit(MAIN, tip, trip.tip)]
 
 
 def test_taken_back_from_where_it_was_not_when_head_came(trip: Trip) -> None:
@@ -208,7 +168,7 @@ def test_taken_back_from_where_it_was_not_when_head_came(trip: Trip) -> None:
     trip.git("reset", "-q", "--hard", trip.tip)
     trip.git("reset", "-q", "--hard", trip.base)
     tip = trip.commit()
-    assert trip.stops() == [Stop(MAIN, tip, trip.base)]
+    assert trip.visits() == [Visit(MAIN, tip, trip.base)]
 
 
 def test_brought_on_after_a_visit(trip: Trip) -> None:
@@ -217,18 +177,92 @@ def test_brought_on_after_a_visit(trip: Trip) -> None:
     trip.git("checkout", "-q", "main")
     trip.git("merge", "-q", "--ff-only", "topic")
     tip = trip.commit()
-    assert trip.stops() == [Stop(TOPIC, there, trip.tip), Stop(MAIN, tip, trip.tip)]
+    assert trip.visits() == [Visit(TOPIC, there, trip.tip), Visit(MAIN, tip, trip.tip)]
 
 
 def test_taken_back_without_a_visit(trip: Trip) -> None:
     trip.git("reset", "-q", "--hard", "HEAD~1")
     tip = trip.commit()
-    assert trip.stops() == [Stop(MAIN, tip)]
+    assert trip.visits() == [Visit(MAIN, tip)]
 
 
 def test_taken_back_while_head_was_detached(trip: Trip) -> None:
-    trip.seen[DETACHED] = trip.tip
     trip.git("checkout", "-q", "--detach")
     trip.git("reset", "-q", "--hard", "HEAD~1")
     tip = trip.commit()
-    assert trip.stops() == [Stop(DETACHED, tip, trip.tip)]
+    assert trip.visits() == [Visit(DETACHED, tip, trip.tip)]
+
+
+# Each commit, where hooks leave looking to a watcher.
+
+
+def test_a_commit_that_was_left_behind(trip: Trip) -> None:
+    """By a reset and by an amendment: a hook looked at it (scenario 55); what is still there is none of them."""
+    trip.each_commit = True
+    first = trip.commit()
+    second = trip.commit()
+    trip.git("reset", "-q", "--soft", "HEAD~2")
+    third = trip.commit()
+    trip.git("commit", "-q", "--amend", "--allow-empty", "-m", "amended")
+    kept = trip.at("HEAD")
+    last = trip.commit()
+    assert trip.visits() == [Visit(MAIN, first), Visit(MAIN, second), Visit(MAIN, third), Visit(MAIN, last)]
+    assert kept not in {visit.tip for visit in trip.visits()}
+    trip.each_commit = False
+    assert trip.visits() == [Visit(MAIN, last)]
+
+
+def test_the_first_one_of_a_stay_says_where_it_came(trip: Trip) -> None:
+    trip.each_commit = True
+    trip.git("checkout", "-q", "--detach")
+    first = trip.commit()
+    trip.git("reset", "-q", "--hard", "HEAD~1")
+    last = trip.commit()
+    assert trip.visits() == [Visit(DETACHED, first, trip.tip), Visit(DETACHED, last)]
+
+
+def test_the_picks_of_a_rebase_are_none(trip: Trip) -> None:
+    """No hook that looks ran after each of them."""
+    trip.each_commit = True
+    trip.git("checkout", "-q", "topic")
+    left = [trip.commit(), trip.commit()]
+    trip.git("checkout", "-q", "main")
+    onto = trip.commit()
+    trip.git("checkout", "-q", "topic")
+    trip.git("rebase", "-q", "--keep-empty", "main")
+    tips = [visit.tip for visit in trip.visits()]
+    assert onto in tips
+    assert tips[-1] == trip.at("HEAD")
+    assert not set(trip.git("rev-list", "main..HEAD~1").split()) & set(tips)
+    assert left[1] in tips
+
+
+def test_a_commit_that_is_gone_is_none(trip: Trip) -> None:
+    trip.each_commit = True
+    gone = "1" * 40
+    entries = [Entry(trip.tip, gone, b"commit: gone"), Entry(gone, trip.tip, b"reset: moving to HEAD~1")]
+    assert trip.visits(entries) == [Visit(MAIN, trip.tip)]
+
+
+@pytest.mark.parametrize(
+    ("message", "hooked"),
+    [
+        (b"commit: x", True),
+        (b"commit (amend): x", True),
+        (b"commit (initial): x", True),
+        (b"commit (merge): x", True),
+        (b"revert: x", True),
+        (b"cherry-pick: x", True),
+        (b"cherry-pick: fast-forward", False),
+        (b"merge topic: Merge made by the 'ort' strategy.", True),
+        (b"merge topic: Fast-forward", False),
+        (b"rebase (pick): x", False),
+        (b"rebase (finish): returning to refs/heads/topic", False),
+        (b"am: x", False),
+        (b"reset: moving to HEAD~1", False),
+        (b"checkout: moving from main to topic", False),
+        (b"pull: Fast-forward", False),
+    ],
+)
+def test_after_what_a_hook_looks(message: bytes, hooked: bool) -> None:
+    assert Entry("a", "b", message).hooked is hooked
