@@ -76,7 +76,7 @@ def test_threads_get_one_emitter(root: Path) -> None:
     def run(number: int) -> None:
         start.wait()
         got.append(kittywatch.get_emitter())
-        told.append(kittywatch.emit_history_added("WP01", "note", f"from {number}"))
+        told.append(kittywatch.emit_history_added("WP01", "note", f"from {number}", feature_slug=FEATURE))
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(8)]
     for thread in threads:
@@ -118,16 +118,17 @@ def test_a_batch_shares_a_cause(root: Path) -> None:
 
 def test_a_forked_process_opens_its_own_database(root: Path) -> None:
     program = """
-import os, sys
+import functools, os, sys
 import kittywatch
-kittywatch.emit_history_added("WP01", "note", "before")
+note = functools.partial(kittywatch.emit_history_added, "WP01", "note", feature_slug="001-login")
+note("before")
 parents = kittywatch.get_emitter()
 child = os.fork()
-event = kittywatch.emit_history_added("WP01", "note", "child" if child == 0 else "parent")
+event = note("child" if child == 0 else "parent")
 if child == 0:
     os._exit(0 if event and kittywatch.get_emitter() is not parents else 1)
 _, status = os.waitpid(child, 0)
-event = kittywatch.emit_history_added("WP01", "note", "after")
+event = note("after")
 print(status, event["lamport_clock"])
 """
     done = subprocess.run(

@@ -51,6 +51,8 @@ class Ancestry:
                 if not left[parent] and parent not in marked:
                     del masks[parent]
             masks[commit] = mask
+            if commit in marked:
+                self._bit(commit)  # also of one without children, which precedes nothing
         self._masks = masks
 
     def _bit(self, commit: str) -> int:

@@ -303,10 +303,13 @@ class Git:
         return wanted & set(out.decode().split())
 
     def reached(self, commits: Iterable[str], tip: str) -> set[str]:
-        """Those of some commits that `tip` reaches; commits that are gone count as not reached."""
-        listed = self.run("cat-file", "--batch-check", data="".join(f"{commit}\n" for commit in commits).encode())
-        wanted = {line.split()[0] for line in listed.decode().splitlines() if line.split()[1:2] == ["commit"]}
-        if not wanted:
+        """Those of some commits that `tip` reaches; commits that are gone reach nothing, and nothing reaches them."""
+        wanted = set(commits)
+        asked = "".join(f"{commit}\n" for commit in (*wanted, tip)).encode()
+        listed = self.run("cat-file", "--batch-check", data=asked).decode().splitlines()
+        there = {line.split()[0] for line in listed if line.split()[1:2] == ["commit"]}
+        wanted &= there
+        if not wanted or tip not in there:
             return set()
         out = self.run("rev-list", "--stdin", data=("\n".join([*wanted, f"^{tip}"]) + "\n").encode())
         return wanted - set(out.decode().split())

@@ -12,6 +12,7 @@ import pytest
 from kittywatch.emit.emitter import EventEmitter
 from kittywatch.events import LoggedError
 from kittywatch.observe.observation import observe
+from kittywatch.observe.reconcile import reconcile_view
 from kittywatch.observe.replay import Replay
 from kittywatch.project import Project
 from tests.history.replaying import opened
@@ -156,3 +157,19 @@ def test_an_error_in_the_same_words(repository: Repository, own_home: Path) -> N
         assert other is not None
         repository.commit("02-03", files={f"kitty-specs/{SLUG}/tasks/WP02.md": file("nowhere")})
         assert observe(project, "test").events == []
+
+
+def test_a_step_from_before_the_baseline_is_not_where_the_ledger_ends(repository: Repository, own_home: Path) -> None:
+    """B2, B3: a replay emits it late; the next one by hand, and a reconciliation, go on from what came after it."""
+    with opened(repository.root, own_home / "home") as project:
+        look(repository, "doing", 2)
+        observe(project, "test")
+        look(repository, "for_review", 3)
+        observe(project, "test")
+        list(Replay(project.git, project.names, project.emitter).run("HEAD"))
+        assert told(project).count("WPStatusChanged") == 2
+        assert reconcile_view(project) == []
+        late = project.emitter.emit_wp_status_changed("WP01", "planned", "doing", feature_slug=SLUG)
+        assert late is not None
+        assert late["timestamp"].startswith("2026-02-02")
+        assert told(project).count("WPStatusChanged") == 2

@@ -151,12 +151,53 @@ def test_a_feature_is_created_once(empty: Project) -> None:
     assert empty.emitter.emit_feature_created(FEATURE, "001", "main", 2) == first
 
 
-def test_the_feature_is_found_where_only_one_has_the_work_package(project: Project, warnings: list[str]) -> None:
-    told = _status(project.emitter, "planned", "doing", None)
+def test_the_feature_is_found_where_only_one_has_the_work_package(project: Project) -> None:
+    told = project.emitter.emit_wp_status_changed("WP01", "planned", "doing")
     assert told is not None
-    assert _status(project.emitter, "planned", "doing") == told
+    assert told["payload"]["feature_slug"] == FEATURE
+    assert _status(project.emitter, "planned", "doing") == told["event_id"]
+
+
+def test_a_work_package_that_nobody_knows_needs_its_feature(project: Project, warnings: list[str]) -> None:
     assert project.emitter.emit_wp_status_changed("WP09", "planned", "doing") is None
-    assert [line for line in warnings if "no work package WP09 is known here" in line] == warnings != []
+    assert warnings == [
+        "an event was not emitted: no work package WP09 is known here: name its feature, or observe it first"
+    ]
+    told = project.emitter.emit_wp_status_changed("WP09", "planned", "doing", feature_slug="009-new")
+    assert told is not None
+    assert project.emitter.emit_wp_status_changed("WP09", "planned", "doing") == told, "known by now"
+
+
+def test_a_work_package_of_two_features_needs_its_feature(project: Project, warnings: list[str]) -> None:
+    other = project.emitter.emit_wp_created("WP01", "Title", [], "002-x")
+    assert other is not None
+    for emission in (
+        lambda: _status(project.emitter, "planned", "doing", None),
+        lambda: project.emitter.emit_history_added("WP01", "note", "half"),
+        lambda: project.emitter.emit_wp_assigned("WP01", "ada", "implementation"),
+    ):
+        assert emission() is None
+        assert warnings.pop() == (
+            f"an event was not emitted: WP01 is in several features: name one of {FEATURE}, 002-x"
+        )
+    assert _status(project.emitter, "planned", "doing") is not None
+    assert warnings == []
+
+
+def test_what_does_not_move_is_no_transition(project: Project, warnings: list[str]) -> None:
+    """Neither with a feature nor without one, and the ledger is as it was."""
+    for feature in (FEATURE, None):
+        assert _status(project.emitter, "planned", "planned", feature) is None
+        assert warnings.pop() == "an event was not emitted: WP01 doesn't move: it is planned before and after"
+    assert _transitions(project) == []
+    assert _status(project.emitter, "planned", "doing") is not None
+
+
+def test_an_error_of_no_known_work_package_is_emitted(project: Project) -> None:
+    """It has no place in the ledger, and is worth knowing all the same."""
+    event = project.emitter.emit_error_logged("WP09", "runtime", "no such agent")
+    assert event is not None
+    assert event["payload"]["feature_slug"] is None
 
 
 def test_each_kind_is_an_event_of_the_contract(emitter: EventEmitter) -> None:

@@ -88,9 +88,9 @@ def execute(home: Path, *statements: str) -> None:
         connection.commit()
 
 
-def break_an_index(home: Path) -> None:
+def break_an_index(home: Path, name: str = "links_of_commit") -> None:
     """Damage a page that holds no rows: the root of an index."""
-    ((page,),) = rows(home, "SELECT rootpage FROM sqlite_master WHERE name = 'links_of_commit'")
+    ((page,),) = rows(home, f"SELECT rootpage FROM sqlite_master WHERE name = '{name}'")
     assert isinstance(page, int)
     with (home / NAME).open("r+b") as file:
         file.seek((page - 1) * 4096)

@@ -266,7 +266,7 @@ def test_a_database_of_the_first_version(home: Path, emitter_at: Callable[..., E
         )
         old.commit()
     if damaged:
-        stores.break_an_index(home)
+        stores.break_an_index(home, "landings_of_entry")
         salvage(home / "queue.db", 0)
     target = emitter_at(home)
     to = login(target)

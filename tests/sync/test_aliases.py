@@ -322,7 +322,7 @@ def test_what_is_told_while_a_flusher_delivers_aliases_goes_too(own_hub: Hub, ho
 
     with FaultProxy(own_hub.port, plan) as proxy:
         delivering.log_in(home, own_hub, url=proxy.url)
-        target.store.transact(lambda connection: recipients.set_present(connection, proxy.url, "cats"))
+        target.store.transact(lambda connection: destinations.set_present(connection, proxy.url, "cats"))
         flush(home, None)
         add(target, event_id, random_id())
         flush(home, None)
