@@ -446,6 +446,21 @@ def test_a_shallow_clone(root: Path, home: Path, tmp_path: Path) -> None:
     assert briefs(replay(clone, home)) == EXPECTED
 
 
+def test_a_partial_clone_without_network(root: Path, home: Path, tmp_path: Path) -> None:
+    """Scenario 59: a clear refusal that says what is missing; what can't be read is no error of a work package."""
+    subprocess.run(["git", "config", "uploadpack.allowFilter", "true"], cwd=root, check=True)
+    clone = tmp_path / "partial"
+    subprocess.run(["git", "clone", "-q", "--filter=blob:none", root.as_uri(), clone], check=True)
+    identify(clone)
+    root.rename(tmp_path / "out of reach")
+    with pytest.raises(GitError, match="objects are missing here, as in a partial clone") as refused:
+        replay(clone, home)
+    assert "git fetch --refetch" in refused.value.remedy
+    (tmp_path / "out of reach").rename(root)
+    subprocess.run(["git", "fetch", "-q", "--refetch", "--no-filter"], cwd=clone, check=True)
+    assert briefs(replay(clone, home)) == EXPECTED
+
+
 def test_a_linked_worktree(root: Path, home: Path, tmp_path: Path) -> None:
     """The identity and the ledger are the project's: told once."""
     subprocess.run(["git", "worktree", "add", "-q", tmp_path / "linked", "main~3"], cwd=root, check=True)
