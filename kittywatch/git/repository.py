@@ -301,9 +301,13 @@ class Git:
         return wanted & set(out.decode().split())
 
     def reached(self, commits: Iterable[str], tip: str) -> set[str]:
-        """Those of some commits that `tip` reaches; commits that are gone count as not reached."""
-        listed = self.run("cat-file", "--batch-check", data="".join(f"{commit}\n" for commit in commits).encode())
-        wanted = {line.split()[0] for line in listed.decode().splitlines() if line.split()[1:2] == ["commit"]}
+        """Those of some commits that `tip` reaches; commits that are gone are not reached, and reach nothing."""
+        listed = "".join(f"{commit}\n" for commit in (*commits, tip))
+        found = self.run("cat-file", "--batch-check", data=listed.encode()).decode().splitlines()
+        there = [line.split()[0] for line in found if line.split()[1:2] == ["commit"]]
+        if tip not in there:
+            return set()
+        wanted = set(there[:-1])
         if not wanted:
             return set()
         out = self.run("rev-list", "--stdin", data=("\n".join([*wanted, f"^{tip}"]) + "\n").encode())

@@ -202,3 +202,14 @@ def test_history_has_merges_that_begin_it(repository: Repository) -> None:
     commit("README", "z")
     found = list(Git.find(repository.root).history("main", since=taken))
     assert [(len(one.parents), [file.path for file in one.changed]) for one in found] == [(2, [one])]
+
+
+def test_a_commit_that_is_not_here_reaches_nothing(repository: Repository) -> None:
+    """Such as one of another clone that has the same ledger."""
+    (repository.root / "a").write_text("a")
+    repository.git("add", "a")
+    repository.git("commit", "-q", "-m", "a")
+    tip, gone = _tip(repository), "0123456789" * 4
+    git = Git.find(repository.root)
+    assert git.reached([tip, gone], gone) == set()
+    assert git.reached([tip, gone], tip) == {tip}
