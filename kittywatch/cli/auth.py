@@ -55,7 +55,7 @@ def login(
       kittywatch auth login --username mira
       pass show hub | kittywatch auth login --username mira --password-stdin
     """
-    from kittywatch.sync.server import server_url
+    from kittywatch.sync.address import server_url
 
     output: Output = ctx.obj
     client = _client()

@@ -98,10 +98,16 @@ class PackageHistory:
         found = [entry for entry in self.entries if entry.kind in ("created", "known")]
         return min(found, key=lambda entry: entry.kind != "created", default=None)
 
-    @property
-    def last_lane(self) -> Lane | None:
-        """The lane that was reached last, None where nothing is known."""
-        return next((entry.lane for entry in reversed(self.entries) if entry.kind != "assigned"), None)
+    def last_lane(self, graph: CommitGraph | None = None) -> Lane | None:
+        """The lane that was reached last, None where nothing is known; without a graph the one that was known last.
+
+        What is known late may have happened early: a replay adds what was there before all else.
+        """
+        last: Entry | None = None
+        for entry in self.entries:
+            if entry.kind != "assigned" and (last is None or graph is None or not _precedes(entry, last, graph)):
+                last = entry
+        return last.lane if last is not None else None
 
 
 class PendingEdit(Struct):
@@ -209,6 +215,18 @@ class LedgerState(Struct):
         self.new_broken.clear()
         self.new_renames.clear()
         self.aliases.clear()
+
+
+def _precedes(entry: Entry, other: Entry, graph: CommitGraph) -> bool:
+    """Whether an entry happened before another one: all that introduced the other have it in their past.
+
+    What a reconciliation left behind happened before it, on whatever branch.
+    """
+    if any((commit, RECONCILED) in other.links for commit in entry.commits):
+        return False
+    if not other.commits:
+        return behind(entry, other.edited_on, graph, inclusive=True)
+    return all(behind(entry, commit, graph) for commit in other.commits)
 
 
 def behind(entry: Entry, commit: str | None, graph: CommitGraph, *, inclusive: bool = False) -> bool:

@@ -109,7 +109,7 @@ def _once(unit: UnitOfWork, state: LedgerState, key: Key, payload: Payload, emit
 
 
 def _is_known(state: LedgerState, key: Key, payload: Payload) -> bool:
-    """Whether the seen keys know what is to be earlier; notes that it is now."""
+    """Tell whether the seen keys have an event already, and add it to them."""
     seen = state.seen(key)
     match payload:
         case HistoryEntry():
@@ -162,7 +162,7 @@ def _assignment(unit: UnitOfWork, state: LedgerState, key: Key, payload: Assignm
     if last is not None and (last.agent, last.phase) == (payload.agent_id, payload.phase) and last.event_id:
         return _event_of(unit, last)
     event = emit(payload)
-    entry = Entry("assigned", "emitted", history.last_lane or "doing", None, event.event_id)
+    entry = Entry("assigned", "emitted", history.last_lane() or "doing", None, event.event_id)
     entry.agent, entry.phase = payload.agent_id, payload.phase
     state.add(key, entry)
     return event

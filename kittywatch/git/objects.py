@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
 
+from kittywatch.errors import GitError
 from kittywatch.workpackages.reader import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -102,7 +103,14 @@ class Objects:
 
 
 def _answer(out: IO[bytes]) -> tuple[bytes, bytes | None]:
-    header = out.readline().split()
+    line = out.readline()
+    if not line:  # git ends where it would have to fetch
+        raise GitError(
+            "cat-file",
+            "objects are missing here, as in a partial clone (--filter)",
+            remedy="`git fetch --refetch --no-filter`, then run this again",
+        )
+    header = line.split()
     if len(header) != 3 or not header[2].isdigit():
         return b"missing", None
     size = int(header[2])

@@ -42,7 +42,7 @@ async def obtain_token(request: Request) -> JSONResponse:
         service_of(request),
         name=asked.username,
         password=asked.password,
-        address=credentials.address_of(request),
+        address=credentials.network_of_stranger(request),
         kind="machine",
     )
     return JSONResponse(_tokens(request, opened))
@@ -51,7 +51,7 @@ async def obtain_token(request: Request) -> JSONResponse:
 async def refresh_token(request: Request) -> JSONResponse:
     """`POST /api/v1/token/refresh/`"""
     asked = await _small_json(request, _RefreshRequest)
-    service_of(request).batches.take(f"refresh {credentials.address_of(request)}")
+    service_of(request).batches.take(f"refresh {credentials.network_of_stranger(request)}")
     opened = await service_of(request).write(lambda database: sessions.refresh(database, asked.refresh))
     if opened is None:
         raise CredentialError("The refresh token was used before, so this login has ended.", remedy="Log in again.")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+from functools import cache
+
 from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
 from kittywatch.hub import accounts, passwords, sessions, throttle, tokens
+from kittywatch.hub.addresses import is_near, network_of
 from kittywatch.hub.errors import CredentialError, ThrottledError
 from kittywatch.hub.service import Service, service_of
 from kittywatch.hub.sessions import Kind, Login, Opened
-from kittywatch.hub.transports import ENTRY
+from kittywatch.hub.transports import ENTRY, PEER
 
+_log = logging.getLogger("kittywatch.hub.credentials")
 _LATER_SECONDS = 5.0
 
 
@@ -92,6 +97,25 @@ def cookie_name(connection: HTTPConnection) -> str:
 
 def is_secure(connection: HTTPConnection) -> bool:
     return connection.scope["scheme"] in ("https", "wss")
+
+
+def network_of_stranger(connection: HTTPConnection) -> str:
+    """Where somebody who guesses passwords is: what is counted, and slowed down.
+
+    Behind a proxy that nobody told us of, everybody has its address, and one stranger would lock all of them out. If it
+    is on this machine or in a private network, as such proxies are, what it says of the other side counts instead.
+    """
+    address = address_of(connection)
+    said = connection.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    if not said or connection.scope.get(PEER, "") != address or not is_near(address):
+        return network_of(address)
+    _warn_of_proxy(address)
+    return network_of(said[:64])
+
+
+@cache
+def _warn_of_proxy(address: str) -> None:
+    _log.warning("a proxy at %s forwards requests: serve with --trusted-proxy %s", address, address)
 
 
 def address_of(connection: HTTPConnection) -> str:

@@ -20,27 +20,31 @@ from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, DataError, IntegrityError
 
 from kittywatch.hub.errors import ConfigurationError
+from kittywatch.hub.patience import be_patient
 
 _TEAM_LOCKS = 0x6B697474  # the first key of our advisory locks, so that they meet nobody else's
 BUSY_SECONDS = 30
-CONNECT_SECONDS = 5
 _READ_ONLY = "25006"  # what a standby answers to a write
 # How a constraint is broken by what stands in the database already, not by the values themselves.
 _BY_OTHER_ROWS = {"23503", "23505", "SQLITE_CONSTRAINT_FOREIGNKEY", "SQLITE_CONSTRAINT_PRIMARYKEY"}
 _BY_OTHER_ROWS |= {"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_ROWID"}
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str, *, serves: bool = False) -> Engine:
     """An engine for `sqlite:///PATH` or `postgresql://…`; a missing SQLite file is made, mode 0600.
 
-    Raises ConfigurationError for any other URL or an unusable file.
+    `serves`: somebody waits for each answer, so that what takes long is given up. Raises ConfigurationError for any
+    other URL or an unusable file.
     """
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(parsed)
-    engine = create_engine(
-        parsed, pool_size=8, max_overflow=24, pool_pre_ping=True, pool_timeout=10, hide_parameters=True
-    )
+    return _open_postgresql(parsed, serves=serves)
+
+
+def _open_postgresql(url: URL, *, serves: bool) -> Engine:
+    engine = create_engine(url, pool_size=8, max_overflow=24, pool_pre_ping=True, pool_timeout=10, hide_parameters=True)
+    be_patient(engine, for_ever=not serves)
 
     @event.listens_for(engine, "handle_error")
     def _failed(context: ExceptionContext) -> None:

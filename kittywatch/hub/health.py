@@ -29,5 +29,5 @@ async def metrics(request: Request) -> Response:
     is_local = is_loopback(address_of(request)) and "x-forwarded-for" not in request.headers
     if not (service.config.public_metrics or is_local):
         raise ForbiddenError("Metrics are for this machine alone.", remedy="Serve with --public-metrics.")
-    text = service.metrics.render(connections=service.feed.connections)
+    text = service.metrics.render(connections=service.feed.connections + service.viewers.beside_rooms)
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4")

@@ -15,7 +15,8 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, func, insert, select
 
-from kittywatch.hub import projections, supersession
+from kittywatch.events import to_json
+from kittywatch.hub import clocks, projections, supersession
 from kittywatch.hub.database import is_postgresql, lock_team
 from kittywatch.hub.offers import Offered
 from kittywatch.hub.parsing import Accepted, BatchItem
@@ -93,6 +94,7 @@ def _insert(
     connection: Connection, login: Login, news: list[Accepted], offered: list[Offered]
 ) -> tuple[set[str], list[AliasResult]]:
     """Store new events and aliases; the events of these that others show, and what became of the aliases."""
+    news = _with_plausible_clocks(connection, login, news)
     # Positions are taken before the insert: a bulk insert that returned them would cost three times as much.
     positions = supersession.next_positions(connection, len(news))
     rows = [_row(login, item, position) for position, item in zip(positions, news, strict=True)]
@@ -106,6 +108,20 @@ def _insert(
     if is_postgresql(connection):
         connection.execute(select(func.pg_notify(CHANNEL, str(login.team_id))))
     return agreed.hidden, agreed.results
+
+
+def _with_plausible_clocks(connection: Connection, login: Login, news: list[Accepted]) -> list[Accepted]:
+    highest = clocks.highest_of(connection, login.team_id)
+    taken = list(clocks.taken_with((item.event.lamport_clock for item in news), highest=highest))
+    return [
+        item if item.event.lamport_clock == clock else _with_clock(item, clock)
+        for item, clock in zip(news, taken, strict=True)
+    ]
+
+
+def _with_clock(item: Accepted, clock: int) -> Accepted:
+    event = clocks.with_clock(item.event, clock)
+    return replace(item, event=event, body=to_json(event), original=item.original or item.body)
 
 
 def _row(login: Login, item: Accepted, position: int) -> dict[str, Any]:

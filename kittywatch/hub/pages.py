@@ -16,6 +16,7 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_environment.globals["comes_again"] = False  # of error pages: whether to look again until it works
 
 
 def fragment(template: str, **values: Any) -> str:

@@ -28,7 +28,10 @@ _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")
 
 @dataclass(frozen=True, kw_only=True)
 class Accepted:
-    """A valid event; `content_hash` is over the fields that its id is made of, `original` the older form it had."""
+    """A valid event.
+
+    `content_hash` is over the fields that its id is made of; `original` is the other form that it came in, if any.
+    """
 
     event: Event
     body: str

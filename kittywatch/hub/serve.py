@@ -45,7 +45,7 @@ def prepare(config: Config) -> FirstUser | None:
     A SQLite file is brought to this version; PostgreSQL is left to `hub migrate`, since other replicas may still run
     the version before. Raises ConfigurationError.
     """
-    engine = open_engine(config.database)
+    engine = open_engine(config.database, serves=True)
     try:
         if is_postgresql(engine):
             migrations.check(engine)

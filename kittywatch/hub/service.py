@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -19,9 +20,12 @@ from kittywatch.hub.database import is_postgresql, open_engine, reading, writing
 from kittywatch.hub.feed import Feed
 from kittywatch.hub.limits import Pace
 from kittywatch.hub.metrics import Metrics
+from kittywatch.hub.parts import Parts
 from kittywatch.hub.readiness import Readiness
+from kittywatch.hub.shared import Shared
 from kittywatch.hub.signals import Listener
 from kittywatch.hub.tokens import signing_key
+from kittywatch.hub.viewers import Viewers
 from kittywatch.hub.writer import Writer
 
 Found = TypeVar("Found")
@@ -38,6 +42,8 @@ class Service:
     key: bytes
     metrics: Metrics
     feed: Feed
+    viewers: Viewers
+    parts: Shared[Parts]
     writer: Writer
     batches: Pace
     messages: Pace
@@ -47,12 +53,7 @@ class Service:
 
     async def read(self, query: Callable[[Connection], Found]) -> Found:
         """What `query` finds in one transaction, off the event loop."""
-
-        def work() -> Found:
-            with reading(self.engine) as connection:
-                return query(connection)
-
-        return await run_in_threadpool(work)
+        return await _read(self.engine, query)
 
     async def write(self, change: Callable[[Connection], Found]) -> Found:
         """What `change` returns, committed, off the event loop."""
@@ -64,10 +65,18 @@ class Service:
         return await run_in_threadpool(work)
 
 
+async def _read(engine: Engine, query: Callable[[Connection], Found]) -> Found:
+    def work() -> Found:
+        with reading(engine) as connection:
+            return query(connection)
+
+    return await run_in_threadpool(work)
+
+
 @asynccontextmanager
 async def running(config: Config) -> AsyncIterator[Service]:
     """A service with its tasks: the writer, the feed, and with PostgreSQL the signals. Stops them in that order."""
-    engine = open_engine(config.database)
+    engine = open_engine(config.database, serves=True)
     with reading(engine) as connection:
         key = signing_key(connection)
     feed = Feed(engine)
@@ -76,9 +85,10 @@ async def running(config: Config) -> AsyncIterator[Service]:
         for team_id in team_ids:
             feed.signal(team_id)
 
+    viewers = Viewers(feed, partial(_read, engine))
     writer = Writer(engine, on_stored=stored)
     listener = Listener(engine, on_signal=feed.signal, on_connected=feed.signal_all) if is_postgresql(engine) else None
-    works = [writer.run, feed.run, *([listener.run] if listener else [])]
+    works = [writer.run, feed.run, viewers.run, *([listener.run] if listener else [])]
     limits = config.limits
     service = Service(
         config=config,
@@ -86,6 +96,8 @@ async def running(config: Config) -> AsyncIterator[Service]:
         key=key,
         metrics=Metrics(),
         feed=feed,
+        viewers=viewers,
+        parts=Shared(),
         writer=writer,
         batches=Pace(per_second=limits.batches_per_second, burst=limits.batch_burst),
         messages=Pace(per_second=limits.messages_per_second, burst=limits.message_burst),

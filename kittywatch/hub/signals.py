@@ -13,8 +13,8 @@ from collections.abc import Callable
 import psycopg
 from sqlalchemy import Engine
 
-from kittywatch.hub.database import CONNECT_SECONDS
 from kittywatch.hub.ingest import CHANNEL
+from kittywatch.hub.patience import CONNECT_SECONDS, STATEMENT_SECONDS
 
 _log = logging.getLogger("kittywatch.hub.signals")
 _FIRST_DELAY = 0.2
@@ -41,13 +41,14 @@ class Listener:
                     self._address, autocommit=True, connect_timeout=CONNECT_SECONDS
                 )
                 async with connection:
-                    await connection.execute(f"LISTEN {CHANNEL}")
+                    async with asyncio.timeout(STATEMENT_SECONDS):
+                        await connection.execute(f"LISTEN {CHANNEL}")
                     delay = _FIRST_DELAY
                     self.is_listening = True
                     self._on_connected()
                     async for notice in connection.notifies():
                         self._hear(notice.payload)
-            except psycopg.Error:
+            except (psycopg.Error, TimeoutError):
                 _log.warning("the connection for signals broke; trying again in %.1f s", delay)
             finally:
                 self.is_listening = False

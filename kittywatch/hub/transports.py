@@ -25,6 +25,7 @@ DRAIN_SECONDS = 15.0
 DRAIN_BYTES = 16 << 10
 FRAMES = "kittywatch.frames"
 ENTRY = "kittywatch.connection"
+PEER = "kittywatch.peer"
 
 
 class _Named:
@@ -37,6 +38,7 @@ class _Named:
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         fields = cast(dict[str, Any], scope)
         fields[ENTRY] = self._show_login
+        fields[PEER] = (fields.get("client") or ("unknown", 0))[0]  # before any proxy's headers are believed
         if scope["type"] == "websocket":
             fields["extensions"] = {**(fields.get("extensions") or {}), FRAMES: {}}
         await self._app(scope, receive, send)

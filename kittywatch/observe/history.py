@@ -193,8 +193,12 @@ class History:
         if side not in bases:
             bases[side] = self.tree(self._git.merge_base(merge.parents[0], side))
         there = self.feature(bases[side], key[0]).packages.get(key[1])
-        # One that went from a lane and back was moved as well, if its trail says so.
-        return there is None or there.lane != lane or there.trail != shown.trail
+        return there is None or there.lane != lane or self._went_round(there, shown)
+
+    def _went_round(self, before: WorkPackage, after: WorkPackage) -> bool:
+        """Whether the records that were appended since say that it left its lane, and came back."""
+        appended = after.trail[len(before.trail) :] if after.trail[: len(before.trail)] == before.trail else ()
+        return any(self._reader.names.lane(record.lane) not in (None, before.lane) for record in appended)
 
     def difference(
         self,

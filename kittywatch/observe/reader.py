@@ -29,7 +29,7 @@ class Reader:
 
     def __init__(self, git: Git, names: LaneNames) -> None:
         self._git = git
-        self._names = names
+        self.names = names
         self._objects = git.objects()
         self._tip: str | None = None
         self._files: dict[str, list[File]] = {}
@@ -98,7 +98,7 @@ class Reader:
             self._parse(file, data or b"")
 
     def _parse(self, file: File, data: bytes) -> tuple[WorkPackage | Problem, str]:
-        read = read_work_package(file.path, data, self._names), content_key(data)
+        read = read_work_package(file.path, data, self.names), content_key(data)
         self._packages[file.path, file.blob] = read
         return read
 

@@ -21,8 +21,7 @@ from kittywatch.store.aliases import OutgoingAlias
 from kittywatch.store.delivery import Outgoing
 from kittywatch.store.destinations import Destination
 from kittywatch.store.store import Store
-from kittywatch.sync import answers
-from kittywatch.sync.answers import Forbidden, Halve, Later, Strange, Taken, Unauthorized, Verdict
+from kittywatch.sync import verdicts
 from kittywatch.sync.auth import AuthClient
 from kittywatch.sync.backoff import Backoff
 from kittywatch.sync.batch_interval import give_back, reserve
@@ -34,6 +33,7 @@ from kittywatch.sync.http import Answer, Http
 from kittywatch.sync.riders import Riders
 from kittywatch.sync.settings import read_settings
 from kittywatch.sync.summary import Kind, Progress, Summary, Tally
+from kittywatch.sync.verdicts import Forbidden, Halve, Later, Strange, Taken, Unauthorized, Verdict
 
 if TYPE_CHECKING:
     import sqlite3
@@ -250,7 +250,7 @@ class _Run:
             PATH, data, bearer=login.access, headers={"Content-Encoding": "gzip"}, deadline=self._left()
         )
         self._heed_interval(answer, slot)
-        return answers.classify(
+        return verdicts.classify(
             answer.status, answer.headers, answer.body, event_ids, now=self._clock.now(), aliases=names
         )
 
@@ -269,7 +269,7 @@ class _Run:
 
     def _heed_interval(self, answer: Answer, slot: float) -> None:
         """Keep the batch interval that the server asks for, for all processes."""
-        seconds = answers.batch_interval(answer.headers)
+        seconds = verdicts.batch_interval(answer.headers)
         assert self._to is not None
         to = self._to
         if seconds is None or seconds == to.batch_interval:

@@ -22,8 +22,8 @@ from msgspec import Struct
 
 from kittywatch import __version__
 from kittywatch.errors import ServerError, SyncError, UnreachableError
+from kittywatch.sync.address import trust
 from kittywatch.sync.dns import EventLoop
-from kittywatch.sync.server import trust
 from kittywatch.sync.settings import SyncSettings
 
 DEADLINE = 30.0

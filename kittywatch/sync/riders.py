@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from kittywatch.store.aliases import OutgoingAlias
 from kittywatch.sync import features
-from kittywatch.sync.answers import Taken
 from kittywatch.sync.claims import Claims
 from kittywatch.sync.clock import Clock
+from kittywatch.sync.verdicts import Taken
 
 if TYPE_CHECKING:
     import sqlite3

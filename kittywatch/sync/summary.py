@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from kittywatch.errors import SyncError
-from kittywatch.sync.answers import Fate
+from kittywatch.sync.verdicts import Fate
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called after each settled batch with how many events were settled, and how many there are."""

@@ -1,31 +1,33 @@
-"""Work packages as the reader gives them, snapshots and rules, for the tests of deriving."""
+"""Work packages as the reader gives them, and facts in short, for the tests of deriving."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Literal
 
-from kittywatch.derive.beside import Note
-from kittywatch.derive.settle import Rules
-from kittywatch.derive.snapshot import FeatureFacts, Origin, Snapshot
+from kittywatch.derive.facts import (
+    AnnotationFact,
+    CompletionFact,
+    ErrorFact,
+    Fact,
+    FeatureFact,
+    Note,
+    ResolutionFact,
+    TransitionFact,
+)
+from kittywatch.derive.resolve import Rules
 from kittywatch.derive.steps import Step
-from kittywatch.derive.tellings import BesideTold, CompletedTold, FeatureTold, PackageTold, ResolvedTold, Telling
 from kittywatch.emit.drafts import EnvelopeContext
-from kittywatch.workpackages.features import Meta
 from kittywatch.workpackages.lanes import LaneNames
 from kittywatch.workpackages.reader import WorkPackage, read_work_package
 from tests.builders import FEATURE, record, work_package_text
 
 NAMES = LaneNames()
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-STAMP = EnvelopeContext("550e8400-e29b-41d4-a716-446655440000", "demo", "a1b2c3d4e5f6", "0123456789abcdef")
+CONTEXT = EnvelopeContext("550e8400-e29b-41d4-a716-446655440000", "demo", "a1b2c3d4e5f6", "0123456789abcdef")
 KEY = (FEATURE, "WP01")
-
-
-def rules(mode: Literal["live", "history"] = "live") -> Rules:
-    return Rules(NAMES, STAMP.event_id, mode)
+RULES = Rules(NAMES, CONTEXT.event_id)
 
 
 def at(minute: int) -> str:
@@ -54,47 +56,33 @@ def package(
     return found
 
 
-def snapshot(
-    *packages: WorkPackage,
-    minute: int = 0,
-    commit: str | None = None,
-    origin: Origin = "here",
-    past: bool = False,
-) -> Snapshot:
-    """What one commit shows, or one look at a worktree."""
-    features = {one.feature: FeatureFacts(Meta(), len(packages)) for one in packages}
-    moment = NOON + timedelta(minutes=minute)
-    return Snapshot(moment, packages, commit, origin, features=features, past=past)
-
-
 def arrow(step: Step) -> str:
     return f"{step.previous}→{step.new}"
 
 
-def said(tellings: Iterable[Telling]) -> list[str]:
-    """Tellings in short: `feature F`, `WP01 created`, `WP01 planned→doing`, `broken PATH`."""
-    words: list[str] = []
-    for telling in tellings:
-        if isinstance(telling, FeatureTold):
-            words.append(f"feature {telling.feature}")
-        elif isinstance(telling, PackageTold):
-            step = telling.told.step
-            words.append(f"{telling.told.package.wp_id} {arrow(step) if step else 'created'}")
-        elif isinstance(telling, BesideTold):
-            what = telling.beside.what
-            name = f"{telling.beside.package.wp_id} "
-            words.append(
-                f"{name}{what.kind}: {what.content}"
-                if isinstance(what, Note)
-                else f"{name}{what.phase} by {what.agent}, {what.retry_count} before"
-            )
-        elif isinstance(telling, ResolvedTold):
-            words.append(f"{telling.wp_id} waits no longer for {telling.cause.wp_id}, {telling.how}")
-        elif isinstance(telling, CompletedTold):
-            words.append(f"complete: {telling.work_packages}")
-        else:
-            words.append(f"broken {telling.broken.problem.path}")
-    return words
+def said(facts: Iterable[Fact]) -> list[str]:
+    """Facts in short: `feature F`, `WP01 created`, `WP01 planned→doing`, `broken PATH`."""
+    return [_said(fact) for fact in facts]
+
+
+def _said(fact: Fact) -> str:
+    match fact:
+        case FeatureFact():
+            return f"feature {fact.feature}"
+        case TransitionFact():
+            step = fact.emitted.step
+            return f"{fact.emitted.package.wp_id} {arrow(step) if step else 'created'}"
+        case AnnotationFact():
+            what, wp_id = fact.annotation.what, fact.annotation.package.wp_id
+            if isinstance(what, Note):
+                return f"{wp_id} {what.kind}: {what.content}"
+            return f"{wp_id} {what.phase} by {what.agent}, {what.retry_count} before"
+        case ResolutionFact():
+            return f"{fact.wp_id} waits no longer for {fact.cause.wp_id}, {fact.how}"
+        case CompletionFact():
+            return f"complete: {fact.work_packages}"
+        case ErrorFact():
+            return f"broken {fact.broken.problem.path}"
 
 
 def chain_holds(steps: Sequence[Step]) -> bool:

@@ -6,13 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from kittywatch.derive.steps import Shown, shown, steps_between
+from kittywatch.derive.steps import LaneState, lane_state, steps_between
 from kittywatch.workpackages.reader import WorkPackage
 from tests.derive.packages import NAMES, NOON, arrow, chain_holds, moved, package
 
 
-def steps(before: Shown | WorkPackage | None, now: WorkPackage) -> list[str]:
-    known = shown(before) if isinstance(before, WorkPackage) else before
+def steps(before: LaneState | WorkPackage | None, now: WorkPackage) -> list[str]:
+    known = lane_state(before) if isinstance(before, WorkPackage) else before
     found = steps_between(known, now, NAMES)
     assert chain_holds(found)
     return [arrow(step) for step in found]
@@ -33,7 +33,7 @@ def test_an_alias_of_the_same_lane_is_no_difference() -> None:
 
 def test_without_a_trail_one_step() -> None:
     """D3: otherwise the difference is one event."""
-    (step,) = steps_between(shown(package("planned")), package("done", agent="codex"), NAMES)
+    (step,) = steps_between(lane_state(package("planned")), package("done", agent="codex"), NAMES)
     assert (arrow(step), step.agent, step.moment) == ("planned→done", "codex", None)
 
 
@@ -49,14 +49,14 @@ def test_no_lane_is_not_seen() -> None:
     """D2: a work package that states no lane, or an invalid one, is not seen."""
     assert steps(None, package(None)) == []
     assert steps(package("doing"), package("foo", [moved(1, "done")])) == []
-    assert shown(package(None)) is None
+    assert lane_state(package(None)) is None
 
 
 def test_each_appended_record_is_a_step_with_its_time_and_agent() -> None:
     """D3 and D5: the record's time and agent, not the frontmatter's."""
     before = package("planned", [moved(1, "planned", "human")])
     trail = [moved(1, "planned", "human"), moved(2, "doing", "codex"), moved(3, "for_review", "claude")]
-    first, second = steps_between(shown(before), package("for_review", trail, agent="nobody"), NAMES)
+    first, second = steps_between(lane_state(before), package("for_review", trail, agent="nobody"), NAMES)
     assert (arrow(first), first.agent, first.moment) == ("planned→doing", "codex", NOON + timedelta(minutes=2))
     assert (arrow(second), second.agent, second.moment) == ("doing→for_review", "claude", NOON + timedelta(minutes=3))
 
@@ -131,8 +131,8 @@ def test_aliases_repeats_and_leading_records() -> None:
 def test_a_record_of_the_lane_that_was_known_is_no_step() -> None:
     """D3: also where that lane is another one than planned, and no record was known."""
     trail = [moved(1, "doing"), moved(2, "for_review")]
-    assert steps(Shown("doing"), package("for_review", trail)) == ["doing→for_review"]
-    (step,) = steps_between(Shown("doing"), package("for_review", trail), NAMES)
+    assert steps(LaneState("doing"), package("for_review", trail)) == ["doing→for_review"]
+    (step,) = steps_between(LaneState("doing"), package("for_review", trail), NAMES)
     assert step.moment == NOON + timedelta(minutes=2)
 
 

@@ -9,13 +9,11 @@ import pytest
 from msgspec import Struct
 
 import kittywatch.derive
-from kittywatch.derive.beside import Taken
-from kittywatch.derive.book import Book
-from kittywatch.derive.log import Entry
-from kittywatch.derive.settle import Settled
+from kittywatch.derive.annotations import Sighting
+from kittywatch.derive.ledger import Entry, LedgerState, PendingEdit
 
-STATE = {Book, Entry, Settled, Taken}
-"""What is written while a snapshot is settled."""
+STATE = {Entry, LedgerState, PendingEdit, Sighting}
+"""What is written while an observation is resolved."""
 
 
 def _structs() -> set[type[Struct]]:
@@ -30,8 +28,8 @@ def test_a_value_is_frozen(struct: type[Struct]) -> None:
 
 
 def test_an_entry_is_itself_alone() -> None:
-    """Two entries that say the same are two transitions: a cursor is one of them."""
-    one, other = Entry("step", "doing"), Entry("step", "doing")
+    """Two entries that say the same are two transitions: a pending edit has one of them."""
+    one, other = Entry("step", "emitted", "doing"), Entry("step", "emitted", "doing")
     assert one != other
     assert {one, other} == {one, other}
     assert len({one, other}) == 2

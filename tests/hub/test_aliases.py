@@ -14,7 +14,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 from websockets.sync.client import connect
 
 from kittywatch.hub import accounts, board, charts, export, history, migrations, projections, sessions
@@ -65,10 +65,18 @@ class Desk:
             active = history.activity(connection, team, Filter(), limit=10_000)
             columns = (events.c.project, events.c.feature, events.c.wp_id)
             keys = connection.execute(select(*columns).where(events.c.team_id == team).distinct()).all()
-            told = [one for key in keys for one in history.timeline(connection, team, (key[0], key[1], key[2]))]
+            told = [one for key in keys for one in self._timeline(connection, (key[0], key[1], key[2]))]
         assert len(active) == len(told) == len(exported)
         assert {entry.position for entry in active} == {entry.position for entry in told}
         return exported
+
+    def _timeline(self, connection: Connection, key: tuple[str, str, str]) -> Iterator[history.Entry]:
+        """All pages of a work package's timeline."""
+        older: str | None = None
+        while older != "":
+            page = history.timeline(connection, self.login.team_id, key, before=older or "")
+            yield from page.entries
+            older = page.older
 
     def standing(self, *, changed: bool = True) -> dict[str, list[tuple[Any, ...]]]:
         """The projections of the team, with or without when they changed."""
@@ -85,7 +93,7 @@ class Desk:
         team = self.login.team_id
         with reading(self.engine) as connection:
             card = board.card(connection, team, KEY)
-            drawn = charts.of_feature(connection, team, PROJECT, FEATURE)
+            drawn = charts.of_feature(connection, team, PROJECT, FEATURE, now=0.0)
             query = select(work_packages.c.transitions).where(work_packages.c.team_id == team)
             return card.lane if card else "", connection.execute(query).scalar_one(), drawn
 

@@ -17,7 +17,7 @@ from tests.hub.hubs import FEATURE, PROJECT, Hub, Machine, created
 CREDENTIALS = ["own", "foreign", "none", "garbage", "expired", "revoked", "disabled"]
 TITLE = "The cats' own secret"
 PLACE = f"/wp/{PROJECT}/{FEATURE}/WP01"
-PAGES = ["/", "/cards?lane=planned", PLACE, f"/feature/{PROJECT}/{FEATURE}", "/activity", "/password"]
+PAGES = ["/", "/cards?lane=planned", PLACE, f"/feature/{PROJECT}/{FEATURE}", "/activity", "/password", "/session"]
 OPEN = {"/api/v1/", "/api/v1/token/", "/api/v1/token/refresh/", "/healthz", "/readyz", "/metrics"}
 OPEN |= {"/sign-in", "/static"}
 

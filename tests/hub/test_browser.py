@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from tests.hub.browsers import axe_source, ids_in, is_live, launch, serious_faults, sign_in
+from tests.hub.browsers import ids_in, is_live, serious_faults, sign_in
 from tests.hub.hubs import FEATURE, PASSWORD, PROJECT, Hub, Machine, created, event, moved
 from tests.waiting import until
 
@@ -24,51 +24,9 @@ HOSTILE = [
 ]
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A browser for this module alone: while playwright runs, no other test of the process may use asyncio.run."""
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="session")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return axe_source(tmp_path_factory.mktemp("axe"))
-
-
 @pytest.fixture
 def hub(start_hub: Callable[..., Hub], sqlite_database: str) -> Hub:
     return start_hub(sqlite_database)
-
-
-@pytest.fixture
-def new_page(chromium: Browser, hub: Hub) -> Iterator[Callable[..., Page]]:
-    """Opens pages, each a browser of its own; fails the test if one of them complained."""
-    contexts: list[BrowserContext] = []
-    complaints: list[str] = []
-
-    def open_page(**options: object) -> Page:
-        contexts.append(chromium.new_context(**options))  # type: ignore[arg-type]
-        page = contexts[-1].new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: complaints.append(message.text) if "Policy" in message.text else None)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert complaints == []
-
-
-@pytest.fixture
-def board(new_page: Callable[..., Page], hub: Hub) -> Page:
-    """mira's board, live."""
-    page = new_page()
-    sign_in(page, hub.url)
-    is_live(page)
-    return page
 
 
 def test_signing_in_and_out(new_page: Callable[..., Page], hub: Hub) -> None:

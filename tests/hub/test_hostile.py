@@ -15,29 +15,8 @@ from websockets.sync.client import connect
 from kittywatch.hub import credentials
 from kittywatch.hub.limits import Limits
 from kittywatch.hub.parsing import Accepted, Refused, open_batch, open_event
+from tests.hub.hostile import HOSTILE
 from tests.hub.hubs import FEATURE, Hub, Machine, created, event
-
-_SUSPICIOUS = b"[]" * 40  # enough brackets to be looked at
-HOSTILE: dict[str, Callable[[int], bytes]] = {
-    "an unterminated string of escaped quotes": lambda n: _SUSPICIOUS + b'{"a":"' + b'\\"' * (n // 2),
-    "strings that end and one that doesn't": lambda n: _SUSPICIOUS + b'""' * (n // 2) + b'"',
-    "backslashes": lambda n: _SUSPICIOUS + b'"' + b"\\" * n,
-    "backslashes outside strings": lambda n: _SUSPICIOUS + b"\\" * n + b'"',
-    "brackets that open": lambda n: b"[" * n,
-    "brackets that close": lambda n: b"]" * n,
-    "empty lists": lambda n: b"[" + b"[]," * (n // 3),
-    "objects in a row": lambda n: b"{}" * (n // 2),
-    "nested as deep as allowed": lambda n: (b"[" * 31 + b"]" * 31) * (n // 62),
-    "an event that ends in the middle of its title": lambda n: json.dumps(created("WP01", "x" * n, lamport=1)).encode()[
-        : n - 1
-    ],
-    "a title that spells NUL": lambda n: json.dumps(created("WP01", "\\u0000" * (n // 8), lamport=1)).encode(),
-    "a long fraction of a second": lambda n: json.dumps(
-        created("WP01", lamport=1, timestamp=f"2026-03-01T00:00:00.{'1' * n}Z")
-    ).encode(),
-    "a long number": lambda n: json.dumps(created("WP01", lamport=1)).encode()[:-1] + b',"x":' + b"9" * n + b"}",
-    "many fields": lambda n: b"{" + b",".join(b'"%d":0' % k for k in range(n // 10)) + b"}",
-}
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import resource
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 
 import httpx
 import psycopg
@@ -17,69 +15,10 @@ from websockets.sync.client import ClientConnection, connect
 
 from kittywatch.hub import ingest
 from kittywatch.hub.database import is_postgresql, open_engine, writing
+from tests.hub.clusters import frozen
 from tests.hub.hubs import Hub, Machine, created
+from tests.hub.outages import OUTAGES, a_table_missing, read_only
 from tests.waiting import until
-
-
-@contextmanager
-def changed(hub: Hub, there: str, back: str) -> Iterator[None]:
-    engine = open_engine(hub.database)
-    with writing(engine) as connection:
-        connection.execute(text(there))
-    yield
-    with writing(engine) as connection:
-        connection.execute(text(back))
-    engine.dispose()
-
-
-@contextmanager
-def a_table_missing(hub: Hub) -> Iterator[None]:
-    with changed(hub, "ALTER TABLE work_packages RENAME TO away", "ALTER TABLE away RENAME TO work_packages"):
-        yield
-
-
-@contextmanager
-def no_events_table(hub: Hub) -> Iterator[None]:
-    with changed(hub, "ALTER TABLE events RENAME TO away", "ALTER TABLE away RENAME TO events"):
-        yield
-
-
-@contextmanager
-def read_only(hub: Hub) -> Iterator[None]:
-    """What a standby is after a failover; its connections stay."""
-    name = hub.database.rsplit("/", 1)[1]
-
-    def switch(state: str) -> None:
-        with psycopg.connect(f"{hub.database.rsplit('/', 1)[0]}/postgres", autocommit=True) as admin:
-            admin.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = {state}'.encode())
-            admin.execute("SELECT pg_terminate_backend(pid, 9000) FROM pg_stat_activity WHERE datname = %s", [name])
-
-    switch("on")
-    yield
-    switch("off")
-
-
-@contextmanager
-def full_disk(hub: Hub) -> Iterator[None]:
-    """SQLite: no file of the server may grow. PostgreSQL: what it says when its disk is full."""
-    if hub.database.startswith("sqlite"):
-        assert hub.process is not None
-        size = Path(hub.database.removeprefix("sqlite:///") + "-wal").stat().st_size
-        before = resource.prlimit(hub.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-        yield
-        resource.prlimit(hub.process.pid, resource.RLIMIT_FSIZE, before)
-        return
-    raises = "BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = 'disk_full'; END"
-    with changed(
-        hub,
-        f"CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS '{raises.replace(chr(39), chr(39) * 2)}';"
-        "CREATE TRIGGER full_disk BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION full_disk()",
-        "DROP FUNCTION full_disk CASCADE",
-    ):
-        yield
-
-
-OUTAGES: list[Callable[[Hub], AbstractContextManager[None]]] = [a_table_missing, no_events_table, read_only, full_disk]
 
 
 def is_ready(hub: Hub) -> bool:
@@ -173,3 +112,27 @@ def test_a_strangers_notify_ends_no_listening(start_hub: Callable[..., Hub], pos
             assert json.loads(it.recv(timeout=20))["event"]["event_id"] == told["event_id"]
     assert is_ready(hub)
     assert "broke" not in hub.output()
+
+
+def test_a_frozen_database_keeps_nobody_waiting(
+    start_hub: Callable[..., Hub], postgresql: str, postgresql_database: str
+) -> None:
+    """Every call and page has its answer while the database says nothing, and afterwards all goes on by itself."""
+    hub = start_hub(postgresql_database)
+    cookies = {"kittywatch": hub.open_login("mira", kind="browser").secret}
+    told = created("WP01", lamport=1)
+    with (
+        Machine(hub.url, hub.access_token(hub.open_login("mira"))) as machine,
+        httpx.Client(base_url=hub.url, cookies=cookies, timeout=60, trust_env=False) as browser,
+    ):
+        assert machine.statuses([created("WP02", lamport=2)]) == ["success"]
+        assert browser.get("/").status_code == 200
+        with frozen(postgresql):
+            assert not is_ready(hub)
+            assert browser.get("/", headers={"Accept": "text/html"}).status_code == 503
+            assert machine.send([told]).status_code == 503
+            assert machine.http.get("/healthz").status_code == 200
+        until(lambda: machine.send([told]).status_code == 200, deadline=30, what="the database to be back")
+        until(lambda: is_ready(hub), what="/readyz to say yes")
+        assert browser.get("/").status_code == 200
+    assert machine.access not in hub.output()

@@ -18,11 +18,11 @@ from kittywatch.emit.emitter import EventEmitter
 from kittywatch.events import random_id
 from kittywatch.store import aliases, destinations
 from kittywatch.sync import features
-from kittywatch.sync.answers import Taken, classify
 from kittywatch.sync.batch import batch_sync
 from kittywatch.sync.flusher import flush, is_due
 from kittywatch.sync.http import Http
 from kittywatch.sync.summary import Summary
+from kittywatch.sync.verdicts import Taken, classify
 from tests.hub.hubs import Hub, Machine
 from tests.store import stores
 from tests.sync import delivering
