@@ -114,7 +114,7 @@ class Resolver:
                 if entry is None:
                     unknown.setdefault(key, []).append(step)
                 else:
-                    used.append(entry)
+                    _use(entry, step, used)
                     self._join(key, entry, change.package, (step, moment), where)
         return unknown
 
@@ -161,7 +161,7 @@ class Resolver:
         moment = self.moment(history, step, where, used)
         entry = self.known(key, step, moment, where, used)
         if entry is not None:
-            used.append(entry)
+            _use(entry, step, used)
             self._join(key, entry, package, (step, moment), where)
             if self._is_unemitted(entry, where):
                 yield from self._promote(key, entry, EmittedStep(package, step, moment, entry), where)
@@ -380,6 +380,12 @@ class Resolver:
             moment += TICK
             event_id = self.rules.identify(package, step, moment)
         return moment, event_id
+
+
+def _use(entry: Entry, step: Step, used: list[Entry]) -> None:
+    """One of a commit's steps is an entry, and no other one is; but a squash may have several that are one together."""
+    if entry.lane == step.new:
+        used.append(entry)
 
 
 def is_alive(entry: Entry, view: str) -> bool:

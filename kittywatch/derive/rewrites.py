@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from kittywatch.derive.changes import CommitChanges, Key, PackageChange
 from kittywatch.derive.commits import emitted_facts, resolve_commit
 from kittywatch.derive.facts import EmittedStep, Fact
-from kittywatch.derive.ledger import Entry, PendingEdit, behind
+from kittywatch.derive.ledger import Entry, PendingEdit, behind, identity
 from kittywatch.derive.resolve import Occurrence, Resolver, is_alive
 from kittywatch.derive.steps import LaneState, Step, lane_state, steps_between
 from kittywatch.workpackages.reader import WorkPackage
@@ -133,8 +133,9 @@ class _Net:
                 if not steps:
                     continue
                 entry = (same or steps)[-1]
+                moment = self.resolver.moment(self.state.history(self.key), step, one.where, [])
                 self.state.link(self.key, entry, commit, step.new)
-                moment = step.moment or one.where.moment
+                self.state.identify(self.key, entry, identity(moment, step.new))
                 self.state.alias(self.resolver.rules.identify(one.change.package, step, moment), entry)
 
     def _is_known(self, now: LaneState) -> bool:

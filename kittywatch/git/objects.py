@@ -100,24 +100,24 @@ class Objects:
                 process.stdin.write("".join(f"{name}\n" for name in asked).encode("utf-8", "surrogateescape"))
                 process.stdin.flush()
             except BrokenPipeError:
-                raise _ended() from None
+                raise _missing() from None
             for _ in asked:
                 yield _answer(process.stdout)
 
 
-def _ended() -> GitError:
-    """git ended before it had answered; it does where a partial clone lacks an object that it can't fetch."""
+def _missing() -> GitError:
+    """git ended without an answer: it does where it would have to fetch."""
     return GitError(
         "cat-file",
-        "it ended without an answer; in a partial clone, contents are missing here and could not be fetched",
-        remedy="`git fetch --refetch --no-filter` while the remote can be reached, then run this again",
+        "objects are missing here, as in a partial clone (--filter)",
+        remedy="`git fetch --refetch --no-filter`, then run this again",
     )
 
 
 def _answer(out: IO[bytes]) -> tuple[bytes, bytes | None]:
     line = out.readline()
     if not line:
-        raise _ended()
+        raise _missing()
     header = line.split()
     if len(header) != 3 or not header[2].isdigit():
         return b"missing", None

@@ -131,8 +131,8 @@ class _Attempt:
 
     def run(self, at_first: Index | None) -> Observed:
         """Make it; `at_first` is the index as it was when that was decided."""
-        directory = str(self.git.directory)
-        before = self.emitter.peek(lambda unit: Before.read(unit, directory))
+        directory, repository = str(self.git.directory), str(self.git.common)
+        before = self.emitter.peek(lambda unit: Before.read(unit, directory, repository))
         log_size = reflog.size(reflog.head_log(self.git.directory))
         head = self._head(before)
         at_rest = _at_rest(before, head, log_size)

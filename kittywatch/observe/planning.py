@@ -45,7 +45,7 @@ from kittywatch.workpackages.reader import WorkPackage
 
 
 class Before(Struct, frozen=True):
-    """What the store knew when the plan was made; `views` are the checkout's, `tips` those of all of the project's."""
+    """What the store knew when the plan was made; `views` are the checkout's, `tips` its clone's."""
 
     version: int
     observed: bool
@@ -57,8 +57,11 @@ class Before(Struct, frozen=True):
     renames: Mapping[str, str]
 
     @classmethod
-    def read(cls, unit: UnitOfWork, directory: str) -> Before:
-        """Read it within a transaction; `directory` is the checkout's git directory."""
+    def read(cls, unit: UnitOfWork, directory: str, repository: str) -> Before:
+        """Read it within a transaction; `directory` is the checkout's git directory, `repository` its clone's.
+
+        What another clone shows is no boundary: here it may have been made (scenario 54).
+        """
         rows = Views(unit.connection, unit.project)
         checkout = rows.checkout(directory)
         return cls(
@@ -66,7 +69,7 @@ class Before(Struct, frozen=True):
             rows.observed(),
             checkout,
             rows.of_checkout(checkout.key) if checkout else {},
-            frozenset(rows.tips()),
+            frozenset(rows.tips(repository)),
             frozenset(rows.pending_keys(checkout.key)) if checkout else frozenset(),
             tuple(unit.ledger.boundaries()["baseline"]),
             unit.ledger.renames(),

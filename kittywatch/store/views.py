@@ -68,12 +68,13 @@ class Views:
             (checkout, ref, tip),
         )
 
-    def tips(self) -> set[str]:
-        """The commits that the project's views show, in whichever clone."""
+    def tips(self, repository: str) -> set[str]:
+        """The commits that the views of one clone show; `repository` is the git directory that its worktrees share."""
         rows = self.connection.execute(
             "SELECT DISTINCT tip FROM views JOIN checkouts ON checkouts.id = views.checkout"
-            " WHERE project = ? AND tip IS NOT NULL",
-            (self.project,),
+            " WHERE project = ?1 AND tip IS NOT NULL"
+            " AND (git_dir = ?2 OR substr(git_dir, 1, length(?2) + 11) = ?2 || '/worktrees/')",
+            (self.project, repository),
         )
         return {row[0] for row in rows}
 

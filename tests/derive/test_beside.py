@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from kittywatch.derive.book import Book, adopt, tell, tell_worktree
+from kittywatch.derive.tellings import BesideTold
 from msgspec.structs import replace
 
-from kittywatch.derive.book import Book, adopt, tell, tell_worktree
 from kittywatch.derive.edits import WorktreeLook
-from kittywatch.derive.tellings import BesideTold
 from kittywatch.workpackages.reader import WorkPackage
 from tests.builders import record
 from tests.derive.packages import KEY, NOON, at, moved, package, rules, said, snapshot

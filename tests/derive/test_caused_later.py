@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from msgspec.structs import replace
-
 from kittywatch.derive.book import Book, adopt, tell, tell_worktree
-from kittywatch.derive.consequences import left_done, reopened
-from kittywatch.derive.edits import WorktreeLook
 from kittywatch.derive.log import Entry
 from kittywatch.derive.marks import COMPLETE
 from kittywatch.derive.settle import Rules
 from kittywatch.derive.snapshot import Roster, Snapshot
 from kittywatch.derive.tellings import PackageTold, ResolvedTold, Telling
+from msgspec.structs import replace
+
+from kittywatch.derive.consequences import left_done, reopened
+from kittywatch.derive.edits import WorktreeLook
 from tests.builders import FEATURE
 from tests.derive.packages import NOON, moved, package, rules, said, snapshot
 

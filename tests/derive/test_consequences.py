@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
-from msgspec.structs import replace
-
 from kittywatch.derive.book import Book, adopt, tell
 from kittywatch.derive.settle import Known
 from kittywatch.derive.snapshot import Key, Origin, Roster, Snapshot
+from msgspec.structs import replace
+
 from kittywatch.emit.drafts import duration
 from tests.builders import FEATURE
 from tests.derive.packages import package, rules, said, snapshot

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from msgspec.structs import replace
-
 from kittywatch.derive.beside import Note, place_of, take_in
 from kittywatch.derive.book import Book, adopt, tell, tell_worktree
-from kittywatch.derive.edits import WorktreeLook
 from kittywatch.derive.marks import Marks, feedback_key, pairs_up, record_keys
 from kittywatch.derive.tellings import BesideTold, Telling
+from msgspec.structs import replace
+
+from kittywatch.derive.edits import WorktreeLook
 from kittywatch.workpackages.reader import WorkPackage
 from tests.builders import record
 from tests.derive.packages import KEY, NAMES, NOON, at, moved, package, rules, snapshot

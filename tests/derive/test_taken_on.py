@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-
 from kittywatch.derive.book import Book, tell
 from kittywatch.derive.log import Entry, Log
 from kittywatch.derive.settle import Known, Rules
 from kittywatch.derive.snapshot import Origin
-from kittywatch.derive.steps import Shown
 from kittywatch.derive.tellings import BesideTold
+
+from kittywatch.derive.steps import Shown
 from kittywatch.workpackages.reader import WorkPackage
 from tests.derive.packages import KEY, NOON, moved, package, rules, said, snapshot
 

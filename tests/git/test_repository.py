@@ -206,3 +206,14 @@ def test_commits_are_all_that_a_tip_reaches_and_others_do_not(repository: Reposi
         (2, [one]),
         (1, []),
     ]
+
+
+def test_a_commit_that_is_not_here_reaches_nothing(repository: Repository) -> None:
+    """Such as one of another clone that has the same ledger."""
+    (repository.root / "a").write_text("a")
+    repository.git("add", "a")
+    repository.git("commit", "-q", "-m", "a")
+    tip, gone = _tip(repository), "0123456789" * 4
+    git = Git.find(repository.root)
+    assert git.reached([tip, gone], gone) == set()
+    assert git.reached([tip, gone], tip) == {tip}

@@ -135,3 +135,20 @@ def test_15_a_branch_that_begins_with_a_merge(make_world: Callable[[str], World]
     world.run("emit", "scan")
     world.expect(P_D, "doing>planned", "planned>done")
     world.replay_adds_nothing()
+
+
+def test_a_squash_that_was_silent_is_known_when_it_is_squashed_again(world: World) -> None:
+    """O4: its trail was rewritten, so that its one step has a record that the steps that were emitted lack."""
+    world.git("branch", "topic")
+    world.move("done", trail=[("2026-01-01T10:00:00Z", "done")])
+    world.move("doing", trail=[("2026-01-01T11:00:00Z", "for_review"), ("2026-01-01T12:00:00Z", "doing")])
+    world.settle()
+    world.expect("planned>done", "done>doing")
+    world.git("rebase", "-q", "-i", "HEAD~2", GIT_SEQUENCE_EDITOR="sed -i -e '2 s/^pick/squash/'")
+    world.settle()
+    world.expect("planned>done", "done>doing")
+    world.git("checkout", "-q", "topic")
+    world.git("merge", "-q", "--squash", "main")
+    world.git("commit", "-q", "-m", "squash")
+    world.settle()
+    world.expect("planned>done", "done>doing")

@@ -101,3 +101,17 @@ def test_moved_unobserved_and_pulled_first(make_world: Callable[[str], World]) -
     other.move("doing")
     other.run("emit", "scan")
     assert world.steps()[3:] == ["done>planned", P_D]
+
+
+def test_25_both_clones_make_one_move_that_neither_has_of_the_other(world: World) -> None:
+    """Rule B2, last sentence; of a commit that is in another clone alone nothing can be asked here."""
+    world.clone("unused")  # makes the origin
+    other = world.clone("other", home=world.home)
+    if world.hooked:
+        other.run("hooks", "install")
+    world.move("doing")
+    world.expect(P_D)
+    other.move("doing")
+    other.move("for_review")
+    other.run("emit", "scan")
+    world.expect(P_D, D_R)

@@ -32,71 +32,191 @@ class Fault:
 
 FAULTS = (
     Fault(
-        "O1: a plan that another process has overtaken is carried out",
-        "observe/observation.py",
-        "if rows.checkout(str(self.git.directory)) != before.checkout or rows.observed() != before.observed:",
-        "if rows.observed() != before.observed:",
+        "O1: an entry that a commit introduced is not known by that commit (resolving, 1)",
+        "derive/resolve.py",
+        "        links = {(commit, step.new) for commit in (where.commit, *self.replaced.get(where.commit, ()))}\n",
+        "        links: set[tuple[str, str]] = set()\n",
     ),
     Fault(
-        "O1: what was told is looked for by event id alone (squash merges)",
-        "derive/log.py",
-        'return entry.kind in ("step", "elsewhere") and entry.lane == lane',
-        "return False",
+        "D8: a step is not known by its identity (resolving, 2)",
+        "derive/resolve.py",
+        "        name = identity(moment, step.new)\n        alike =",
+        '        name = identity(moment, step.new) + "?"\n        alike =',
     ),
     Fault(
-        "O1: a view's cursor stays where it was",
-        "derive/settle.py",
-        "    settled.known = Known(now, cursor)\n",
-        "    settled.known = Known(now, known.cursor)\n",
+        "O1: a commit does not take over what was emitted for its edit (resolving, 3)",
+        "derive/resolve.py",
+        "        if edit is not None and edit.entries:\n            return self._taken_over(",
+        "        if False and edit is not None:\n            return self._taken_over(",
     ),
     Fault(
-        "O2: a branch is compared with the one that was checked out before",
-        "observe/observation.py",
-        "            plans.append(self._view(stop, tips, observed, planner))",
-        "            last = plans[-1].ref if plans else before.checkout.ref if before.checkout else stop.ref\n"
-        "            plans.append(planner.continued(stop.ref, tips.get(last), stop.tip))",
+        "B2: a concurrent commit's move without a record is another one (resolving, 4)",
+        "derive/resolve.py",
+        "        if found is None and step.moment is None:\n",
+        "        if False:\n",
     ),
     Fault(
-        "O3: elsewhere's commits are taken for ours",
-        "observe/origins.py",
-        'origins.update({commit: "elsewhere" for commit in unmade if commit not in local})',
-        "origins.update({})",
+        "O3: what others made is emitted (resolving, 5)",
+        "derive/resolve.py",
+        '        if not where.is_ours:\n            entry.status = "remote"',
+        '        if False:\n            entry.status = "remote"',
     ),
     Fault(
-        "O3: what was made here and pushed is taken for elsewhere's",
-        "observe/origins.py",
-        "unmade = [commit for commit in unmade if commit not in self._made_everywhere]",
-        "unmade = wanted",
+        "O7: an entry that is behind a commit is matched",
+        "derive/resolve.py",
+        "if not self.is_behind(entry, where)), None)",
+        "if True), None)",
     ),
     Fault(
-        "O4: a rewritten branch is told commit by commit",
-        "observe/views.py",
-        "if commits is not None or old is None or self.git.is_ancestor(old, new):",
-        "if True:",
+        "B2: an entry that is behind a commit is taken for concurrent",
+        "derive/resolve.py",
+        'if entry.status == "void" or self.is_behind(entry, where) or self._is_reconciled(entry, where):',
+        'if entry.status == "void" or self._is_reconciled(entry, where):',
     ),
     Fault(
-        "O4: of an amended commit nothing is told",
-        "observe/views.py",
-        "                plan.snapshots.append(part)\n            elif key in theirs",
-        "                pass\n            elif key in theirs",
+        "B2: what descends from a commit is taken for concurrent with it",
+        "derive/resolve.py",
+        "            one == where.commit or self.graph.precedes(where.commit, one) for one in seen_on\n",
+        "            one == where.commit for one in seen_on\n",
     ),
     Fault(
-        "O4: what a merge brings in counts as the merge's own",
-        "observe/views.py",
-        'if len(commit.parents) > 1 and origin != "elsewhere":',
-        "if False:",
+        "O4: what a squash has in it is not behind it (join past)",
+        "derive/resolve.py",
+        "            if any(behind(other, one, self.graph) for one in entry.commits):\n",
+        "            if False:\n",
+    ),
+    Fault(
+        "O5: what was taken back is known when it is made again (void)",
+        "derive/resolve.py",
+        '    return entry.status != "void" or entry.taken_back_in not in (None, view)',
+        "    return True",
+    ),
+    Fault(
+        "O2: what was taken back in one view is taken back in all of them (void)",
+        "derive/resolve.py",
+        '    return entry.status != "void" or entry.taken_back_in not in (None, view)',
+        '    return entry.status != "void"',
+    ),
+    Fault(
+        "O11: a step that is known under another id has no alias",
+        "derive/ledger.py",
+        'if entry.event_id and own != entry.event_id and entry.status in ("emitted", "void") and entry.kind == "step":',
+        "if False and entry.event_id:",
+    ),
+    Fault(
+        "D8: of two steps with one identity in one history the second is not moved on (ordinals)",
+        "derive/resolve.py",
+        "        while self._past_has(history, identity(moment, step.new), where, used):\n",
+        "        while False:\n",
+    ),
+    Fault(
+        "O5: a discarded edit was staged before (pending takeover)",
+        "derive/resolve.py",
+        "        if self.look is None or self.look.shows(key) != edit.state:\n            return False",
+        "        if self.look is None:\n            return False",
     ),
     Fault(
         "O5: an edit that is discarded is forgotten silently",
         "derive/edits.py",
-        "if edit.shown.lane == home.shown.lane:",
+        "if home is None or not edit.entries or edit.state.lane == home.lane:",
         "if True:",
     ),
     Fault(
-        "O5: a reset is silent",
-        "observe/observation.py",
-        "if plan.undone is not None:\n            self._tell(",
-        "if False:\n            self._tell(",
+        "O2: a file that HEAD was moved under is an edit",
+        "derive/edits.py",
+        "if edit is None and before.get(key) == lane_state(package):",
+        "if False:",
+    ),
+    Fault(
+        "O4: a rewritten branch is resolved commit by commit whatever it lost",
+        "derive/rewrites.py",
+        "    lost = {key: entries for key, entries in lost.items() if entries}\n",
+        "    lost = {}\n",
+    ),
+    Fault(
+        "O4: of what a rewrite adds the net difference is silent (table, row 2)",
+        "derive/rewrites.py",
+        "            if now.lane != self.was.lane:\n                facts = self._emit_net(",
+        "            if False:\n                facts = self._emit_net(",
+    ),
+    Fault(
+        "O4: what a rewrite lost is not in what it added (table, row 1)",
+        "derive/rewrites.py",
+        "            self._absorb(fresh)\n            return facts",
+        "            return facts",
+    ),
+    Fault(
+        "O4: a rewrite onto known steps takes back (table, row 3)",
+        "derive/rewrites.py",
+        "        if self._is_known(now):\n",
+        "        if False:\n",
+    ),
+    Fault(
+        "O5: a reset is silent (table, row 4)",
+        "derive/rewrites.py",
+        "        return self._take_back(self.package) if self.contained else []",
+        "        return []",
+    ),
+    Fault(
+        "O5: what a reset left in the worktree is taken back (table, row 4, an edit again)",
+        "derive/rewrites.py",
+        "        if shows is not None and (shows == self.was or (edit is not None and shows == edit.state)):",
+        "        if False:",
+    ),
+    Fault(
+        "O3: what others made is taken back here (table, row 4, others')",
+        "derive/rewrites.py",
+        'if self.key in self.rewrite.pulled or (steps and steps[-1].status == "remote"):',
+        "if False:",
+    ),
+    Fault(
+        "O2: a view is compared with the one before (boundary)",
+        "observe/planning.py",
+        "        old = self.tips.get(visit.ref)\n        if visit.ref == DETACHED",
+        "        old = self.tips.get(self.before.checkout.ref if self.before.checkout else visit.ref)\n"
+        "        if visit.ref == DETACHED",
+    ),
+    Fault(
+        "O7: what is new on a branch is cut off at HEAD (boundary)",
+        "observe/planning.py",
+        "boundary = [old] if old is not None else [*self.before.tips,",
+        "boundary = [old] if old is not None else [str(self.head.tip), *self.before.tips,",
+    ),
+    Fault(
+        "B1: what was there before the baseline is resolved (boundary)",
+        "observe/planning.py",
+        "commits = self.git.commits(new, without=[*boundary, *self.baselines])",
+        "commits = self.git.commits(new, without=boundary)",
+    ),
+    Fault(
+        "B1: the baseline is not behind what comes after it",
+        "derive/ledger.py",
+        '    if entry.kind == "known" and entry.status == "baseline":\n        return True\n',
+        "",
+    ),
+    Fault(
+        "B2: a replay across the baseline emits what was emitted since",
+        "observe/replay.py",
+        "            resolver.join(one, at)\n",
+        "            state.histories.clear()\n            resolver.join(one, at)\n",
+    ),
+    Fault(
+        "B1: what was recorded with the baseline is emitted by whoever comes by",
+        "derive/resolve.py",
+        "return where.is_replay and where.is_ours and entry.event_id is None",
+        "return where.is_ours and entry.event_id is None",
+    ),
+    Fault(
+        "O3: elsewhere's commits are taken for ours (provenance)",
+        "observe/provenance.py",
+        "found.update({commit: Provenance.REMOTE for commit in unmade if commit not in local})",
+        "found.update({})",
+    ),
+    Fault(
+        "O3: what was made here and pushed is taken for elsewhere's (provenance)",
+        "observe/provenance.py",
+        "            unmade = [commit for commit in unmade if commit not in self._everywhere()]\n",
+        "            unmade = wanted\n",
     ),
     Fault(
         "O6: a rebase is looked at while it goes on",
@@ -106,28 +226,29 @@ FAULTS = (
     ),
     Fault(
         "O7: branches that HEAD was on meanwhile are not looked at",
-        "observe/stops.py",
-        "if stay.tip is not None and git.exists(stay.tip):",
-        "if False:",
-    ),
-    Fault(
-        "O7: what others merged before anybody looked is theirs",
-        "observe/stops.py",
-        "for commit in (back, *stay.overtaken) if",
-        "for commit in (back,) if",
+        "observe/head_moves.py",
+        "        if stay.tip is not None and git.exists(stay.tip):\n",
+        "        if False:\n",
     ),
     Fault(
         "O8: what is told is committed before where the view stands",
         "observe/observation.py",
-        "        unit.ledger.save(book, view=view)\n        book.saved()\n        return view",
-        '        unit.connection.execute("COMMIT")\n        unit.connection.execute("BEGIN IMMEDIATE")\n'
-        "        unit.ledger.save(book, view=view)\n        book.saved()\n        return view",
+        "        unit.ledger.save(plan.state)\n",
+        "        unit.ledger.save(plan.state)\n"
+        '        unit.connection.execute("COMMIT")\n'
+        '        unit.connection.execute("BEGIN IMMEDIATE")\n',
+    ),
+    Fault(
+        "O1: a plan that another process has overtaken is carried out",
+        "observe/observation.py",
+        "if self.carried_out or unit.ledger.version() != before.version or rows.observed() != before.observed:",
+        "if self.carried_out or rows.observed() != before.observed:",
     ),
     Fault(
         "D2: a work package is created again in each view",
-        "derive/settle.py",
-        'if first is not None and first.kind == "created":',
-        "if False and first is not None:",
+        "derive/resolve.py",
+        "        if known is not None and not self._is_news(known, where):\n",
+        "        if False and known is not None:\n",
     ),
     Fault(
         "D3: the old trail need not be the beginning of the new one",
@@ -142,10 +263,10 @@ FAULTS = (
         "if False:",
     ),
     Fault(
-        "B2: a replay tells from the baseline what was told since",
-        "derive/settle.py",
-        'if rules.mode == "history" and not sighting.past:',
-        "if False:",
+        "D7: what a merge brings in counts as the merge's own",
+        "observe/history.py",
+        "        if len(commit.parents) > 1:\n            difference = self._decided(",
+        "        if False:\n            difference = self._decided(",
     ),
 )
 
@@ -155,7 +276,7 @@ def main() -> None:
     wanted = [one for one in FAULTS if all(word in one.words for word in sys.argv[2:])]
     for fault in wanted:
         with tempfile.TemporaryDirectory(prefix="kittywatch-fault-") as directory:
-            print(f"{fault.words:75} {measured(fault, Path(directory), seconds)}", flush=True)
+            print(f"{fault.words:90} {measured(fault, Path(directory), seconds)}", flush=True)
 
 
 def measured(fault: Fault, directory: Path, seconds: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -99,7 +100,10 @@ class Looking(RuleBasedStateMachine):
         """Check what was told since the last time; `looked` says what of a checkout has been looked at since."""
         home, place = self.homes[checkout.home], checkout.home.name
         self._note_net(checkout)
-        heard = home.hear(self.bench.events(checkout.home, home.clock))
+        now, before = checkout.now(), self.seen.get(checkout.name)
+        view, files = (checkout.name, now.branch), looked == "files"
+        plain = looked is not None and before is not None and before.branch == now.branch and before.plain
+        heard = home.hear(self.bench.events(checkout.home, home.clock), view if plain else None)
         for one in heard:
             self._attribute(one, checkout.home)
             self.line(one.key).heard(one, place)
@@ -107,8 +111,6 @@ class Looking(RuleBasedStateMachine):
             self.half_seen.add(checkout.name)
             return
         self.half_seen.discard(checkout.name)
-        now, before = checkout.now(), self.seen.get(checkout.name)
-        view, files = (checkout.name, now.branch), looked == "files"
         new = {key: [one for one in heard if one.key == key] for key in {one.key for one in heard}}
         expected = self._foreseen(checkout.clone, before, now, now.files if files else None)
         for key, steps in expected.items():
@@ -206,9 +208,8 @@ class Looking(RuleBasedStateMachine):
             elif key in before.under:
                 continue
             elif files is not None and not states and shown == start:
-                found[key] = along(
-                    [edit, Content(shown.lane) if shown else None]
-                )  # discarded: one step, whatever it said
+                back = along([edit, Content(shown.lane) if shown else None])  # one step, whatever the file says
+                found[key] = [replace(step, undoes=True) for step in back]
             elif files is not None and (not states or (len(states) == 1 and states[0].get(key) == edit)):
                 found[key] = along([edit, shown])
         return found

@@ -44,11 +44,15 @@ class Content:
 
 @dataclass(frozen=True)
 class Step:
-    """From one lane to another; `time` is the trail record's, None where no record tells it."""
+    """From one lane to another; `time` is the trail record's, None where no record tells it.
+
+    `undoes` says that an edit was discarded with it.
+    """
 
     old: str
     new: str
     time: str | None = None
+    undoes: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,8 @@ class Told:
     """What the ledger of one home has told of one work package, in its order."""
 
     steps: list[Step] = field(default_factory=list)
+    views: list[View | None] = field(default_factory=list)
+    """For each step the view that told it, None where that isn't sure."""
     created: int = 0
     makings: Counter[str] = field(default_factory=Counter)
     creatable: bool = False
@@ -117,6 +123,8 @@ class Told:
     """Lanes that some view here has shown, whoever brought them."""
     known: set[str] = field(default_factory=set)
     """Lanes that need not be told: there before kittywatch, or elsewhere's."""
+    elsewhere: set[str] = field(default_factory=set)
+    """Lanes to which others moved it."""
     floors: dict[View, int] = field(default_factory=dict)
 
 
@@ -167,7 +175,9 @@ class Home:
         """Something came in from elsewhere: what it shows was told there (rule O3)."""
         for key, content in state.items():
             told = self.of(key)
-            told.known |= self._shown(key, content)
+            shown = self._shown(key, content)
+            told.known |= shown
+            told.elsewhere |= shown
 
     def _shown(self, key: Key, content: Content) -> set[str]:
         lanes = {lane for lane in (content.lane, *(lane_of(lane) for _, lane in content.trail)) if lane}
@@ -194,8 +204,11 @@ class Home:
 
     # What is told.
 
-    def hear(self, events: Sequence[Mapping[str, Any]]) -> list[Heard]:
-        """Check new events, in the ledger's order, from above; returns the transitions."""
+    def hear(self, events: Sequence[Mapping[str, Any]], view: View | None) -> list[Heard]:
+        """Check new events, in the ledger's order, from above; returns the transitions.
+
+        `view` is the one that told them, None where several may have.
+        """
         heard: list[Heard] = []
         for event in events:
             if event["lamport_clock"] != self.clock + 1:
@@ -212,7 +225,7 @@ class Home:
             elif event["event_type"] == "WPStatusChanged":
                 step = Step(payload["previous_status"], payload["new_status"])
                 one = Heard((payload["feature_slug"], payload["wp_id"]), step, event["timestamp"])
-                self._hear_step(one)
+                self._hear_step(one, view)
                 heard.append(one)
             elif event["event_type"] != "ErrorLogged":
                 continue  # what goes along with transitions is told once: its id was not there before
@@ -232,7 +245,7 @@ class Home:
         if not told.creatable or told.created > 1:
             raise BrokenRuleError(f"D2: {key} was not created here, or told before")
 
-    def _hear_step(self, heard: Heard) -> None:
+    def _hear_step(self, heard: Heard, view: View | None) -> None:
         told, step = self.of(heard.key), heard.step
         if step.old == step.new:
             raise BrokenRuleError(f"D1: {heard}")
@@ -242,20 +255,37 @@ class Home:
             raise BrokenRuleError(f"O10: no view ever was there: {heard}")
         told.makings[step.new] -= 1
         told.steps.append(step)
+        told.views.append(view)
 
     def must(self, key: Key, view: View, expected: Sequence[Step], new: Sequence[Heard]) -> None:
-        """Check one view's plain history from below: `new` is what its observation told."""
+        """Check one view's plain history from below: `new` is what its observation told.
+
+        A step may be left out if it was told since this view last told something, or before that by another view: then
+        without a record, for a concurrent commit made the same move (rule B2), and such an edit takes nothing back.
+        """
         told = self.of(key)
-        floor = min(told.floors.get(view, 0), len(told.steps) - len(new))
-        ahead = {step.new for step in told.steps[floor : len(told.steps) - len(new)]} | (
-            told.known - {FIRST} if view not in told.floors else set()
-        )
-        silent = len(expected) - len(new)
-        if silent < 0 or not all(_same(*pair) for pair in zip(expected[silent:], new, strict=True)):
-            raise BrokenRuleError(f"D3, O7, O10: {view} {key}: {list(expected)} came, told was {list(new)}")
-        if silent and expected[silent - 1].new not in ahead:
+        count = len(told.steps) - len(new)
+        floor = min(told.floors.get(view, 0), count)
+        ahead = {step.new for step in told.steps[floor:count]}
+        if view not in told.floors:
+            ahead |= told.known - {FIRST}
+        others = zip(told.steps[:count], told.views[:count], strict=True)
+        concurrent = told.elsewhere | {step.new for step, other in others if other != view}
+
+        def fits(expected: Sequence[Step], new: Sequence[Heard]) -> bool:
+            if not expected:
+                return not new
+            if new and _same(expected[0], new[0]) and fits(expected[1:], new[1:]):
+                return True
+            first = expected[0]
+            known = first.new in ahead or (first.time is None and first.new in concurrent)
+            return (known or (first.undoes and first.old in concurrent)) and fits(expected[1:], new)
+
+        starts = [0, *(at for at, step in enumerate(expected, start=1) if step.new in ahead)]
+        if not any(fits(expected[start:], new) for start in starts):
             raise BrokenRuleError(
-                f"O7: {view} {key}: of {list(expected)} told is {list(new)}; before that {told.steps}, {floor=}"
+                f"D3, O7, O10: {view} {key}: {list(expected)} came, told was {list(new)}; before that {told.steps}, "
+                f"{floor=}"
             )
 
     def stands(self, key: Key, view: View) -> None:
