@@ -32,8 +32,8 @@ def resolve_worktree(
     """Resolve what a worktree shows against its commit and the pending edits, which it brings up to date.
 
     `home` are the committed states of pending edits in the view that they were seen in: discarded, they are back there.
-    `before` are the states in the commit that was checked out when the worktree was last looked at: a file that still
-    shows that one was not edited, HEAD moved under it, as libgit2 or a push make it.
+    `before` are the states in the commit that was checked out when the worktree was last looked at, if it is another
+    one now: a file that still shows that one was not edited, HEAD moved under it, as libgit2 or a push make it.
     """
     where = Occurrence(look.moment, view, tip=look.tip)
     for new, old in look.renamed.items():

@@ -111,13 +111,13 @@ def _forget(desk: Desk) -> None:
 
 
 def test_what_was_looked_at_is_gone_from_the_repository(desk: Desk) -> None:
-    """All that is there now is compared with what was known."""
+    """Nothing says any more what the branch showed: the commits that are there count, each with its own steps (D7)."""
     gone = desk.commit(WP01="doing")
     assert desk.look() == ["WP01 planned→doing"]
     desk.commit("--amend", WP01="for_review", WP02="planned")
     _forget(desk)
     assert not Git.find(desk.root).exists(gone)
-    assert desk.look() == ["WP01 doing→for_review", "WP02 created"]
+    assert desk.look() == ["WP01 planned→for_review", "WP02 created"]
     assert desk.look() == []
 
 
@@ -159,12 +159,12 @@ def _elsewhere(desk: Desk, tmp_path: Path) -> Desk:
 
 
 def test_forward_to_a_merge_that_took_an_older_state(desk: Desk, tmp_path: Path) -> None:
-    """Of what the branch had made itself the difference that the merge makes counts, before what came after it."""
+    """D7: the merge shows what its first parent shows, so it decides nothing; what came after it counts."""
     other = _elsewhere(desk, tmp_path)
     other.git("merge", "-q", "--no-ff", "--strategy=ours", "mine")
     other.commit(WP02="doing")
     desk.git("merge", "-q", "--ff-only", "main")
-    assert desk.look() == ["WP02 created", "WP01 doing→planned", "WP02 planned→doing"]
+    assert desk.look() == ["WP02 created", "WP02 planned→doing"]
     assert desk.look() == []
     assert desk.replayed() == []
 
@@ -174,7 +174,7 @@ def test_forward_to_a_merge_that_made_something_new(desk: Desk, tmp_path: Path) 
     other.git("merge", "-q", "--no-ff", "--no-commit", "mine")
     other.commit(WP01="done")
     desk.git("merge", "-q", "--ff-only", "main")
-    assert desk.look() == ["WP02 created", "WP01 doing→done"]
+    assert desk.look() == ["WP02 created", "WP01 planned→done"], "from where its first parent was (D7)"
     assert desk.look() == []
     assert desk.replayed() == []
 
@@ -196,6 +196,17 @@ def test_an_edit_that_went_there_and_back_and_was_taken_back(desk: Desk) -> None
     assert desk.look() == ["WP01 planned→doing"]
     desk.commit()
     assert desk.look() == []
+
+
+def test_an_edit_of_the_agent_alone(desk: Desk) -> None:
+    """The lane is the commit's, and all the same it is an edit: HEAD has not moved under it."""
+    desk.commit(WP01="doing")
+    assert desk.look() == ["WP01 planned→doing"]
+    path = desk.root / _ONE
+    path.write_text(path.read_text("utf-8").replace("---\n", "---\nagent: bob\n", 1), "utf-8")
+    assert [type(event).__name__ for event in desk.see().events] == ["WPAssigned"]
+    desk.commit()
+    assert desk.see().events == []
 
 
 # What can't be read, or says nothing.
@@ -428,7 +439,7 @@ def test_a_branch_begins_where_its_checkout_was(desk: Desk, tmp_path: Path) -> N
 
 
 def test_a_merged_branch_that_first_kept_its_lane(desk: Desk, tmp_path: Path) -> None:
-    """D1, O4: a commit of the other side that moved no lane makes no transition of where that side was before."""
+    """D1, D7: a commit of the other side that moved no lane makes no transition; the one that did makes its own."""
     desk.git("worktree", "add", "-q", "-b", "topic", str(tmp_path / "topic"))
     topic = Desk(Repository(tmp_path / "topic", fresh=False), desk.home)
     topic.git("mv", _ONE, _ONE.replace("WP01", "WP01-renamed"))
@@ -438,7 +449,7 @@ def test_a_merged_branch_that_first_kept_its_lane(desk: Desk, tmp_path: Path) ->
     desk.commit(WP01="doing")
     assert desk.look() == ["WP01 planned→doing"]
     desk.git("merge", "-q", "--no-ff", "-X", "theirs", "-m", "merged", "topic")
-    assert desk.look() == ["WP01 doing→for_review"]
+    assert desk.look() == ["WP01 planned→for_review"]
     assert desk.replayed() == []
 
 
