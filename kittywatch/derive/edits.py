@@ -75,7 +75,7 @@ def _edited(resolver: Resolver, key: Key, package: WorkPackage, look: WorktreeLo
     if now is not None:
         edit.state, edit.written = now, look.written.get(key, "")
     if committed is not None and now is not None and now == committed:
-        _drop(resolver, key)
+        _keep_assignments(resolver, key)
     return facts
 
 
@@ -90,6 +90,17 @@ def _gone(resolver: Resolver, key: Key, package: WorkPackage, home: LaneState | 
     emitted = list(resolver.take_back(key, back, step, where))
     _drop(resolver, key)
     return [TransitionFact(one, None) for one in emitted]
+
+
+def _keep_assignments(resolver: Resolver, key: Key) -> None:
+    """Let an edit whose lane is the commit's be about who has taken the work package on, and nothing else."""
+    edit = resolver.pending[key]
+    assignments = [entry for entry in edit.entries if entry.kind == "assigned" and not entry.links]
+    edit.entries = [entry for entry in edit.entries if entry not in assignments]
+    _drop(resolver, key)
+    if assignments:
+        edit.entries = assignments
+        resolver.pending[key] = edit
 
 
 def _drop(resolver: Resolver, key: Key) -> None:
