@@ -18,7 +18,7 @@ from kittywatch.derive.facts import Fact, TransitionFact
 from kittywatch.derive.ledger import Entry, LedgerState, PendingEdit
 from kittywatch.derive.resolve import Occurrence, Resolver
 from kittywatch.derive.rewrites import Rewrite, keys_of, resolve_rewrite
-from kittywatch.derive.steps import lane_state
+from kittywatch.workpackages.reader import WorkPackage
 from tests.builders import FEATURE
 from tests.derive.graphs import Content, Graph
 from tests.derive.packages import KEY, NOON, RULES, package, said
