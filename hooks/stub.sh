@@ -27,11 +27,12 @@ kittywatch_hook() { # A function: it returns early, and costs no process of its 
     fi 2>/dev/null
   fi
 
-  # A watcher that runs sees it all. A process number comes round again; with its start time it doesn't.
+  # A watcher that runs sees it all, and hears by a file that it looks for a hook: at each commit, as a hook does.
+  # A process number comes round again; with its start time it doesn't.
   if IFS=' ' read -r kw_number kw_started kw_home <"$kw_git/kittywatch-watcher" &&
     [ "$kw_home" = "${SPEC_KITTY_HOME-}" ] && IFS= read -r kw_state <"/proc/$kw_number/stat"; then
     # shellcheck disable=SC2086 # one argument for each field
-    kittywatch_alive ${kw_state##*\) } && return 0
+    kittywatch_alive ${kw_state##*\) } && : >"$kw_git/kittywatch-hooked" && return 0
   fi 2>/dev/null
 
   # No commit since the last look touches kitty-specs/: leave without Python, and look from here the next time.
@@ -44,9 +45,18 @@ kittywatch_hook() { # A function: it returns early, and costs no process of its 
     return 0
   fi 2>/dev/null
 
+  [ -x "$kw_python" ] || return 0
+  # What git says of rewritten commits, it says once, on stdin: whatever follows in this hook gets it again.
+  kw_pairs=
+  if [ "$kw_hook" = post-rewrite ]; then
+    kw_pairs=$(cat)
+    exec <<KITTYWATCH
+$kw_pairs
+KITTYWATCH
+  fi
   # -E -P: neither PYTHONPATH nor the worktree may bring modules.
-  [ ! -x "$kw_python" ] ||
-    "$kw_python" -E -P -c 'from kittywatch.githooks.entry import main; main()' "$kw_hook" "$@" </dev/null >/dev/null
+  printf '%s\n' "$kw_pairs" |
+    "$kw_python" -E -P -c 'from kittywatch.githooks.entry import main; main()' "$kw_hook" "$@" >/dev/null
 }
 kittywatch_alive() { [ "${20-}" = "$kw_started" ] && [ "$1" != T ] && [ "$1" != Z ]; }
 # All sides of a merge count. A merge itself is listed whatever it brought: then the commits on its sides are looked

@@ -55,7 +55,7 @@ def login(
       kittywatch auth login --username mira
       pass show hub | kittywatch auth login --username mira --password-stdin
     """
-    from kittywatch.sync.server import server_url
+    from kittywatch.sync.address import server_url
 
     output: Output = ctx.obj
     client = _client()
@@ -153,8 +153,10 @@ def _password_from_stdin() -> str:
 
 def _begin(store: Store, made: Credentials) -> None:
     """From now on events are for this server and team, and what went wrong before is over."""
+    from kittywatch.sync import features
 
     def begin(connection: sqlite3.Connection) -> None:
+        features.forget(connection)
         destinations.set_present(connection, made.url, made.team_slug)
         delivery.remember(connection, failure=None, next_try_at=None, reported=None, hinted=None, login_at=time.time())
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kittywatch.cli.hub import with_the_extra
+from kittywatch.cli.hub_database import with_the_extra
 from kittywatch.cli.lines import counted
 from kittywatch.cli.output import Output
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,8 +14,14 @@ from kittywatch.cli.lines import event_line
 from kittywatch.cli.output import Output, plain
 from kittywatch.errors import KittywatchError
 from kittywatch.events import from_json
-from kittywatch.store import outbox
+from kittywatch.store import aliases, outbox
+from kittywatch.store.aliases import Alias
 from kittywatch.store.outbox import Traced
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_MOST_ALIASES = 100  # that begin alike: more of them than of events, of which two are too many
 
 _OBSERVERS = {
     "hand": "told by hand, by a command or a program that called emit_…",
@@ -34,7 +41,8 @@ _OBSERVERS = {
 def explain(ctx: click.Context, event_id: str, as_json: bool) -> None:
     """Say where an event came from: observer, commit, file, trail record; when it was queued, sent and taken.
 
-    The start of the id is enough. Every event that was ever told on this machine can be asked for, from anywhere.
+    The start of the id is enough. Every event that was ever told on this machine can be asked for, from anywhere, also
+    by an alias: the id that another machine, or a replay there, has for the same transition.
 
     \b
     Examples:
@@ -45,7 +53,7 @@ def explain(ctx: click.Context, event_id: str, as_json: bool) -> None:
     output: Output = ctx.obj
     store = open_store(ctx)
     prefix = event_id.upper()
-    rows = store.read(lambda connection: outbox.traced(connection, prefix, limit=2)) if store.exists else []
+    rows, known = store.read(lambda connection: _found(connection, prefix)) if store.exists else ([], [])
     if len(rows) != 1:
         what = "more than one event was" if rows else "no event was"
         raise KittywatchError(
@@ -53,10 +61,39 @@ def explain(ctx: click.Context, event_id: str, as_json: bool) -> None:
             remedy="`kittywatch log --json | jq -r .event_id` lists the ids",
         )
     if as_json:
-        output.data(json.dumps(_fields(rows[0])))
+        output.data(json.dumps(_fields(rows[0]) | {"aliases": [_alias_fields(one) for one in known]}))
         return
-    for name, text in _lines(rows[0]):
+    for name, text in (*_lines(rows[0]), *_alias_lines(known)):
         output.data(f"{name:10} {plain(text)}")
+
+
+def _found(connection: sqlite3.Connection, prefix: str) -> tuple[list[Traced], list[Alias]]:
+    """The events whose ids, or whose aliases, begin with `prefix`, two at most; the aliases of the only one."""
+    rows = {row.event_id: row for row in outbox.traced(connection, prefix, limit=2)}
+    for one in aliases.beginning_with(connection, prefix, limit=_MOST_ALIASES):
+        rows |= {row.event_id: row for row in outbox.traced(connection, one.event_id, limit=1)}
+    found = list(rows.values())[:2]
+    return found, aliases.of_event(connection, found[0].event_id) if len(found) == 1 else []
+
+
+def _alias_fields(one: Alias) -> dict[str, object]:
+    return {
+        "alias": one.alias,
+        "found_at": _stamp(one.created_at),
+        "delivered_at": _stamp(one.delivered_at),
+        "refused_at": _stamp(one.refused_at),
+        "reason": one.reason,
+    }
+
+
+def _alias_lines(known: Iterable[Alias]) -> Iterator[tuple[str, str]]:
+    for one in known:
+        stands = "not sent to a server yet"
+        if one.delivered_at is not None:
+            stands = f"a server knows since {_moment(one.delivered_at)}"
+        elif one.refused_at is not None:
+            stands = f"a server refused it at {_moment(one.refused_at)}: {one.reason}"
+        yield "alias", f"{one.alias}  what its commit tells by itself, found at {_moment(one.created_at)}; {stands}"
 
 
 def _fields(row: Traced) -> dict[str, object]:

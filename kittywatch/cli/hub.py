@@ -2,98 +2,22 @@
 
 from __future__ import annotations
 
-import functools
-import importlib
 import sys
 import webbrowser
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, ParamSpec
+from typing import IO, TYPE_CHECKING
 
 import click
 
+from kittywatch.cli.hub_database import database_option, engine_of, reading_from, with_the_extra, writing_to
 from kittywatch.cli.output import Output
-from kittywatch.hub.errors import ConfigurationError, MissingExtraError, UnknownNameError
+from kittywatch.hub.errors import UnknownNameError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection
 
     from kittywatch.hub.accounts import Team
-
-Given = ParamSpec("Given")
-
-
-def with_the_extra(command: Callable[Given, None]) -> Callable[Given, None]:
-    """Import what the extra brings when the command runs; a lack of it, and what a database refuses, become ours."""
-
-    @functools.wraps(command)
-    def run(*args: Given.args, **kwargs: Given.kwargs) -> None:
-        try:
-            importlib.import_module("kittywatch.hub.serve")
-            from sqlalchemy.exc import DatabaseError, DataError, IntegrityError
-        except ModuleNotFoundError as error:
-            if error.name is None or error.name.startswith("kittywatch"):
-                raise
-            raise MissingExtraError(error.name) from error
-        try:
-            command(*args, **kwargs)
-        except (DataError, IntegrityError):
-            raise  # what we sent was wrong: a bug
-        except DatabaseError as error:
-            raise ConfigurationError(
-                f"the database cannot be used: {_first_line(error.orig)}",
-                remedy="check --database, and that this user may read and write there",
-            ) from error
-
-    return run
-
-
-def _first_line(error: BaseException | None) -> str:
-    """First line of a driver's message; it names hosts and files, never a password."""
-    return (str(error).splitlines() or [type(error).__name__])[0].strip()
-
-
-def _database_option(command: Callable[Given, None]) -> Callable[Given, None]:
-    return click.option(
-        "--database",
-        envvar="KITTYWATCH_HUB_DATABASE",
-        metavar="URL",
-        help="sqlite:///PATH or postgresql://USER@HOST/NAME  [default: hub.db in ~/.spec-kitty]",
-    )(command)
-
-
-@contextmanager
-def _engine(database: str | None, *, checked: bool = True) -> Iterator[Engine]:
-    from kittywatch.hub import migrations
-    from kittywatch.hub.config import default_database
-    from kittywatch.hub.database import is_postgresql, open_engine
-
-    engine = open_engine(database or default_database())
-    try:
-        if checked and is_postgresql(engine):
-            migrations.check(engine)
-        elif checked:
-            migrations.migrate(engine)
-        yield engine
-    finally:
-        engine.dispose()
-
-
-@contextmanager
-def _writing(database: str | None) -> Iterator[Connection]:
-    from kittywatch.hub.database import writing
-
-    with _engine(database) as engine, writing(engine) as connection:
-        yield connection
-
-
-@contextmanager
-def _reading(database: str | None) -> Iterator[Connection]:
-    from kittywatch.hub.database import reading
-
-    with _engine(database) as engine, reading(engine) as connection:
-        yield connection
 
 
 @click.group()
@@ -108,14 +32,14 @@ def hub() -> None:
 
 
 @hub.command()
-@_database_option
+@database_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 @click.option("--tls-cert", type=click.Path(path_type=Path), help="PEM file of the certificate chain.")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="PEM file of its key.")
 @click.option("--insecure-http", is_flag=True, help="Serve other machines without TLS; for a proxy in front.")
 @click.option("--allow-host", "allowed_hosts", multiple=True, help="A further name that the hub is reached by.")
-@click.option("--trusted-proxy", help="Address of the proxy whose X-Forwarded-* headers are believed.")
+@click.option("--trusted-proxy", help="Addresses of proxies, or networks, whose X-Forwarded-* headers are believed.")
 @click.option("--public-metrics", is_flag=True, help="Answer /metrics to other machines too.")
 @click.option("--open", "open_browser", is_flag=True, help="Open the board in the browser.")
 @click.pass_obj
@@ -175,7 +99,7 @@ def serve(
 
 
 @hub.command()
-@_database_option
+@database_option
 @click.pass_obj
 @with_the_extra
 def migrate(output: Output, database: str | None) -> None:
@@ -189,13 +113,13 @@ def migrate(output: Output, database: str | None) -> None:
     """
     from kittywatch.hub import migrations
 
-    with _engine(database, checked=False) as engine:
+    with engine_of(database, checked=False) as engine:
         applied = migrations.migrate(engine)
     output.say("\n".join(f"applied: {name}" for name in applied) or "The database is up to date.")
 
 
 @hub.command()
-@_database_option
+@database_option
 @click.pass_obj
 @with_the_extra
 def rebuild(output: Output, database: str | None) -> None:
@@ -207,13 +131,34 @@ def rebuild(output: Output, database: str | None) -> None:
     """
     from kittywatch.hub import accounts, projections
 
-    with _writing(database) as connection:
+    with writing_to(database) as connection:
         count = sum(projections.rebuild(connection, team.id) for team in accounts.list_teams(connection))
     output.say(f"Rebuilt from {count} events.")
 
 
 @hub.command()
-@_database_option
+@database_option
+@click.pass_obj
+@with_the_extra
+def repair(output: Output, database: str | None) -> None:
+    """Put right what is stored and could not come in any more.
+
+    Clocks far ahead of all others of their team, which would freeze the work packages that they touched, get the
+    place that their events had in the order of arrival. Run twice, it finds nothing more.
+
+    \b
+    Example:
+      kittywatch hub repair
+    """
+    from kittywatch.hub import accounts, clocks
+
+    with writing_to(database) as connection:
+        count = sum(clocks.repair(connection, team.id) for team in accounts.list_teams(connection))
+    output.say(f"Put right the clocks of {count} events." if count else "Nothing was wrong.")
+
+
+@hub.command()
+@database_option
 @click.option("--team", "team_slug", help="Which team's events.  [default: the only one]")
 @click.option("--originals", is_flag=True, help="With arrival times and the older forms that events came in.")
 @click.argument("file", type=click.File("w", encoding="utf-8"), default="-")
@@ -229,7 +174,7 @@ def export(output: Output, database: str | None, team_slug: str | None, original
     """
     from kittywatch.hub.export import lines
 
-    with _reading(database) as connection:
+    with reading_from(database) as connection:
         for line in lines(connection, _team(connection, team_slug).id, with_originals=originals):
             file.write(line + "\n")
 
@@ -240,7 +185,7 @@ def user() -> None:
 
 
 @user.command("add")
-@_database_option
+@database_option
 @click.argument("name")
 @click.option("--team", "team_slug", help="The user's team.  [default: the only one]")
 @click.option("--password-stdin", is_flag=True, help="Read the password from stdin instead of making a one-time one.")
@@ -259,8 +204,8 @@ def add_user(
     """
     from kittywatch.hub import accounts
 
-    given = _password_from_stdin() if password_stdin else None
-    with _writing(database) as connection:
+    given = _password_from_stdin(name) if password_stdin else None
+    with writing_to(database) as connection:
         team = _team(connection, team_slug)
         password = given or _one_time()
         accounts.add_user(
@@ -272,7 +217,7 @@ def add_user(
 
 
 @user.command("list")
-@_database_option
+@database_option
 @click.pass_obj
 @with_the_extra
 def list_users(output: Output, database: str | None) -> None:
@@ -284,7 +229,7 @@ def list_users(output: Output, database: str | None) -> None:
     """
     from kittywatch.hub import accounts
 
-    with _reading(database) as connection:
+    with reading_from(database) as connection:
         users = accounts.list_users(connection)
     rows = []
     for found in users:
@@ -295,7 +240,7 @@ def list_users(output: Output, database: str | None) -> None:
 
 
 @user.command("disable")
-@_database_option
+@database_option
 @click.argument("name")
 @click.option("--undo", is_flag=True, help="Let the user in again.")
 @click.pass_obj
@@ -310,13 +255,13 @@ def disable_user(output: Output, database: str | None, name: str, undo: bool) ->
     """
     from kittywatch.hub import accounts
 
-    with _writing(database) as connection:
+    with writing_to(database) as connection:
         accounts.set_disabled(connection, accounts.user_named(connection, name), disabled=not undo)
     output.say(f"{'Enabled' if undo else 'Disabled'} {name}.")
 
 
 @user.command("reset")
-@_database_option
+@database_option
 @click.argument("name")
 @click.option("--password-stdin", is_flag=True, help="Read the password from stdin instead of making a one-time one.")
 @click.pass_obj
@@ -331,8 +276,8 @@ def reset_user(output: Output, database: str | None, name: str, password_stdin: 
     """
     from kittywatch.hub import accounts
 
-    given = _password_from_stdin() if password_stdin else None
-    with _writing(database) as connection:
+    given = _password_from_stdin(name) if password_stdin else None
+    with writing_to(database) as connection:
         password = given or _one_time()
         accounts.set_password(
             connection, accounts.user_named(connection, name), password=password, must_change=given is None
@@ -348,7 +293,7 @@ def team() -> None:
 
 
 @team.command("add")
-@_database_option
+@database_option
 @click.argument("slug")
 @click.pass_obj
 @with_the_extra
@@ -361,13 +306,13 @@ def add_team(output: Output, database: str | None, slug: str) -> None:
     """
     from kittywatch.hub import accounts
 
-    with _writing(database) as connection:
+    with writing_to(database) as connection:
         accounts.add_team(connection, slug)
     output.say(f"Added {slug}.")
 
 
 @team.command("list")
-@_database_option
+@database_option
 @click.pass_obj
 @with_the_extra
 def list_teams(output: Output, database: str | None) -> None:
@@ -379,7 +324,7 @@ def list_teams(output: Output, database: str | None) -> None:
     """
     from kittywatch.hub import accounts
 
-    with _reading(database) as connection:
+    with reading_from(database) as connection:
         teams = accounts.list_teams(connection)
     _columns(output, [(found.slug, str(found.user_count)) for found in teams])
 
@@ -403,12 +348,12 @@ def _team(connection: Connection, slug: str | None) -> Team:
     return teams[0]
 
 
-def _password_from_stdin() -> str:
-    from kittywatch.hub.passwords import MIN_LENGTH
+def _password_from_stdin(name: str) -> str:
+    from kittywatch.hub.passwords import problem_of
 
     password = sys.stdin.readline().rstrip("\r\n")
-    if len(password) < MIN_LENGTH:
-        raise click.UsageError(f"the password on stdin is too short: give at least {MIN_LENGTH} characters")
+    if problem := problem_of(password, name=name):
+        raise click.UsageError(f"the password on stdin can't be used: {problem}")
     return password
 
 

@@ -68,19 +68,21 @@ def show(ctx: click.Context, event_id: str) -> None:
 
 @queue.command()
 @click.argument("event_ids", metavar="[ID…]", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Also what was refused and is left alone for a while.")
 @click.pass_context
-def retry(ctx: click.Context, event_ids: tuple[str, ...]) -> None:
+def retry(ctx: click.Context, event_ids: tuple[str, ...], everything: bool) -> None:
     """Put dead letters back into the queue, all of them or those named; the start of an id is enough.
 
     \b
     Examples:
       kittywatch queue retry
+      kittywatch queue retry --all            when the server is in order again
       kittywatch queue retry 01KGVAJ8
     """
     output: Output = ctx.obj
     store = open_store(ctx)
-    dead = _queued(store, dead=True)
-    keys = [_one(dead, event_id).key for event_id in event_ids] if event_ids else [row.key for row in dead]
+    rows = [row for row in _queued(store) if row.died_at is not None or (row.retry_count and (everything or event_ids))]
+    keys = [_one(rows, event_id).key for event_id in event_ids] if event_ids else [row.key for row in rows]
     count = store.transact(lambda connection: delivery.revive(connection, keys)) if keys else 0
     output.say(f"{counted(count, 'event')} put back; `kittywatch sync now` delivers")
 

@@ -16,8 +16,9 @@ from kittywatch.cli.lines import counted
 from kittywatch.cli.output import Output
 from kittywatch.errors import AuthenticationError, SyncError
 from kittywatch.home import home
-from kittywatch.store import delivery, destinations
-from kittywatch.store.delivery import Waiting
+from kittywatch.store import aliases, delivery, destinations
+from kittywatch.store.aliases import OutgoingAlias
+from kittywatch.store.delivery import Outgoing, Waiting
 
 if TYPE_CHECKING:
     import sqlite3
@@ -63,7 +64,7 @@ def now(ctx: click.Context, dry_run: bool) -> int:
         output.say(HINT)
         raise AuthenticationError("nobody is logged in")
     with _progress(output) as progress:
-        summary = batch_sync(store, client, progress=progress)
+        summary = batch_sync(store, client, progress=progress, resting=True)  # somebody asks for it
     project = project_here(output)
     if project is not None:
         with contextlib.closing(project.store):
@@ -134,26 +135,33 @@ def _opt(ctx: click.Context, *, out: bool) -> None:
 
 
 def _rehearse(store: Store, login: Credentials | None, output: Output) -> None:
-    """What would leave, one line of JSON each; where to, and what stays, on stderr."""
-    from kittywatch.sync.envelopes import sent_form
+    """What would leave, events and then aliases, one line of JSON each; where to, and what stays, on stderr."""
+    from kittywatch.sync import features
+    from kittywatch.sync.envelopes import alias_form, sent_form
 
     if login is None:
         output.say("nobody is logged in: nothing would leave, before `kittywatch auth login`")
     if not store.exists:
         return
 
-    def look(connection: sqlite3.Connection) -> tuple[list[delivery.Outgoing], Waiting]:
+    def look(connection: sqlite3.Connection) -> tuple[list[Outgoing], list[OutgoingAlias], bool | None, Waiting]:
         delivery.adopt(connection)
         if login is None:
-            return [], delivery.waiting(connection, None)
+            return [], [], None, delivery.waiting(connection, None)
         to = destinations.set_present(connection, login.url, login.team_slug).key
-        return delivery.preview(connection, to), delivery.waiting(connection, to)
+        named = features.known(connection, to, now=time.time())
+        takes = None if named is None else features.ALIASES in named
+        further = [] if takes is False else aliases.preview(connection, to)
+        return delivery.preview(connection, to), further, takes, delivery.waiting(connection, to)
 
-    leaving, waiting = store.rehearse(look)
+    leaving, further, takes, waiting = store.rehearse(look)
     if login is not None:
         for event in leaving:
             output.data(sent_form(event, login.team_slug).decode())
-        output.say(f"{counted(len(leaving), 'event')} would leave for {login.team_slug} at {login.url}")
+        for one in further:
+            output.data(alias_form(one).decode())
+        beside = f" and {_aliases(len(further))}{'' if takes else ', if it takes them,'}" if further else ""
+        output.say(f"{counted(len(leaving), 'event')}{beside} would leave for {login.team_slug} at {login.url}")
     for line in _kept_back(waiting):
         output.say(line)
 
@@ -173,6 +181,7 @@ def _report(summary: Summary, store: Store, output: Output) -> int:
     """Say what became of the queue; returns the exit code."""
     parts = [f"{summary.delivered} delivered"]
     parts += [f"{summary.duplicates} there already"] if summary.duplicates else []
+    parts += [f"{_aliases(summary.aliases)} delivered"] if summary.aliases else []
     parts += [f"{len(summary.refused)} refused"] if summary.refused else []
     parts += [f"{summary.left} waiting"] if summary.left else []
     output.say(", ".join(parts))
@@ -183,6 +192,8 @@ def _report(summary: Summary, store: Store, output: Output) -> int:
     if summary.refused:
         more = f"; {counted(summary.dead, 'event')} won't be tried again before `queue retry`" if summary.dead else ""
         output.say(f"  what is refused is tried again next time, five times in all{more}")
+    for alias, reason in list(summary.aliases_refused.items())[:_FEW]:
+        output.say(f"  the alias {alias} is refused for good: {reason}")
     for project, reason in summary.forbidden.items():
         output.warn(
             f"{project} is not taken: {reason}; ask who runs the server, or run `kittywatch sync opt-out` there"
@@ -204,13 +215,19 @@ def _waiting(connection: sqlite3.Connection) -> Waiting:
 def _lines(found: DeliveryStatus) -> Iterator[str]:
     yield f"[{found.shown_connection}]  {found.server or 'no server'}, team {found.team_slug}"
     oldest = "" if found.oldest_age_seconds is None else f", the oldest for {_span(found.oldest_age_seconds)}"
-    yield f"{counted(found.queue_length, 'event')} waiting{oldest}; {counted(found.dead_letters, 'dead letter')}"
+    further = f", {_aliases(found.aliases_waiting)}" if found.aliases_waiting else ""
+    dead = counted(found.dead_letters, "dead letter")
+    yield f"{counted(found.queue_length, 'event')}{further} waiting{oldest}; {dead}"
     now = time.time()
     last = "never" if found.last_sync_at is None else f"{_span(max(now - found.last_sync_at, 0))} ago"
     ahead = "" if found.next_try_at is None else f", next try in {_span(max(found.next_try_at - now, 0))}"
     yield f"last sync: {last}{ahead}"
     for reason in found.kept_by:
         yield f"  {reason}"
+
+
+def _aliases(count: int) -> str:
+    return "1 alias" if count == 1 else f"{count} aliases"
 
 
 def _span(seconds: float) -> str:

@@ -48,12 +48,23 @@ class Sighting(Struct):
 
 def annotate(resolver: Resolver, sighting: Sighting) -> list[Annotation]:
     """Resolve what a sighting says besides lanes, in the order of the trail; changes seen keys and entries."""
-    if sighting.package.lane is None or not sighting.where.is_kept:
+    if sighting.package.lane is None:
+        return []
+    if not sighting.where.is_kept:
+        _pass_over(resolver, sighting)
         return []
     fresh, found = _notes(resolver, sighting)
     found += _reviewers(resolver, sighting, fresh)
     taken = _taken_on(resolver, sighting, fresh)
     return found + ([taken] if taken is not None else [])
+
+
+def _pass_over(resolver: Resolver, sighting: Sighting) -> None:
+    """Take note of who took the work package on, and of nothing else: it is the past of what is in scope."""
+    first, _ = _appended(sighting.base, sighting.package)
+    fresh = dict.fromkeys(range(first, len(sighting.package.trail)), True)
+    _reviewers(resolver, sighting, fresh)
+    _taken_on(resolver, sighting, fresh)
 
 
 def see_silently(seen: SeenKeys, package: WorkPackage, kind: str) -> bool:
@@ -176,6 +187,12 @@ def _assign(
         return []
     name = identity(moment, f"@{phase}:{agent}")
     known = _known(resolver, key, name, who, where, past)
+    if not where.is_kept:
+        if known is None and where.commit is not None and all(name not in entry.identities for entry in past):
+            entry = Entry("assigned", "remote", "doing", None, None, {name}, {(where.commit, "doing")}, agent=agent)
+            entry.phase = phase
+            resolver.passed_over.setdefault(key, []).append(entry)
+        return []
     if known is not None:
         state.identify(key, known, name)
         if where.commit is not None:
@@ -205,7 +222,7 @@ def _past(resolver: Resolver, key: Key, where: Occurrence) -> list[Entry]:
     edited = edit.entries if edit is not None and where.commit is None else ()
     past = [
         entry
-        for entry in resolver.state.history(key).assignments()
+        for entry in (*resolver.state.history(key).assignments(), *resolver.passed_over.get(key, ()))
         if entry.status != "void"
         and (entry in edited or where.commit in entry.commits or resolver.is_behind(entry, where))
         and not (entry.kind == "known" and where.provenance is Provenance.HISTORY)

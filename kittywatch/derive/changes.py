@@ -95,7 +95,9 @@ class WorktreeLook(Struct, frozen=True):
 
     `edited` differ from that commit, `clean` don't; a work package in neither has no file, or one that says nothing
     now, and stays as it was. `committed` are the states of all of them in the commit. `written` are fingerprints of
-    the files that were looked at, `unsettled` paths of files that somebody may still be writing.
+    the files that were looked at, `young` the work packages whose file was written less than 250 ms ago, `unsettled`
+    paths of files that somebody may still be writing. `held` are edits that waited for their record and moved on
+    instead, to be resolved first (rule D3b).
     """
 
     tip: str | None
@@ -109,6 +111,8 @@ class WorktreeLook(Struct, frozen=True):
     renamed: Mapping[str, str] = field(default_factory=dict)
     unsettled: tuple[str, ...] = ()
     written: Mapping[Key, str] = field(default_factory=dict)
+    young: frozenset[Key] = frozenset()
+    held: Mapping[Key, WorkPackage] = field(default_factory=dict)
 
     def shows(self, key: Key) -> LaneState | None:
         """What is there of a work package now, None where nothing is."""

@@ -36,12 +36,12 @@ def resolve_commit(
             feature = package.feature
             facts += feature_fact(resolver, feature, changes.features.get(feature), where)
         key = state.key(feature, change.wp_id)
-        if change.base is not None and change.base.lane == "done" and package.lane != "done" and where.is_kept:
+        if change.base is not None and change.base.lane == "done" and package.lane != "done":
             reopen(state, key, where.provenance)
         emitted = resolver.steps(change, where) if key not in left_out else []
         facts += package_facts(resolver, Sighting(key, package, change.base, emitted, where))
     facts = in_order(facts + errors(resolver, changes.broken, where))
-    context = ChangeContext(where.provenance, changes.is_merge, changes.graphs)
+    context = ChangeContext(where.provenance, changes.is_merge, changes.graphs, resolver.graph)
     return with_consequences(state, facts, context)
 
 
@@ -67,7 +67,10 @@ def feature_fact(resolver: Resolver, feature: str, info: FeatureInfo | None, whe
     """Resolve the first sight of a feature with a work package in a lane."""
     state, name = resolver.state, resolver.state.canonical(feature)
     kind = state.features.get(name)
-    if not where.is_kept or (kind is not None and not (kind == "baseline" and where.provenance is Provenance.HISTORY)):
+    if not where.is_kept and kind != "told":
+        state.features[name] = "elsewhere"  # for this replay: what is in scope is not the feature's first sight
+        return []
+    if kind is not None and not (kind == "baseline" and where.provenance is Provenance.HISTORY):
         _count(state, name, kind)
         return []
     state.know_feature(name, "told" if where.is_ours else "elsewhere")
@@ -88,6 +91,7 @@ def errors(resolver: Resolver, broken: Iterable[BrokenContent], where: Occurrenc
             continue
         state.met.add(one.content)
         if not where.is_kept:
+            state.broken[one.content] = "elsewhere"  # for this replay
             continue
         state.know_broken(one, "told" if where.is_ours else "elsewhere")
         if where.is_ours and not _said_manually(state, one):

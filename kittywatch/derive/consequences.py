@@ -22,21 +22,28 @@ from msgspec import Struct, field
 
 from kittywatch.derive.changes import FeatureGraph, Key, Provenance
 from kittywatch.derive.facts import Cause, CompletionFact, Fact, ResolutionFact, TransitionFact
-from kittywatch.derive.ledger import LedgerState
+from kittywatch.derive.ledger import CommitGraph, LedgerState
 from kittywatch.derive.seen import COMPLETE
+
+_ONLY_PASSING = (Provenance.HISTORY, Provenance.OUT_OF_SCOPE)
+"""What a replay comes by and does not keep: whether a feature was complete then is no news of what it is now."""
 
 
 class ChangeContext(Struct, frozen=True):
-    """How steps came in: whose they are, whether a merge decided them, and the features as they are now."""
+    """How steps came in: whose they are, whether a merge decided them, and the features as they are now.
+
+    `commits` says what precedes what, None where nobody knows.
+    """
 
     provenance: Provenance = Provenance.LOCAL
     is_merge: bool = False
     graphs: Mapping[str, FeatureGraph] = field(default_factory=dict)
+    commits: CommitGraph | None = None
 
 
 def reopen(state: LedgerState, key: Key, provenance: Provenance) -> None:
     """Record that a work package left done: its feature is not complete, and who waits for it waits again."""
-    if provenance is Provenance.HISTORY:
+    if provenance in _ONLY_PASSING:
         state.complete.discard(key[0])
         return
     if COMPLETE in state.pages.get((key[0], ""), {}):
@@ -136,9 +143,9 @@ def _is_complete(state: LedgerState, feature: str, context: ChangeContext) -> bo
 
 def _note_complete(state: LedgerState, feature: str, context: ChangeContext) -> None:
     name = state.canonical(feature)
-    if context.provenance is Provenance.HISTORY:
+    if context.provenance in _ONLY_PASSING:
         state.complete.add(name)
-    elif context.provenance is not Provenance.OUT_OF_SCOPE and COMPLETE not in state.pages.get((name, ""), {}):
+    elif COMPLETE not in state.pages.get((name, ""), {}):
         state.seen((name, ""))[COMPLETE] = "told"
 
 
@@ -159,4 +166,4 @@ def _is_done(state: LedgerState, key: Key, context: ChangeContext) -> bool:
     history = state.histories.get(key)
     if context.provenance is not Provenance.LOCAL or history is None:
         return False
-    return history.last_lane == "done"
+    return history.last_lane(context.commits) == "done"

@@ -18,6 +18,7 @@ from kittywatch.derive.facts import EmittedStep, Fact, TransitionFact
 from kittywatch.derive.ledger import PendingEdit
 from kittywatch.derive.resolve import Occurrence, Resolver
 from kittywatch.derive.steps import LaneState, lane_state, steps_between
+from kittywatch.workpackages.lanes import LaneNames
 from kittywatch.workpackages.reader import WorkPackage
 
 
@@ -42,7 +43,7 @@ def resolve_worktree(
     clean = {resolver.state.key(*key): package for key, package in look.clean.items()}
     facts: list[Fact] = []
     seen_features: set[str] = set()
-    for key in sorted(resolver.pending.keys() | edited.keys()):
+    for key in sorted(resolver.pending.keys() | edited.keys() | look.held.keys()):
         package, edit = edited.get(key), resolver.pending.get(key)
         if package is not None:
             if edit is None and before.get(key) == lane_state(package):
@@ -51,11 +52,52 @@ def resolve_worktree(
             if package.feature not in seen_features:
                 seen_features.add(package.feature)
                 facts += feature_fact(resolver, package.feature, look.features.get(package.feature), where)
+            if key in look.held:
+                facts += _edited(resolver, key, look.held[key], look, where)
             facts += _edited(resolver, key, package, look, where)
+        elif key in look.held:
+            facts += _edited(resolver, key, look.held[key], look, where)
+            if (found := clean.get(key)) is not None:
+                facts += _gone(resolver, key, found, home.get(key) or look.committed.get(key), where)
         elif edit is not None and (found := clean.get(key)) is not None:
             facts += _gone(resolver, key, found, home.get(key) or look.committed.get(key), where)
     facts = in_order(facts + errors(resolver, look.broken, where))
-    return with_consequences(resolver.state, facts, ChangeContext(graphs=look.graphs))
+    return with_consequences(resolver.state, facts, ChangeContext(graphs=look.graphs, commits=resolver.graph))
+
+
+def hold(
+    look: WorktreeLook, pending: Mapping[Key, PendingEdit], held: Mapping[Key, WorkPackage], names: LaneNames
+) -> tuple[WorktreeLook, dict[Key, WorkPackage]]:
+    """Hold edits back that wait for their record (rule D3b); returns the rest of the look, and what is held now.
+
+    `held` is what was held at the last look: where that moved on without a record, it is resolved before what follows.
+    """
+    waiting: dict[Key, WorkPackage] = {}
+    moved_on: dict[Key, WorkPackage] = {}
+    for key in look.edited.keys() | held.keys():
+        edit, package = pending.get(key), look.edited.get(key)
+        shown = package or look.clean.get(key)
+        before = held.get(key)
+        if before is not None and (shown is None or shown.lane != before.lane):
+            if shown is not None:
+                moved_on[key] = before
+            continue
+        base = edit.state if edit is not None else look.committed.get(key)
+        if package is not None and key in look.young and _awaits_record(package, base, names):
+            waiting[key] = package
+    edited = {key: package for key, package in look.edited.items() if key not in waiting}
+    unsettled = (*look.unsettled, *sorted(one.path for one in waiting.values()))
+    return replace(look, edited=edited, unsettled=unsettled, held=moved_on), waiting
+
+
+def _awaits_record(package: WorkPackage, base: LaneState | None, names: LaneNames) -> bool:
+    """Whether a lane moved without its record, or a record without its lane, where the last move has a record."""
+    if base is None or base.records < 2 or len(package.trail) < base.records:
+        return False
+    if names.lane(package.trail[base.records - 1].lane) != base.lane:
+        return False
+    last = names.lane(package.trail[-1].lane)
+    return last != package.lane and (package.lane != base.lane or len(package.trail) > base.records)
 
 
 def _edited(resolver: Resolver, key: Key, package: WorkPackage, look: WorktreeLook, where: Occurrence) -> list[Fact]:

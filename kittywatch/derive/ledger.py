@@ -99,21 +99,25 @@ class PackageHistory:
         found = [entry for entry in self.entries if entry.kind in ("created", "known")]
         return min(found, key=lambda entry: entry.kind != "created", default=None)
 
-    @property
-    def last(self) -> Entry | None:
-        """The entry that reached a lane last, None where nothing is known.
+    def last(self, graph: CommitGraph | None = None) -> Entry | None:
+        """The entry that reached a lane last, None where nothing is known; without a graph the one known last.
 
-        What came to be known of the time before the baseline was so before it, though it is behind it in this order.
+        What is known late may have happened early: a replay adds what was there before all else. What came to be known
+        of the time before the baseline was so before it, though it is behind it in this order.
         """
         lanes = [entry for entry in self.entries if entry.kind != "assigned"]
         baseline = next((at for at, entry in enumerate(lanes) if entry.kind == "known"), len(lanes))
         later = [entry for entry in lanes[baseline:] if entry.kind == "known" or entry.status != "baseline"]
-        return (later or lanes or [None])[-1]
+        last: Entry | None = None
+        for entry in later or lanes:
+            if last is None or graph is None or not _precedes(entry, last, graph):
+                last = entry
+        return last
 
-    @property
-    def last_lane(self) -> Lane | None:
-        """The lane that was reached last, None where nothing is known."""
-        return self.last.lane if self.last is not None else None
+    def last_lane(self, graph: CommitGraph | None = None) -> Lane | None:
+        """The lane that was reached last, as `last` has it."""
+        last = self.last(graph)
+        return last.lane if last is not None else None
 
 
 class PendingEdit(Struct):
@@ -221,6 +225,18 @@ class LedgerState(Struct):
         self.new_broken.clear()
         self.new_renames.clear()
         self.aliases.clear()
+
+
+def _precedes(entry: Entry, other: Entry, graph: CommitGraph) -> bool:
+    """Whether an entry happened before another one: all that introduced the other have it in their past.
+
+    What a reconciliation left behind happened before it, on whatever branch.
+    """
+    if any((commit, RECONCILED) in other.links for commit in entry.commits):
+        return False
+    if not other.commits:
+        return behind(entry, other.edited_on, graph, inclusive=True)
+    return all(behind(entry, commit, graph) for commit in other.commits)
 
 
 def behind(entry: Entry, commit: str | None, graph: CommitGraph, *, inclusive: bool = False) -> bool:

@@ -9,25 +9,25 @@ from kittywatch.derive.changes import FeatureGraph, Key
 from kittywatch.derive.commits import emitted_facts
 from kittywatch.derive.consequences import ChangeContext, with_consequences
 from kittywatch.derive.facts import EmittedStep, Fact
-from kittywatch.derive.ledger import RECONCILED, TICK, Entry, LedgerState
-from kittywatch.derive.resolve import Rules
+from kittywatch.derive.ledger import RECONCILED, TICK, Entry
+from kittywatch.derive.resolve import Resolver
 from kittywatch.derive.steps import DEFAULT_AGENT, Step
 from kittywatch.workpackages.reader import WorkPackage
 
 
 def differences(
-    state: LedgerState,
+    resolver: Resolver,
     packages: Mapping[Key, WorkPackage],
     graphs: Mapping[str, FeatureGraph],
-    rules: Rules,
     *,
     tip: str,
     moment: datetime,
 ) -> list[Fact]:
-    """The steps from where the ledger ends to where the commit `tip` shows the work packages; adds them to `state`."""
+    """The steps from where the ledger ends to where the commit `tip` shows the packages; adds them to the state."""
+    state, graph, rules = resolver.state, resolver.graph, resolver.rules
     facts: list[Fact] = []
     for key, package in sorted(packages.items()):
-        last = state.history(key).last_lane
+        last = state.history(key).last_lane(graph)
         if last is None or package.lane is None or last == package.lane:
             continue
         step, when = Step(last, package.lane, package.agent or DEFAULT_AGENT, None), moment
@@ -39,4 +39,4 @@ def differences(
         state.add(key, entry)
         state.link(key, entry, tip)
         facts += emitted_facts([EmittedStep(package, step, when, entry)], None)
-    return with_consequences(state, facts, ChangeContext(graphs=graphs))
+    return with_consequences(state, facts, ChangeContext(graphs=graphs, commits=graph))

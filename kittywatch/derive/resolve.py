@@ -80,6 +80,7 @@ class Resolver:
 
     `pending` are the edits of the checkout's worktree that were emitted before, `look` what it shows now, None where
     nobody looked. `replaced` are the commits that each rewritten commit replaces, as far as git said so.
+    `passed_over` are assignments of commits that are out of scope, which are the past of what is in it.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Resolver:
         self.pending = pending if pending is not None else {}
         self.look = look
         self.replaced: dict[str, set[str]] = {}
+        self.passed_over: dict[Key, list[Entry]] = {}
 
     # Before anything is decided about a range of commits.
 

@@ -105,12 +105,11 @@ class _Net:
             return facts
         if now.lane == self.was.lane:
             return []
-        mover = self._known_mover(now)
-        if mover is not None:
+        if self._is_known(now):
             for entry in self.lost:
-                self.state.link(self.key, entry, mover)
+                self.state.link(self.key, entry, self.rewrite.new)
             return []
-        return self._take_back(self.package)
+        return self._take_back(self.package) if self.contained else []
 
     def _emit_net(self, package: WorkPackage, last: _Fresh) -> list[Fact]:
         emitted: list[EmittedStep] = []
@@ -138,17 +137,13 @@ class _Net:
                 moment = step.moment or one.where.moment
                 self.state.alias(self.resolver.rules.identify(one.change.package, step, moment), entry)
 
-    def _known_mover(self, now: LaneState) -> str | None:
-        """The last commit that came with a known step to the lane of the new tip, which the old tip did not have."""
-        for changes, where in reversed(self.rewrite.came):
-            link = (where.commit, now.lane)
-            for change in changes.packages:
-                if self.state.key(change.package.feature, change.wp_id) != self.key:
-                    continue
-                for entry in self.state.history(self.key).steps():
-                    if link in entry.links and entry not in self.contained:
-                        return where.commit
-        return None
+    def _is_known(self, now: LaneState) -> bool:
+        """Whether the new tip has a known step to its lane that the old tip did not have."""
+        return any(
+            entry.lane == now.lane and entry not in self.contained and _reached(self.resolver, entry, self.rewrite.new)
+            for entry in self.state.history(self.key).steps()
+            if is_alive(entry, self.rewrite.view)
+        )
 
     def _take_back(self, package: WorkPackage) -> list[Fact]:
         """What nothing replaces was taken back, unless the worktree still shows it: then it is an edit again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kittywatch.doctor import clock, database, files, hooks, identity, ledger, programs, queue, server, watching
+from kittywatch.doctor import clock, database, files, hooks, identity, ledger, programs, queue, server, twice, watching
 from kittywatch.doctor.finding import Check, Examination, Finding
 from kittywatch.errors import KittywatchError
 
@@ -25,6 +25,7 @@ CHECKS = (
     Check("watcher", watching.check),
     Check("identity", identity.check_unique, unless=_DATABASE),
     Check("ledger", ledger.check, unless=_DATABASE),
+    Check("aliases", twice.check, unless=_DATABASE | {"files", "proxy", "server", "identity"}),
 )
 
 

@@ -20,7 +20,12 @@ def check(examination: Examination) -> Iterator[Finding]:
     if found.dead:
         yield Finding(
             f"dead letters: a server refused {found.dead} of the events that wait too often",
-            "see why with `kittywatch queue list --dead`, then `kittywatch queue retry` or `purge`",
+            "see why with `kittywatch queue list --dead`; when the server is in order, `kittywatch queue retry --all`",
+        )
+    if found.refused:
+        yield Finding(
+            f"a server refused {found.refused} of the events that wait; they are tried again, less and less often",
+            "see why with `kittywatch queue list`; when the server is in order, `kittywatch queue retry --all`",
         )
     settings = sync_settings(examination.home)
     if found.waiting > settings.max_queue_size:

@@ -16,8 +16,8 @@ from urllib.request import getproxies, proxy_bypass
 
 from kittywatch.doctor.finding import Examination, Finding
 from kittywatch.errors import AuthenticationError, SyncError
+from kittywatch.sync.address import server_url, trust
 from kittywatch.sync.auth import AuthClient
-from kittywatch.sync.server import server_url, trust
 from kittywatch.sync.settings import read_settings
 
 SECONDS = 5.0

@@ -1,1 +1,1 @@
-"""The one door to the store: what was derived, or is stated by hand, becomes events in one transaction (rule O8)."""
+"""The one door to the store: what was derived, or is stated manually, becomes events in one transaction (rule O8)."""

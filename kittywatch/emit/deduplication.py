@@ -109,7 +109,7 @@ def _once(unit: UnitOfWork, state: LedgerState, key: Key, payload: Payload, emit
 
 
 def _is_known(state: LedgerState, key: Key, payload: Payload) -> bool:
-    """Whether the seen keys know what is to be earlier; notes that it is now."""
+    """Tell whether the seen keys have an event already, and add it to them."""
     seen = state.seen(key)
     match payload:
         case HistoryEntry():
@@ -133,7 +133,7 @@ def _is_known(state: LedgerState, key: Key, payload: Payload) -> bool:
 def _transition(unit: UnitOfWork, state: LedgerState, key: Key, payload: StatusChange, emit: Emit) -> Event | None:
     history = state.history(key)
     steps = [entry for entry in history.steps() if entry.event_id and entry.status in ("emitted", "baseline")]
-    last = history.last
+    last = history.last()
     if last is not None and last in steps and last.lane == payload.new_status:
         earlier = _event_of(unit, last)
         if not isinstance(earlier, WPStatusChanged) or earlier.payload.previous_status == payload.previous_status:
@@ -161,7 +161,7 @@ def _assignment(unit: UnitOfWork, state: LedgerState, key: Key, payload: Assignm
     if last is not None and (last.agent, last.phase) == (payload.agent_id, payload.phase) and last.event_id:
         return _event_of(unit, last)
     event = emit(payload)
-    entry = Entry("assigned", "emitted", history.last_lane or "doing", None, event.event_id)
+    entry = Entry("assigned", "emitted", history.last_lane() or "doing", None, event.event_id)
     entry.agent, entry.phase = payload.agent_id, payload.phase
     state.add(key, entry)
     return event

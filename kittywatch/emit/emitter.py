@@ -25,7 +25,8 @@ Result = TypeVar("Result")
 class EventEmitter(ManualEmitter):
     """Emits for one checkout of one project. `place` is the repository's common directory, `warn` says what failed.
 
-    `on_emitted` is called after each transaction that emitted something; it must come back at once and not raise.
+    `on_emitted` is called after each transaction that emitted something or found an alias; it must come back at once
+    and not raise.
     """
 
     def __init__(self, store: Store, context: EnvelopeContext, *, place: str, warn: Callable[[str], None]) -> None:
@@ -64,7 +65,7 @@ class EventEmitter(ManualEmitter):
 
         def deciding(connection: sqlite3.Connection) -> tuple[Result, bool]:
             unit = self._unit(connection)
-            return work(unit), bool(unit.events)
+            return work(unit), bool(unit.events or unit.aliases.added)
 
         result, emitted = self.store.transact(deciding)
         if emitted:

@@ -12,13 +12,14 @@ from kittywatch.derive.ledger import Alias
 from kittywatch.emit.drafts import EnvelopeContext, EventDraft, drafts, envelopes
 from kittywatch.events import Event, random_id
 from kittywatch.store import clock, destinations, outbox
+from kittywatch.store.aliases import Aliases
 from kittywatch.store.ledger import Ledger
 
 
 class UnitOfWork:
     """One observation within its transaction.
 
-    `events` are those queued so far, `correlation_id` is what they share.
+    `events` are those queued so far, `correlation_id` is what they share; `aliases` are further ids of the project's.
     `project` is the project's row, 0 where it has none yet; `least_tick` is where the clock starts at least.
     """
 
@@ -34,6 +35,7 @@ class UnitOfWork:
         self.connection = connection
         self.project = project
         self.ledger = Ledger(connection, self.project)
+        self.aliases = Aliases(connection, self.project)
         self.events: list[Event] = []
         self.correlation_id = random_id()  # shared by all events of the observation
         self._context = context
@@ -41,14 +43,16 @@ class UnitOfWork:
         self._least_tick = least_tick
 
     def emit(self, facts: Iterable[Fact], observer: str, aliases: Iterable[Alias] = ()) -> list[Event]:
-        """EnvelopeContext, tick and queue facts, and record the other ids of what was emitted; returns the events."""
+        """Make events of facts and queue them, and record the other ids of what was emitted; returns the events."""
         events = self.enqueue(drafts(facts, self._context, observer, self._warn, self._first_moment))
         for one in aliases:
             self.alias(one)
         return events
 
     def alias(self, one: Alias) -> None:
-        """Record an alias of an emitted event (rule O11)."""
+        """Record an alias of an emitted event (rule O11); an id under which an event was emitted here is none."""
+        if outbox.find(self.connection, one.alias) is None:
+            self.aliases.add(one.alias, one.event_id)
 
     def _first_moment(self, feature: str, event_type: str | None) -> str | None:
         return outbox.first_moment(self.connection, self.project, feature, event_type)

@@ -15,7 +15,7 @@ from kittywatch.events.envelope import (
     from_json,
     to_json,
 )
-from kittywatch.events.fields import InvalidEventError
+from kittywatch.events.fields import LARGEST_CLOCK, InvalidEventError
 from kittywatch.events.ids import content_id, random_id
 from kittywatch.events.payloads import (
     Assignment,
@@ -31,6 +31,7 @@ from kittywatch.events.payloads import (
 
 __all__ = [
     "EVENT_TYPES",
+    "LARGEST_CLOCK",
     "SCHEMA_VERSION",
     "Assignment",
     "Completion",

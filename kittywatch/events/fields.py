@@ -25,6 +25,9 @@ FeatureNumber = Annotated[str, Meta(pattern=r"^[0-9]{3}\Z")]
 Text = Annotated[str, Meta(min_length=1)]
 Count = Annotated[int, Meta(ge=0)]
 Tick = Annotated[int, Meta(ge=1)]
+# The highest Lamport clock that anybody follows. A clock ticks once an event, so nobody gets here honestly; a number
+# beyond it is taken for a fault or a lie: clients don't follow it, and a hub puts its own in its place.
+LARGEST_CLOCK = 1 << 48
 DateTime = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 LaneName = Literal["planned", "doing", "for_review", "done"]
 

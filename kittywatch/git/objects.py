@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
 
+from kittywatch.errors import GitError
 from kittywatch.workpackages.reader import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -95,14 +96,29 @@ class Objects:
             process = self._process
             assert process.stdin is not None
             assert process.stdout is not None
-            process.stdin.write("".join(f"{name}\n" for name in asked).encode("utf-8", "surrogateescape"))
-            process.stdin.flush()
+            try:
+                process.stdin.write("".join(f"{name}\n" for name in asked).encode("utf-8", "surrogateescape"))
+                process.stdin.flush()
+            except BrokenPipeError:
+                raise _missing() from None
             for _ in asked:
                 yield _answer(process.stdout)
 
 
+def _missing() -> GitError:
+    """git ended without an answer: it does where it would have to fetch."""
+    return GitError(
+        "cat-file",
+        "objects are missing here, as in a partial clone (--filter)",
+        remedy="`git fetch --refetch --no-filter`, then run this again",
+    )
+
+
 def _answer(out: IO[bytes]) -> tuple[bytes, bytes | None]:
-    header = out.readline().split()
+    line = out.readline()
+    if not line:
+        raise _missing()
+    header = line.split()
     if len(header) != 3 or not header[2].isdigit():
         return b"missing", None
     size = int(header[2])

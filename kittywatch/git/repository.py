@@ -53,6 +53,8 @@ LOCAL_VARIABLES = frozenset(
 )
 _QUIET = {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "LANGUAGE": "C", "GIT_TERMINAL_PROMPT": "0"}
 _CONFIG = ("-c", "log.showSignature=false", "-c", "log.showRoot=true", "-c", "core.fsmonitor=false")
+# A partial clone fetches what it lacks whenever it is asked for: nobody's commit waits for that (scenario 59).
+_OFFLINE = ("-c", "protocol.allow=never")
 _RAW = ("-z", "--raw", "--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all")
 _ID = pattern(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _WILDCARD = pattern(r"([*?\[\]\\])")
@@ -330,7 +332,7 @@ class Git:
 
     def _serve(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            ["git", "cat-file", "--batch"],
+            ["git", *_OFFLINE, "cat-file", "--batch"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -361,7 +363,7 @@ def _run(
     command: Iterable[str], directory: Path, environment: dict[str, str], data: bytes | None = None
 ) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
-        ["git", *_CONFIG, *command],
+        ["git", *_CONFIG, *_OFFLINE, *command],
         cwd=directory,
         env=environment,
         input=data if data is not None else b"",

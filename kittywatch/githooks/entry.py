@@ -23,14 +23,15 @@ def run(name: str, arguments: Sequence[str]) -> None:
 
     try:
         from kittywatch.git.repository import Git
-        from kittywatch.observe.observation import observe
+        from kittywatch.observe.observation import Observer
         from kittywatch.project import Project
 
         if name == "post-checkout" and len(arguments) > 2 and arguments[2] == "0":
             return  # files came back from the index: no commit, and so nothing for a hook
         project = Project.at(Git.of_hook(Path.cwd()), warn, wait_seconds=WAIT_SECONDS)
         try:
-            observe(project, f"hook:{name}", worktree=False, hook=name)
+            observer = Observer(project, f"hook:{name}")
+            observer.observe(worktree=False, hook=name, pairs=_pairs() if name == "post-rewrite" else None)
             from kittywatch.sync.flusher import hand_over
 
             hand_over(project)
@@ -42,6 +43,17 @@ def run(name: str, arguments: Sequence[str]) -> None:
         warn(f"a bug ({type(error).__name__}) kept this hook from observing; the next observation makes up for it")
 
 
+def _pairs() -> dict[str, set[str]]:
+    """The commits that each rewritten commit replaces, as git says on post-rewrite's stdin: old, new, and more."""
+    pairs: dict[str, set[str]] = {}
+    if sys.stdin is not None and not sys.stdin.isatty():
+        for line in sys.stdin:
+            old, _, rest = line.strip().partition(" ")
+            if rest:
+                pairs.setdefault(rest.split(" ")[0], set()).add(old)
+    return pairs
+
+
 def main() -> None:
     """Run for the stub, in a process of its own that git waits for: every millisecond is somebody's commit."""
     if os.environ.get("KITTYWATCH") == "0" or len(sys.argv) < 2:
@@ -51,7 +63,3 @@ def main() -> None:
     run(sys.argv[1], sys.argv[2:])
     sys.stderr.flush()
     os._exit(0)  # the kernel takes back the rest faster than the interpreter
-
-
-if __name__ == "__main__":
-    main()

@@ -18,7 +18,6 @@ import functools
 import os
 import re
 import stat
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,13 +25,12 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from kittywatch.errors import ProjectError
+from kittywatch.githooks.stub import BLOCK, PYTHON, filled, read_template, works
 from kittywatch.store.files import replace_file
 
 HOOKS = ("post-commit", "post-merge", "post-checkout", "post-rewrite", "post-applypatch")
 ASIDE = "kittywatch-before"
 LEGACY = ".legacy"
-_BLOCK = re.compile(rb"# >>> kittywatch >>>\r?\n.*?# <<< kittywatch <<<\r?\n", re.DOTALL)
-_PYTHON = re.compile(rb"python='([^'\n]*)'")
 _SHELLS = frozenset({b"sh", b"bash", b"dash", b"ash", b"ksh", b"mksh", b"zsh"})
 # A script that hands itself to another interpreter is one in two languages: a block would be an error in the second.
 _TWO_LANGUAGES = re.compile(rb"\bexec\b[^\n]*\$\{?0\b")
@@ -79,7 +77,7 @@ def hooks_directory(git_path: str, root: Path) -> Path:
 
 def status(directory: Path) -> list[Hook]:
     """Every hook as it is installed in a directory."""
-    template = stub()
+    template = read_template()
     checked = functools.cache(works)
     return [_hook(name, directory / name, template, checked) for name in HOOKS]
 
@@ -94,7 +92,7 @@ def plan_install(directory: Path, python: str = sys.executable) -> list[Change]:
             f"the interpreter's path {python!a} has a quote in it, which a shell script can't name",
             remedy="install kittywatch into an environment whose path has none",
         )
-    template = stub()
+    template = read_template()
     return [_installed(name, directory / name, template, python) for name in HOOKS]
 
 
@@ -119,39 +117,20 @@ def apply(changes: list[Change]) -> None:
             ) from error
 
 
-def stub() -> bytes:
-    """The shell script that git runs, before its hook and interpreter are filled in."""
-    package = Path(__file__).parent.parent
-    for directory in (package / "hooks", package.parent / "hooks"):
-        path = directory / "stub.sh"
-        if path.is_file():
-            return path.read_bytes().replace(b"\r\n", b"\n")
-    raise ProjectError("the package lacks hooks/stub.sh", remedy="install kittywatch again")
-
-
-def works(python: str) -> bool:
-    """Tell whether an interpreter is there and has kittywatch."""
-    command = [python, "-E", "-P", "-c", "import kittywatch.githooks.entry"]
-    try:
-        return subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL).returncode == 0
-    except OSError:
-        return False
-
-
 def _hook(name: str, path: Path, template: bytes, works: Callable[[str], bool]) -> Hook:
     aside = moved_aside(path, name)
     beside: Literal["script", "aside"] | None = "aside" if os.path.lexists(aside) else None
     carrier = _carrier(path)
     content = _read(carrier)
-    block = _BLOCK.search(content) if content is not None else None
+    block = BLOCK.search(content) if content is not None else None
     if content is None or block is None:
         return Hook(name, path, "missing", foreign="script" if os.path.lexists(path) else beside)
     if carrier != path or not _ours(name, _without(content, block)):
         beside = "script"
-    found = _PYTHON.search(block[0])
+    found = PYTHON.search(block[0])
     python = os.fsdecode(found[1]) if found else None
     fault = None
-    if python is None or block[0] != _filled(template, name, python):
+    if python is None or block[0] != filled(template, name, python):
         fault = "its block is another version's"
     elif not _runs(carrier):
         fault = "its file is not executable"
@@ -161,10 +140,10 @@ def _hook(name: str, path: Path, template: bytes, works: Callable[[str], bool]) 
 
 
 def _installed(name: str, path: Path, template: bytes, python: str) -> Change:
-    block = _filled(template, name, python)
+    block = filled(template, name, python)
     path = _carrier(path)
     content = _read(path)
-    if content is not None and (old := _BLOCK.search(content)) is not None:
+    if content is not None and (old := BLOCK.search(content)) is not None:
         updated = content[: old.start()] + block + content[old.end() :]
         return Change(name, path, "keep" if updated == content and _runs(path) else "update", updated)
     aside = moved_aside(path, name)
@@ -184,7 +163,7 @@ def _installed(name: str, path: Path, template: bytes, python: str) -> Change:
 def _uninstalled(name: str, path: Path) -> Change | None:
     content = _read(path)
     aside = os.path.lexists(moved_aside(path, name))
-    if content is None or (block := _BLOCK.search(content)) is None:
+    if content is None or (block := BLOCK.search(content)) is None:
         # Somebody removed our script, and what it ran is left over.
         lost = aside and path.name == name and not os.path.lexists(path) and _carrier(path) == path
         return Change(name, path, "restore") if lost else None
@@ -197,7 +176,7 @@ def _uninstalled(name: str, path: Path) -> Change | None:
 def _carrier(path: Path) -> Path:
     """The file that has our block: the hook, or what the pre-commit framework made of it."""
     legacy = path.with_name(path.name + LEGACY)
-    if _BLOCK.search(_read(path) or b"") is None and _BLOCK.search(_read(legacy) or b"") and path.exists():
+    if BLOCK.search(_read(path) or b"") is None and BLOCK.search(_read(legacy) or b"") and path.exists():
         return legacy
     return path
 
@@ -291,12 +270,6 @@ def _deeper(link: Path) -> str:
     """The target with which a link one directory further down leads to the same file."""
     target = os.readlink(link)
     return target if os.path.isabs(target) else os.path.join("..", target)
-
-
-def _filled(template: bytes, name: str, python: str) -> bytes:
-    # Git for Windows runs hooks with a shell that wants slashes.
-    interpreter = os.fsencode(python.replace("\\", "/") if os.name == "nt" else python)
-    return template.replace(b"@HOOK@", name.encode()).replace(b"@PYTHON@", interpreter)
 
 
 def _read(path: Path) -> bytes | None:

@@ -1,4 +1,4 @@
-"""The protocol's four calls over HTTP, for machines."""
+"""The protocol's calls over HTTP, for machines."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Any
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
-from kittywatch.hub import credentials, door, sessions, tokens
+from kittywatch import __version__
+from kittywatch.hub import credentials, listing, parsing, sessions, tokens
+from kittywatch.hub.bodies import Share, read_batch, read_body
 from kittywatch.hub.errors import CredentialError, ForbiddenError, RequestError
-from kittywatch.hub.limits import inflate, read_body
+from kittywatch.hub.ingest import Result
 from kittywatch.hub.service import service_of
 from kittywatch.hub.sessions import ACCESS_SECONDS, REFRESH_SECONDS, WS_SECONDS, Login, Opened
 
@@ -25,6 +27,14 @@ class _RefreshRequest(msgspec.Struct):
     refresh: str
 
 
+FEATURES = ("aliases", "events")
+
+
+async def describe(request: Request) -> JSONResponse:
+    """`GET /api/v1/`: what this hub can beyond the protocol of the field; no login."""
+    return JSONResponse({"server": "kittywatch-hub", "version": __version__, "features": list(FEATURES)})
+
+
 async def obtain_token(request: Request) -> JSONResponse:
     """`POST /api/v1/token/`"""
     asked = await _small_json(request, _LoginRequest)
@@ -32,7 +42,7 @@ async def obtain_token(request: Request) -> JSONResponse:
         service_of(request),
         name=asked.username,
         password=asked.password,
-        address=credentials.address_of(request),
+        address=credentials.network_of_stranger(request),
         kind="machine",
     )
     return JSONResponse(_tokens(request, opened))
@@ -41,7 +51,7 @@ async def obtain_token(request: Request) -> JSONResponse:
 async def refresh_token(request: Request) -> JSONResponse:
     """`POST /api/v1/token/refresh/`"""
     asked = await _small_json(request, _RefreshRequest)
-    service_of(request).batches.take(f"refresh {credentials.address_of(request)}")
+    service_of(request).batches.take(f"refresh {credentials.network_of_stranger(request)}")
     opened = await service_of(request).write(lambda database: sessions.refresh(database, asked.refresh))
     if opened is None:
         raise CredentialError("The refresh token was used before, so this login has ended.", remedy="Log in again.")
@@ -61,23 +71,37 @@ async def take_batch(request: Request) -> JSONResponse:
     service = service_of(request)
     login = _writer(await credentials.of_machine(request))
     service.batches.take(login.session_id)
-    limits = service.config.limits
     encoding = request.headers.get("content-encoding", "identity").lower()
     if encoding not in ("gzip", "identity"):
         raise RequestError("The content encoding is not known.", status=415, remedy="Send gzip.")
-    body = await read_body(request.stream(), limit=limits.body)
-
-    def open_members() -> list[door.Member]:
-        data = inflate(body, limits) if encoding == "gzip" else body
-        return door.open_batch(data, team_slug=login.team_slug, limits=limits)
-
-    members = await run_in_threadpool(open_members)
-    results = await service.writer.store(login, members)
-    service.metrics.count_events(result.status for result in results)
+    with Share(service.budget, login.session_id) as share:
+        items = await _read_items(request, share, is_gzip=encoding == "gzip", login=login)
+        results = await service.writer.store(login, items)
+    told = [result for result in results if isinstance(result, Result)]
+    service.metrics.count_events(result.status for result in told)
+    answer = {"results": [result.to_dict() for result in told]}
+    if len(told) < len(results):
+        answer["aliases"] = [result.to_dict() for result in results if not isinstance(result, Result)]
     return JSONResponse(
-        {"results": [result.to_dict() for result in results]},
+        answer,
         headers={"X-RateLimit-Batch-Interval": f"{service.config.batch_interval:g}"},
     )
+
+
+async def _read_items(request: Request, share: Share, *, is_gzip: bool, login: Login) -> list[parsing.BatchItem]:
+    limits = service_of(request).config.limits
+    data = await read_batch(request.stream(), share, is_gzip=is_gzip, limits=limits)
+    return await run_in_threadpool(parsing.open_batch, data, team_slug=login.team_slug, limits=limits)
+
+
+async def list_events(request: Request) -> Response:
+    """`GET /api/v1/events/?after=CURSOR&limit=&project=&feature=&wp_id=&type=`"""
+    service = service_of(request)
+    login = await credentials.of_machine(request)
+    service.batches.take(login.session_id)
+    wanted = listing.Wanted.from_query(request.query_params)
+    body = await service.read(lambda database: listing.page(database, login.team_id, wanted))
+    return Response(body, media_type="application/json")
 
 
 def _writer(login: Login) -> Login:
@@ -87,7 +111,8 @@ def _writer(login: Login) -> Login:
 
 
 async def _small_json(request: Request, kind: type[Any]) -> Any:
-    body = await read_body(request.stream(), limit=service_of(request).config.limits.small_body)
+    limits = service_of(request).config.limits
+    body = await read_body(request.stream(), limit=limits.small_body, seconds=limits.small_body_seconds)
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

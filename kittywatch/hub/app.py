@@ -13,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 from kittywatch.hub import api, health, signin, views
 from kittywatch.hub.access import AccessLog
 from kittywatch.hub.answers import HANDLERS
+from kittywatch.hub.compression import Compression
 from kittywatch.hub.config import Config
 from kittywatch.hub.live import board_socket
 from kittywatch.hub.security import Guard
@@ -20,9 +21,11 @@ from kittywatch.hub.service import running
 from kittywatch.hub.socket import events_socket
 
 ROUTES = [
+    Route("/api/v1/", api.describe, methods=["GET"]),
     Route("/api/v1/token/", api.obtain_token, methods=["POST"]),
     Route("/api/v1/token/refresh/", api.refresh_token, methods=["POST"]),
     Route("/api/v1/ws-token/", api.obtain_ws_token, methods=["POST"]),
+    Route("/api/v1/events/", api.list_events, methods=["GET"]),
     Route("/api/v1/events/batch/", api.take_batch, methods=["POST"]),
     WebSocketRoute("/ws/v1/events/", events_socket),
     WebSocketRoute("/live", board_socket),
@@ -39,6 +42,7 @@ ROUTES = [
     Route("/wp/{project}/{feature:path}/{wp_id}", views.work_package_page),
     Route("/feature/{project}/{feature:path}", views.feature_page),
     Route("/activity", views.activity_page),
+    Route("/session", signin.session),
     Mount("/static", StaticFiles(packages=[("kittywatch.hub", "static")])),
 ]
 
@@ -52,5 +56,5 @@ def build(config: Config) -> Starlette:
             app.state.service = service
             yield
 
-    middleware = [Middleware(AccessLog), Middleware(Guard, hosts=config.hosts())]
+    middleware = [Middleware(AccessLog), Middleware(Guard, hosts=config.hosts()), Middleware(Compression)]
     return Starlette(routes=ROUTES, middleware=middleware, exception_handlers=HANDLERS, lifespan=lifespan)

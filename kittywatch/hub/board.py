@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select, tuple_
 
+from kittywatch.hub import moments
 from kittywatch.hub.cards import LANES
 from kittywatch.hub.feed import last_position
 from kittywatch.hub.schema import dependencies, projects, work_packages
@@ -22,6 +23,8 @@ from kittywatch.hub.schema import dependencies, projects, work_packages
 PAGE_SIZE = 40
 MOST_CHANGES = 200
 _CHUNK = 400
+_AGENT_LENGTH = 60  # characters of a name in the filter
+_CUT = "…"
 _TABLE = work_packages.c
 
 Key: TypeAlias = tuple[str, str, str]
@@ -76,6 +79,11 @@ class CardView:
         return f"/wp/{self.project}/{quote(self.feature, safe='')}/{self.wp_id}"
 
     @property
+    def moment(self) -> str:
+        """Since when it is in its lane, for people; empty if nobody knows."""
+        return moments.shown(self.since) if self.since else ""
+
+    @property
     def hue(self) -> int:
         return hue_of(self.agent)
 
@@ -92,11 +100,12 @@ class LanePage:
 
 @dataclass(frozen=True, kw_only=True)
 class Changes:
-    """What is different since a position; None in place of it means too much to tell."""
+    """What is different since a position: cards, ids of cards that left, and all their (project, feature)."""
 
     position: int
     cards: list[CardView]
     gone: list[str]
+    features: frozenset[tuple[str, str]]
 
 
 def hue_of(agent: str) -> int:
@@ -146,7 +155,10 @@ def lane_page(
 
 
 def changes(connection: Connection, team_id: int, wanted: Filter, *, after: int) -> Changes | None:
-    """What is different past a position: cards that changed or whose needs did, and cards that left the filter."""
+    """What is different past a position: cards that changed or whose needs did, and cards that left the filter.
+
+    None if that is more than MOST_CHANGES cards.
+    """
     position = last_position(connection, team_id)  # first, so that what comes meanwhile comes again
     query = select(_TABLE.project, _TABLE.feature, _TABLE.wp_id).where(
         _TABLE.team_id == team_id, _TABLE.changed > after
@@ -162,7 +174,8 @@ def changes(connection: Connection, team_id: int, wanted: Filter, *, after: int)
     ).all()
     shown = {(row.project, row.feature, row.wp_id) for row in rows}
     gone = [dom_id(key) for key in keys - shown]
-    return Changes(position=position, cards=_views(connection, team_id, rows), gone=gone)
+    features = frozenset((key[0], key[1]) for key in keys)
+    return Changes(position=position, cards=_views(connection, team_id, rows), gone=gone, features=features)
 
 
 def card(connection: Connection, team_id: int, key: Key) -> CardView | None:
@@ -174,9 +187,15 @@ def card(connection: Connection, team_id: int, key: Key) -> CardView | None:
 
 
 def agents(connection: Connection, team_id: int) -> list[str]:
-    """Who has work packages, for the filter."""
-    query = select(_TABLE.agent).where(_TABLE.team_id == team_id, _TABLE.known, _TABLE.agent != "").distinct()
-    return list(connection.execute(query.order_by(_TABLE.agent).limit(200)).scalars())
+    """Who has work packages, for the filter; `shown_agent` has cut long names."""
+    name = func.substr(_TABLE.agent, 1, _AGENT_LENGTH + 1).label("name")
+    query = select(name).where(_TABLE.team_id == team_id, _TABLE.known, _TABLE.agent != "").distinct()
+    return [shown_agent(found) for found in connection.execute(query.order_by(name).limit(200)).scalars()]
+
+
+def shown_agent(name: str) -> str:
+    """An agent's name, cut where it is long; as a filter's agent that means all names which begin so."""
+    return name if len(name) <= _AGENT_LENGTH else name[:_AGENT_LENGTH] + _CUT
 
 
 def project_slugs(connection: Connection, team_id: int) -> dict[str, str]:
@@ -186,13 +205,13 @@ def project_slugs(connection: Connection, team_id: int) -> dict[str, str]:
 
 def _conditions(team_id: int, wanted: Filter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [_TABLE.team_id == team_id, _TABLE.known]
-    for column, value in (
-        (_TABLE.project, wanted.project),
-        (_TABLE.feature, wanted.feature),
-        (_TABLE.agent, wanted.agent),
-    ):
+    for column, value in ((_TABLE.project, wanted.project), (_TABLE.feature, wanted.feature)):
         if value:
             conditions.append(column == value)
+    if len(wanted.agent) == _AGENT_LENGTH + 1 and wanted.agent.endswith(_CUT):
+        conditions.append(_TABLE.agent.startswith(wanted.agent[:-1], autoescape=True))
+    elif wanted.agent:
+        conditions.append(_TABLE.agent == wanted.agent)
     if wanted.text:
         columns = (_TABLE.wp_id, _TABLE.title, _TABLE.feature, _TABLE.agent)
         conditions.append(or_(*(column.icontains(wanted.text, autoescape=True) for column in columns)))
@@ -279,7 +298,7 @@ def _edges(connection: Connection, team_id: int, keys: list[Key]) -> dict[Key, l
 
 
 def _place(cursor: str) -> tuple[float, str, str, str] | None:
-    parts = cursor.split("/", 3)
+    parts = cursor.replace("\0", "").split("/", 3)  # PostgreSQL takes NUL in no text
     if len(parts) != 4:
         return None
     try:

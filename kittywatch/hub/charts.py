@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from statistics import median
 
 from sqlalchemy import Connection, select
 
 from kittywatch.events import Event, WPCreated, WPStatusChanged, from_json
 from kittywatch.hub.cards import LANES, order_of, seconds_of
-from kittywatch.hub.schema import events, work_packages
+from kittywatch.hub.moments import moment
+from kittywatch.hub.schema import SHOWN, events, work_packages
 
 WIDTH, HEIGHT = 720.0, 240.0
 _POINTS = 160
-_FIRST_SECOND = datetime(1, 1, 2, tzinfo=UTC).timestamp()
-_LAST_SECOND = datetime(9999, 12, 30, tzinfo=UTC).timestamp()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +74,8 @@ class FeatureCharts:
     counts: dict[str, int]
 
 
-def of_feature(connection: Connection, team_id: int, project: str, feature: str) -> FeatureCharts | None:
-    """The charts of a feature; None if the team has no work package of it."""
+def of_feature(connection: Connection, team_id: int, project: str, feature: str, *, now: float) -> FeatureCharts | None:
+    """The charts of a feature up to `now`, in seconds since 1970; None if the team has no work package of it."""
     table = work_packages.c
     query = select(table.wp_id, table.lane, table.started_at, table.done_at).where(
         table.team_id == team_id, table.project == project, table.feature == feature, table.known
@@ -91,6 +89,7 @@ def of_feature(connection: Connection, team_id: int, project: str, feature: str)
             events.c.project == project,
             events.c.feature == feature,
             events.c.event_type.in_(("WPCreated", "WPStatusChanged")),
+            SHOWN,
         )
     ).scalars()
     finished = [
@@ -100,16 +99,18 @@ def of_feature(connection: Connection, team_id: int, project: str, feature: str)
     ]
     counts = {lane: sum(row.lane == lane for row in rows) for lane in LANES}
     return FeatureCharts(
-        flow=flow([from_json(body) for body in bodies]), cycle_time=cycle_time(finished), counts=counts
+        flow=flow([from_json(body) for body in bodies], now=now),
+        cycle_time=cycle_time(finished, now=now),
+        counts=counts,
     )
 
 
-def flow(told: Iterable[Event]) -> Flow | None:
-    """How many work packages each lane had over time."""
+def flow(told: Iterable[Event], *, now: float = 0.0) -> Flow | None:
+    """How many work packages each lane had over time, up to now or to what is after it."""
     steps = _steps(told)
     if not steps:
         return None
-    first, last = steps[0][0], max(steps[-1][0], steps[0][0] + 60)
+    first, last = steps[0][0], max(steps[-1][0], steps[0][0] + 60, now)
     samples = _samples(steps, first, last)
     most = max(sum(counts) for _, counts in samples) or 1
 
@@ -129,17 +130,17 @@ def flow(told: Iterable[Event]) -> Flow | None:
         bands=bands,
         x_ticks=_time_ticks(first, last),
         y_ticks=[Tick(at=HEIGHT * (1 - n / most), label=str(n)) for n in _count_ticks(most)],
-        table=[(_moment(seconds), counts) for seconds, counts in rows],
+        table=[(moment(seconds), counts) for seconds, counts in rows],
     )
 
 
-def cycle_time(finished: Sequence[tuple[str, float, float]]) -> CycleTime | None:
-    """A dot for each finished work package: when it was done, and how long it took."""
+def cycle_time(finished: Sequence[tuple[str, float, float]], *, now: float = 0.0) -> CycleTime | None:
+    """A dot for each finished work package: when it was done, and how long it took; up to now or to what is after."""
     spans = [(wp_id, done, max(0.0, done - started)) for wp_id, started, done in finished]
     if not spans:
         return None
     durations = sorted(span for _, _, span in spans)
-    first, last = min(done for _, done, _ in spans), max(done for _, done, _ in spans)
+    first, last = min(done for _, done, _ in spans), max(now, *(done for _, done, _ in spans))
     length, most = (last - first) or 1.0, durations[-1] or 1.0
     slow = durations[min(len(durations) - 1, int(0.85 * len(durations)))]
 
@@ -150,13 +151,13 @@ def cycle_time(finished: Sequence[tuple[str, float, float]]) -> CycleTime | None
         Dot(
             x=round(12 + (WIDTH - 24) * ((done - first) / length if last > first else 0.5), 1),
             y=y(span),
-            label=f"{wp_id}: {duration(span)}, done {_moment(done)}",
+            label=f"{wp_id}: {duration(span)}, done {moment(done)}",
         )
         for wp_id, done, span in sorted(spans, key=lambda entry: entry[1])
     ]
     return CycleTime(
         dots=dots,
-        x_ticks=_time_ticks(first, last) if last > first else [Tick(at=WIDTH / 2, label=_moment(first))],
+        x_ticks=_time_ticks(first, last) if last > first else [Tick(at=WIDTH / 2, label=moment(first))],
         y_ticks=[Tick(at=y(most * part), label=duration(most * part)) for part in (0, 0.5, 1)],
         median_y=y(median(durations)),
         median_label=duration(median(durations)),
@@ -220,10 +221,4 @@ def _time_ticks(first: float, last: float) -> list[Tick]:
     days = (last - first) / 86400
     form = "%H:%M" if days < 1 else "%d %b %H:%M" if days < 4 else "%d %b" if days < 300 else "%b %Y"
     parts = (0, 0.25, 0.5, 0.75, 1)
-    return [Tick(at=round(WIDTH * part, 1), label=_moment(first + (last - first) * part, form=form)) for part in parts]
-
-
-def _moment(seconds: float, *, form: str = "%d %b %Y, %H:%M") -> str:
-    # Events may be of any year that a date can have, and with a zone a little beyond.
-    within = min(max(seconds, _FIRST_SECOND), _LAST_SECOND)
-    return datetime.fromtimestamp(within, UTC).strftime(form)
+    return [Tick(at=round(WIDTH * part, 1), label=moment(first + (last - first) * part, form=form)) for part in parts]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kittywatch.home import home
+from kittywatch.hub.addresses import Networks
 from kittywatch.hub.errors import ConfigurationError
 from kittywatch.hub.limits import Limits
 
@@ -17,8 +18,8 @@ DEFAULT_PORT = 8765
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """`allowed_hosts` are further names that requests may be addressed to, without ports; `trusted_proxy` is the
-    address of the one proxy whose X-Forwarded-For and X-Forwarded-Proto are believed; `batch_interval` is the seconds
+    """`allowed_hosts` are further names that requests may be addressed to, without ports; `trusted_proxy` are addresses
+    and networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; `batch_interval` is the seconds
     that clients are told to leave between batches.
 
     Raises ConfigurationError when it would serve others than this machine without TLS.
@@ -43,6 +44,8 @@ class Config:
         for path in (self.tls_cert, self.tls_key):
             if path is not None and not os.access(path, os.R_OK):
                 raise ConfigurationError(f"{path} cannot be read", remedy="give the path of a PEM file")
+        if self.trusted_proxy is not None:
+            Networks(self.trusted_proxy)
         if not (self.has_tls or self.insecure_http or is_loopback(self.host)):
             raise ConfigurationError(
                 f"serving {self.host} without TLS would send passwords in the clear",

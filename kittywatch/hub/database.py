@@ -16,24 +16,43 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.engine import URL, ExceptionContext, make_url
+from sqlalchemy.exc import ArgumentError, DataError, IntegrityError
 
 from kittywatch.hub.errors import ConfigurationError
+from kittywatch.hub.patience import be_patient
 
 _TEAM_LOCKS = 0x6B697474  # the first key of our advisory locks, so that they meet nobody else's
 BUSY_SECONDS = 30
+_READ_ONLY = "25006"  # what a standby answers to a write
+# How a constraint is broken by what stands in the database already, not by the values themselves.
+_BY_OTHER_ROWS = {"23503", "23505", "SQLITE_CONSTRAINT_FOREIGNKEY", "SQLITE_CONSTRAINT_PRIMARYKEY"}
+_BY_OTHER_ROWS |= {"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_ROWID"}
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str, *, serves: bool = False) -> Engine:
     """An engine for `sqlite:///PATH` or `postgresql://…`; a missing SQLite file is made, mode 0600.
 
-    Raises ConfigurationError for any other URL or an unusable file.
+    `serves`: somebody waits for each answer, so that what takes long is given up. Raises ConfigurationError for any
+    other URL or an unusable file.
     """
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(parsed)
-    return create_engine(parsed, pool_size=8, max_overflow=24, pool_pre_ping=True, pool_timeout=10)
+    return _open_postgresql(parsed, serves=serves)
+
+
+def _open_postgresql(url: URL, *, serves: bool) -> Engine:
+    engine = create_engine(url, pool_size=8, max_overflow=24, pool_pre_ping=True, pool_timeout=10, hide_parameters=True)
+    be_patient(engine, for_ever=not serves)
+
+    @event.listens_for(engine, "handle_error")
+    def _failed(context: ExceptionContext) -> None:
+        # After a failover the connections at hand lead to what is a standby now; new ones find the new primary.
+        if _code_of(context.original_exception) == _READ_ONLY:
+            context.is_disconnect = True
+
+    return engine
 
 
 def _parse(url: str) -> URL:
@@ -64,7 +83,9 @@ def _open_sqlite(url: URL) -> Engine:
         raise ConfigurationError(
             f"the database file {path} cannot be used: {error.strerror}", remedy="give another with --database"
         ) from error
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    engine = create_engine(
+        url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, hide_parameters=True
+    )
 
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, _record: object) -> None:
@@ -115,11 +136,17 @@ def upsert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> 
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes), rows)
 
 
-def is_reachable(engine: Engine) -> bool:
-    """Whether the database answers."""
-    try:
-        with engine.connect() as connection:
-            connection.execute(select(1))
-    except OperationalError:
-        return False
-    return True
+def is_fault_of_values(error: Exception) -> bool:
+    """Whether a database refused values for what they are, so that it would never take them.
+
+    Everything else (read-only, no such table, a full disk, a broken page, a key that is taken) may pass, and says
+    nothing of the values.
+    """
+    if isinstance(error, IntegrityError):
+        return _code_of(error.orig) not in _BY_OTHER_ROWS
+    return isinstance(error, DataError)
+
+
+def _code_of(error: BaseException | None) -> str | None:
+    """PostgreSQL's SQLSTATE, or the name of SQLite's error."""
+    return getattr(error, "sqlstate", None) or getattr(error, "sqlite_errorname", None)

@@ -44,6 +44,12 @@ class ForbiddenError(HubError):
     status = 403
 
 
+class PasswordChangeError(HubError):
+    """Whoever is signed in has to choose a password first."""
+
+    status = 403
+
+
 class RequestError(HubError):
     """The request itself is at fault; `status` is the answer's."""
 

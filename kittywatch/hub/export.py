@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 from sqlalchemy import Connection, select
 
-from kittywatch.hub.schema import events
+from kittywatch.hub.schema import SHOWN, events
 
 
 def lines(connection: Connection, team_id: int, *, with_originals: bool = False) -> Iterator[str]:
@@ -18,7 +18,7 @@ def lines(connection: Connection, team_id: int, *, with_originals: bool = False)
     """
     query = (
         select(events.c.body, events.c.received_at, events.c.original)
-        .where(events.c.team_id == team_id)
+        .where(events.c.team_id == team_id, SHOWN)
         .order_by(events.c.lamport_clock, events.c.node_id, events.c.event_id)
         .execution_options(yield_per=1000)
     )

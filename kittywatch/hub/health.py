@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy.exc import SQLAlchemyError
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from kittywatch.hub.config import is_loopback
 from kittywatch.hub.credentials import address_of
 from kittywatch.hub.errors import ForbiddenError
-from kittywatch.hub.migrations import is_current
 from kittywatch.hub.service import service_of
 
 
@@ -20,11 +17,8 @@ async def healthz(request: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """200 when the database answers and has this version, else 503."""
-    try:
-        ready = await run_in_threadpool(is_current, service_of(request).engine)
-    except SQLAlchemyError:
-        ready = False
+    """200 when events can be stored and are handed on, else 503."""
+    ready = await service_of(request).readiness.is_ready()
     return JSONResponse({"ready": ready}, status_code=200 if ready else 503)
 
 
@@ -35,5 +29,5 @@ async def metrics(request: Request) -> Response:
     is_local = is_loopback(address_of(request)) and "x-forwarded-for" not in request.headers
     if not (service.config.public_metrics or is_local):
         raise ForbiddenError("Metrics are for this machine alone.", remedy="Serve with --public-metrics.")
-    text = service.metrics.render(connections=service.feed.connections)
+    text = service.metrics.render(connections=service.feed.connections + service.viewers.beside_rooms)
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4")

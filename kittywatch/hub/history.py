@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import BigInteger, Connection, Row, literal, select, tuple_
 
 from kittywatch.events import (
     DependencyResolved,
@@ -21,9 +21,12 @@ from kittywatch.events import (
     WPStatusChanged,
     from_json,
 )
+from kittywatch.hub import moments
 from kittywatch.hub.board import Filter, Key, hue_of
-from kittywatch.hub.schema import events, sessions, users
+from kittywatch.hub.schema import SHOWN, events, sessions, supersessions, users
 
+TIMELINE_LENGTH = 50
+RAW_LENGTH = 4000  # characters of an event in a timeline
 LANE_NAMES = {"planned": "Planned", "doing": "Doing", "for_review": "For review", "done": "Done"}
 
 
@@ -32,10 +35,11 @@ class Entry:
     """One event as a sentence: `actor` did `verb`, from one lane to another if it is a transition.
 
     `machine` and `checkout` are the event's node_id and build_id, `account` is who delivered it, `raw` and `original`
-    its JSON, indented.
+    the beginning of its JSON, indented; `came` says how the form that it came in differs, empty where it doesn't.
     """
 
     position: int
+    event_id: str
     kind: str
     wp_id: str
     feature: str
@@ -52,10 +56,28 @@ class Entry:
     account: str
     raw: str
     original: str
+    came: str
 
     @property
     def hue(self) -> int:
         return hue_of(self.actor)
+
+    @property
+    def moment(self) -> str:
+        """When it happened, for people."""
+        return moments.shown(self.timestamp)
+
+    @property
+    def is_cut(self) -> bool:
+        return max(len(self.raw), len(self.original)) >= RAW_LENGTH
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timeline:
+    """A page of a work package's history; `older` is the cursor of the next, empty where there is none."""
+
+    entries: list[Entry]
+    older: str
 
 
 def activity(
@@ -73,19 +95,48 @@ def activity(
     return [_entry(row, with_raw=False) for row in rows]
 
 
-def timeline(connection: Connection, team_id: int, key: Key) -> list[Entry]:
-    """Everything that happened to a work package, latest first in the order of what happened."""
-    query = _query(team_id).where(events.c.project == key[0], events.c.feature == key[1], events.c.wp_id == key[2])
-    order = (events.c.lamport_clock.desc(), events.c.node_id.desc(), events.c.event_id.desc())
-    return [_entry(row, with_raw=True) for row in connection.execute(query.order_by(*order))]
+def withdrawn(connection: Connection, team_id: int, *, after: int) -> list[int] | None:
+    """The events, by their positions, that are shown no more since a position; None where one is shown again."""
+    table = supersessions.c
+    query = select(table.event_position, table.superseded_by).where(table.team_id == team_id, table.position > after)
+    rows = connection.execute(query).all()
+    return None if any(row.superseded_by is None for row in rows) else [row.event_position for row in rows]
+
+
+def timeline(connection: Connection, team_id: int, key: Key, *, before: str = "") -> Timeline:
+    """What happened to a work package, latest first in the order of what happened; older than `before`, an `older`."""
+    query = _of_package(team_id, key)
+    order = (events.c.lamport_clock, events.c.node_id, events.c.event_id)
+    place = before.split("-")
+    if len(place) == 3 and place[0].isascii() and place[0].isdigit() and len(place[0]) < 19:
+        query = query.where(tuple_(*order) < tuple_(literal(int(place[0]), BigInteger), place[1], place[2]))
+    rows = connection.execute(query.order_by(*(column.desc() for column in order)).limit(TIMELINE_LENGTH + 1)).all()
+    shown = rows[:TIMELINE_LENGTH]
+    last = shown[-1] if len(rows) > len(shown) else None
+    older = f"{last.lamport_clock}-{last.node_id}-{last.event_id}" if last is not None else ""
+    return Timeline(entries=[_entry(row, with_raw=True) for row in shown], older=older)
+
+
+def raw_event(connection: Connection, team_id: int, key: Key, event_id: str) -> str | None:
+    """An event's JSON, indented, and below it the form that it came in if that was another; None if there is none."""
+    row = connection.execute(_of_package(team_id, key).where(events.c.event_id == event_id)).first()
+    if row is None:
+        return None
+    return "\n\n".join(_indented(text) for text in (row.body, row.original) if text)
+
+
+def _of_package(team_id: int, key: Key) -> Any:
+    return _query(team_id).where(events.c.project == key[0], events.c.feature == key[1], events.c.wp_id == key[2])
 
 
 def _query(team_id: int) -> Any:
-    columns = (events.c.position, events.c.body, events.c.original, events.c.received_at, users.c.name.label("account"))
+    columns = [events.c[name] for name in ("position", "event_id", "lamport_clock", "node_id", "body", "original")]
     joined = events.outerjoin(sessions, sessions.c.id == events.c.session_id).outerjoin(
         users, users.c.id == sessions.c.user_id
     )
-    return select(*columns).select_from(joined).where(events.c.team_id == team_id)
+    account = users.c.name.label("account")
+    shown = events.c.team_id == team_id, SHOWN
+    return select(*columns, events.c.received_at, account).select_from(joined).where(*shown)
 
 
 def _entry(row: Row[Any], *, with_raw: bool) -> Entry:
@@ -96,6 +147,7 @@ def _entry(row: Row[Any], *, with_raw: bool) -> Entry:
     place = f"{event.project_uuid}/{quote(feature, safe='')}"
     return Entry(
         position=row.position,
+        event_id=row.event_id,
         kind=type(event).__name__,
         wp_id=wp_id,
         feature=feature,
@@ -110,9 +162,15 @@ def _entry(row: Row[Any], *, with_raw: bool) -> Entry:
         machine=event.node_id,
         checkout=event.build_id,
         account=row.account or "",
-        raw=_indented(row.body) if with_raw else "",
-        original=_indented(row.original) if with_raw and row.original else "",
+        raw=_indented(row.body)[:RAW_LENGTH] if with_raw else "",
+        original=_indented(row.original)[:RAW_LENGTH] if with_raw and row.original else "",
+        came=_came(event, row.original) if row.original else "",
     )
+
+
+def _came(event: Event, original: str) -> str:
+    clock = msgspec.json.decode(original).get("lamport_clock")
+    return "in the older form" if clock == event.lamport_clock else "with a clock that had run away"
 
 
 def _indented(text: str) -> str:

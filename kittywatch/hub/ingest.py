@@ -1,7 +1,8 @@
 """Storing what came in: each event once, in one transaction with its projections.
 
-`success`: stored now. `duplicate`: stored before, with the same content. `rejected`: breaks the contract, or says
-something else under an id that is known. The same rules hold within a batch.
+`success`: stored now. `duplicate`: stored before, with the same content, or stored now and shown by another event that
+an alias makes the same one. `rejected`: breaks the contract, or says something else under an id that is known. The same
+rules hold within a batch.
 """
 
 from __future__ import annotations
@@ -9,16 +10,19 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, func, insert, select
 
-from kittywatch.hub import projections
+from kittywatch.events import to_json
+from kittywatch.hub import clocks, projections, supersession
 from kittywatch.hub.database import is_postgresql, lock_team
-from kittywatch.hub.door import Accepted, Member
+from kittywatch.hub.offers import Offered
+from kittywatch.hub.parsing import Accepted, BatchItem
 from kittywatch.hub.schema import events
 from kittywatch.hub.sessions import Login
+from kittywatch.hub.supersession import AliasResult
 
 CHANNEL = "kittywatch"
 _log = logging.getLogger("kittywatch.hub.ingest")
@@ -39,30 +43,41 @@ class Result:
         return result if self.error_message is None else {**result, "error_message": self.error_message}
 
 
-def store(connection: Connection, login: Login, members: Sequence[Member]) -> list[Result]:
-    """Store a batch of one login; the results stand in the members' order. The caller commits."""
+Outcome: TypeAlias = Result | AliasResult
+
+
+def store(connection: Connection, login: Login, items: Sequence[BatchItem]) -> list[Outcome]:
+    """Store a batch of one login; the results stand in the items' order, aliases last. The caller commits."""
     lock_team(connection, login.team_id)
-    accepted = [member for member in members if isinstance(member, Accepted)]
-    known = _known(connection, login.team_id, [member.event.event_id for member in accepted])
+    accepted = [item for item in items if isinstance(item, Accepted)]
+    known = _known(connection, login.team_id, [item.event.event_id for item in accepted])
     news: list[Accepted] = []
-    results = []
-    for member in members:
-        if not isinstance(member, Accepted):
-            results.append(Result(event_id=member.event_id, status="rejected", error_message=member.reason))
+    offered = [item for item in items if isinstance(item, Offered)]
+    results: list[Result] = []
+    for item in items:
+        if isinstance(item, Offered):
             continue
-        event_id = member.event.event_id
+        if not isinstance(item, Accepted):
+            results.append(Result(event_id=item.event_id, status="rejected", error_message=item.reason))
+            continue
+        event_id = item.event.event_id
         if event_id not in known:
-            known[event_id] = member.content_hash
-            news.append(member)
+            known[event_id] = item.content_hash
+            news.append(item)
             results.append(Result(event_id=event_id, status="success"))
-        elif known[event_id] == member.content_hash:
+        elif known[event_id] == item.content_hash:
             results.append(Result(event_id=event_id, status="duplicate"))
         else:
             _log.warning("rejected event %s of team %s: other content under a known id", event_id, login.team_slug)
             results.append(Result(event_id=event_id, status="rejected", error_message=_OTHER_CONTENT))
-    if news:
-        _insert(connection, login, news)
-    return results
+    if not news and not offered:
+        return [*results]
+    hidden, settled = _insert(connection, login, news, offered)
+    told = [
+        replace(result, status="duplicate") if result.status == "success" and result.event_id in hidden else result
+        for result in results
+    ]
+    return [*told, *settled]
 
 
 def _known(connection: Connection, team_id: int, event_ids: list[str]) -> dict[str, bytes]:
@@ -75,27 +90,42 @@ def _known(connection: Connection, team_id: int, event_ids: list[str]) -> dict[s
     return known
 
 
-def _insert(connection: Connection, login: Login, news: list[Accepted]) -> None:
+def _insert(
+    connection: Connection, login: Login, news: list[Accepted], offered: list[Offered]
+) -> tuple[set[str], list[AliasResult]]:
+    """Store new events and aliases; the events of these that others show, and what became of the aliases."""
+    news = _with_plausible_clocks(connection, login, news)
     # Positions are taken before the insert: a bulk insert that returned them would cost three times as much.
-    positions = _next_positions(connection, len(news))
-    rows = [_row(login, member, position) for position, member in zip(positions, news, strict=True)]
-    connection.execute(insert(events), rows)
-    placed = [(row["position"], member.event) for row, member in zip(rows, news, strict=True)]
-    projections.update(connection, login.team_id, placed)
+    positions = supersession.next_positions(connection, len(news))
+    rows = [_row(login, item, position) for position, item in zip(positions, news, strict=True)]
+    if rows:
+        connection.execute(insert(events), rows)
+    agreed = supersession.agree(connection, login, [item.event.event_id for item in news], offered)
+    placed = [(row["position"], item.event) for row, item in zip(rows, news, strict=True)]
+    shown = [(position, event) for position, event in placed if event.event_id not in agreed.hidden]
+    projections.update(connection, login.team_id, shown)
+    projections.refold(connection, login.team_id, agreed.changed.values())
     if is_postgresql(connection):
         connection.execute(select(func.pg_notify(CHANNEL, str(login.team_id))))
+    return agreed.hidden, agreed.results
 
 
-def _next_positions(connection: Connection, count: int) -> Sequence[int]:
-    if is_postgresql(connection):
-        query = text("SELECT nextval('events_position_seq') FROM generate_series(1, :count)")
-        return sorted(connection.execute(query, {"count": count}).scalars())
-    last = connection.execute(select(func.coalesce(func.max(events.c.position), 0))).scalar_one()
-    return range(last + 1, last + 1 + count)
+def _with_plausible_clocks(connection: Connection, login: Login, news: list[Accepted]) -> list[Accepted]:
+    highest = clocks.highest_of(connection, login.team_id)
+    taken = list(clocks.taken_with((item.event.lamport_clock for item in news), highest=highest))
+    return [
+        item if item.event.lamport_clock == clock else _with_clock(item, clock)
+        for item, clock in zip(news, taken, strict=True)
+    ]
 
 
-def _row(login: Login, member: Accepted, position: int) -> dict[str, Any]:
-    event = member.event
+def _with_clock(item: Accepted, clock: int) -> Accepted:
+    event = clocks.with_clock(item.event, clock)
+    return replace(item, event=event, body=to_json(event), original=item.original or item.body)
+
+
+def _row(login: Login, item: Accepted, position: int) -> dict[str, Any]:
+    event = item.event
     project, feature, wp_id = projections.key_of(event)
     return {
         "position": position,
@@ -110,7 +140,7 @@ def _row(login: Login, member: Accepted, position: int) -> dict[str, Any]:
         "timestamp": event.timestamp,
         "received_at": time.time(),
         "session_id": login.session_id,
-        "content_hash": member.content_hash,
-        "body": member.body,
-        "original": member.original,
+        "content_hash": item.content_hash,
+        "body": item.body,
+        "original": item.original,
     }

@@ -1,4 +1,4 @@
-"""The field's older envelope (spec-kitty-cli 2.1), turned into ours at the door.
+"""The field's older envelope (spec-kitty-cli 2.1), turned into ours as it comes in.
 
 It lacks build_id, correlation_id and schema_version; it carries git_branch, head_commit_sha and repo_slug; its
 transitions say from_lane, to_lane, actor and policy_metadata, with lanes that ours has as aliases. The original stays

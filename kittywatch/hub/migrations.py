@@ -35,7 +35,17 @@ def _first_tables(connection: Connection) -> None:
     connection.execute(insert(schema.settings).values(name="signing_key", value=secrets.token_bytes(32)))
 
 
-MIGRATIONS: tuple[tuple[str, Callable[[Connection], None]], ...] = (("first tables", _first_tables),)
+def _aliases(connection: Connection) -> None:
+    # The first tables are made as they are by now, so a new database has the column already.
+    if "superseded_by" not in {column["name"] for column in inspect(connection).get_columns("events")}:
+        connection.execute(text("ALTER TABLE events ADD COLUMN superseded_by VARCHAR(26)"))
+    schema.metadata.create_all(connection, tables=[schema.aliases, schema.supersessions])
+
+
+MIGRATIONS: tuple[tuple[str, Callable[[Connection], None]], ...] = (
+    ("first tables", _first_tables),
+    ("aliases", _aliases),
+)
 
 
 def migrate(engine: Engine) -> list[str]:

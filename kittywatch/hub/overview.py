@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, func, select
 
@@ -29,6 +30,10 @@ class FeatureView:
     counts: dict[str, int]
 
     @property
+    def dom_id(self) -> str:
+        return feature_id(self.project, self.name)
+
+    @property
     def total(self) -> int:
         return sum(self.counts.values())
 
@@ -48,21 +53,33 @@ class FeatureView:
 
 @dataclass(frozen=True, kw_only=True)
 class ProjectView:
+    """`total` counts the work packages of all its features, also of those that are not in `features`."""
+
     project: str
     slug: str
+    total: int
     features: list[FeatureView]
 
     @property
-    def total(self) -> int:
-        return sum(feature.total for feature in self.features)
+    def dom_id(self) -> str:
+        return _id("project", self.project)
+
+    @property
+    def order(self) -> str:
+        """Where it stands among the projects."""
+        return f"{self.slug[:120]}/{self.project}"
 
 
-def tree(connection: Connection, team_id: int) -> list[ProjectView]:
-    """The projects by name, their features latest number first."""
+def tree(connection: Connection, team_id: int, *, only: Collection[tuple[str, str]] | None = None) -> list[ProjectView]:
+    """The projects by name, their features latest number first; `only` some features and their projects."""
     table = work_packages.c
+    conditions = [table.team_id == team_id, table.known]
+    projects = {project for project, _ in only or ()}
+    if only is not None:
+        conditions.append(table.project.in_(projects))
     query = (
         select(table.project, table.feature, table.lane, func.count())
-        .where(table.team_id == team_id, table.known)
+        .where(*conditions)
         .group_by(table.project, table.feature, table.lane)
     )
     found: dict[str, dict[str, dict[str, int]]] = {}
@@ -70,12 +87,25 @@ def tree(connection: Connection, team_id: int) -> list[ProjectView]:
         found.setdefault(project, {}).setdefault(feature, dict.fromkeys(LANES, 0))[lane] = count
     slugs = project_slugs(connection, team_id)
     views = [
-        ProjectView(project=project, slug=slugs.get(project, project), features=_features(project, by_feature))
+        ProjectView(
+            project=project,
+            slug=slugs.get(project, project),
+            total=sum(sum(counts.values()) for counts in by_feature.values()),
+            features=[
+                FeatureView(project=project, name=name, counts=by_feature[name])
+                for name in sorted(by_feature, reverse=True)
+                if only is None or (project, name) in only
+            ],
+        )
         for project, by_feature in found.items()
     ]
-    return sorted(views, key=lambda view: (view.slug, view.project))
+    return sorted(views, key=lambda view: view.order)
 
 
-def _features(project: str, by_feature: dict[str, dict[str, Any]]) -> list[FeatureView]:
-    names = sorted(by_feature, reverse=True)
-    return [FeatureView(project=project, name=name, counts=by_feature[name]) for name in names]
+def feature_id(project: str, feature: str) -> str:
+    """The id of a feature's row in the page."""
+    return _id("feature", f"{project}\n{feature}")
+
+
+def _id(kind: str, name: str) -> str:
+    return f"{kind}-" + hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse
 
 _environment = Environment(
@@ -16,6 +16,7 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_environment.globals["comes_again"] = False  # of error pages: whether to look again until it works
 
 
 def fragment(template: str, **values: Any) -> str:
@@ -24,7 +25,12 @@ def fragment(template: str, **values: Any) -> str:
 
 
 def render(
-    request: Request, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
+    request: HTTPConnection,
+    template: str,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **values: Any,
 ) -> HTMLResponse:
     """A page."""
     return HTMLResponse(fragment(template, path=request.url.path, **values), status_code=status, headers=headers)

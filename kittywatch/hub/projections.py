@@ -1,7 +1,8 @@
 """Projections kept in step with the events, in the transaction that stores them, and made again from nothing.
 
 Both ways go through the same folds (cards.py), so a rebuild gives what was there. A work package whose new events all
-come after what was folded is continued from its row; any other is folded anew from its events.
+come after what was folded is continued from its row; any other is folded anew from its events. Only events that are
+SHOWN count (schema.py).
 """
 
 from __future__ import annotations
@@ -9,20 +10,32 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import groupby
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, delete, select, tuple_
+from sqlalchemy import Connection, Row, and_, delete, func, select, tuple_
 
 from kittywatch.events import Event, FeatureCompleted, FeatureCreated, from_json
-from kittywatch.hub import cards
+from kittywatch.hub import cards, supersession
 from kittywatch.hub.cards import Card, order_of
 from kittywatch.hub.database import lock_team, upsert
-from kittywatch.hub.schema import PROJECTIONS, dependencies, events, features, projects, work_packages
+from kittywatch.hub.kinship import Relative
+from kittywatch.hub.schema import (
+    PROJECTIONS,
+    SHOWN,
+    dependencies,
+    events,
+    features,
+    projects,
+    supersessions,
+    work_packages,
+)
 
 Key: TypeAlias = tuple[str, str, str]  # project, feature, wp_id
 Placed: TypeAlias = tuple[int, Event]  # position, event
 _CHUNK = 400
+_OF_FEATURES = ("FeatureCreated", "FeatureCompleted")
 _WP_ID = re.compile(r"WP[0-9]{2}\Z")
 
 
@@ -45,14 +58,31 @@ def update(connection: Connection, team_id: int, placed: list[Placed]) -> None:
     _update_projects(connection, team_id, [event for _, event in placed])
 
 
+def refold(connection: Connection, team_id: int, changed: Iterable[Relative]) -> None:
+    """Let the projections of a team follow events that were stored before and are shown no more, or again."""
+    kinds = [relative.kind for relative in changed]
+    told = {kind[1:]: list(_events_of(connection, team_id, kind[1:])) for kind in kinds if kind[3]}
+    moved = _last_supersessions(connection, team_id, list(told))
+    _save_cards(connection, team_id, {key: _folded(key, placed, moved) for key, placed in told.items() if placed})
+    for key, placed in told.items():
+        for table in (dependencies, work_packages) if not placed else ():
+            here = and_(table.c.project == key[0], table.c.feature == key[1], table.c.wp_id == key[2])
+            connection.execute(delete(table).where(table.c.team_id == team_id, here))
+    _save_features(connection, team_id, {(kind[1], kind[2]) for kind in kinds if kind[0] in _OF_FEATURES})
+    for project in {kind[1] for kind in kinds}:
+        _save_project_anew(connection, team_id, project)
+
+
 def rebuild(connection: Connection, team_id: int) -> int:
-    """Make a team's projections again from its events; the number of events read."""
+    """Make a team's projections again from its events and aliases; the number of events read."""
     lock_team(connection, team_id)
+    supersession.agree_anew(connection, team_id)
+    moved = _last_supersessions(connection, team_id, None)
     for table in PROJECTIONS:
         connection.execute(delete(table).where(table.c.team_id == team_id))
     query = (
         select(events.c.project, events.c.feature, events.c.wp_id, events.c.position, events.c.body)
-        .where(events.c.team_id == team_id)
+        .where(events.c.team_id == team_id, SHOWN)
         .order_by(events.c.project, events.c.feature, events.c.wp_id)
         .execution_options(yield_per=2000)
     )
@@ -61,7 +91,8 @@ def rebuild(connection: Connection, team_id: int) -> int:
         placed = [(row.position, from_json(row.body)) for row in rows]
         count += len(placed)
         if wp_id:
-            _save_cards(connection, team_id, {(project, feature, wp_id): cards.fold(placed)})
+            key = (project, feature, wp_id)
+            _save_cards(connection, team_id, {key: _folded(key, placed, moved)})
         _update_features(connection, team_id, [event for _, event in placed])
         _update_projects(connection, team_id, [event for _, event in placed])
     return count
@@ -83,11 +114,31 @@ def _follow(connection: Connection, team_id: int, touched: dict[Key, list[Placed
 
 
 def _events_of(connection: Connection, team_id: int, key: Key) -> Iterator[Placed]:
-    query = select(events.c.position, events.c.body).where(
-        events.c.team_id == team_id, events.c.project == key[0], events.c.feature == key[1], events.c.wp_id == key[2]
-    )
+    here = and_(events.c.project == key[0], events.c.feature == key[1], events.c.wp_id == key[2])
+    query = select(events.c.position, events.c.body).where(events.c.team_id == team_id, here, SHOWN)
     for row in connection.execute(query):
         yield row.position, from_json(row.body)
+
+
+def _folded(key: Key, placed: list[Placed], moved: dict[Key, int]) -> Card:
+    """The card of all shown events of a work package; it also changed when one of them was superseded last."""
+    card = cards.fold(placed)
+    return replace(card, changed=max(card.changed, moved.get(key, 0)))
+
+
+def _last_supersessions(connection: Connection, team_id: int, keys: list[Key] | None) -> dict[Key, int]:
+    """Where in the order of arrival an event of some work packages, of all for None, was superseded last."""
+    table = supersessions.c
+    query = select(table.project, table.feature, table.wp_id, func.max(table.position)).where(table.team_id == team_id)
+    query = query.group_by(table.project, table.feature, table.wp_id)
+    found = {}
+    for start in range(0, 1 if keys is None else len(keys), _CHUNK):
+        some = query
+        if keys is not None:
+            some = query.where(tuple_(table.project, table.feature, table.wp_id).in_(keys[start : start + _CHUNK]))
+        for project, feature, wp_id, position in connection.execute(some):
+            found[(project, feature, wp_id)] = position
+    return found
 
 
 def _load_cards(connection: Connection, team_id: int, keys: list[Key]) -> dict[Key, Card]:
@@ -165,15 +216,20 @@ def _key_row(team_id: int, key: Key) -> dict[str, Any]:
 
 def _update_features(connection: Connection, team_id: int, news: list[Event]) -> None:
     named = {key_of(event)[:2] for event in news if isinstance(event, FeatureCreated | FeatureCompleted)}
+    _save_features(connection, team_id, named)
+
+
+def _save_features(connection: Connection, team_id: int, named: set[tuple[str, str]]) -> None:
     for project, feature in named:
         query = select(events.c.body).where(
             events.c.team_id == team_id,
             events.c.project == project,
             events.c.feature == feature,
-            events.c.event_type.in_(("FeatureCreated", "FeatureCompleted")),
+            events.c.event_type.in_(_OF_FEATURES),
+            SHOWN,
         )
         told = sorted((from_json(body) for body in connection.execute(query).scalars()), key=order_of)
-        upsert(connection, features, [_feature_row(team_id, project, feature, told)])
+        upsert(connection, features, [_feature_row(team_id, project, feature, told)] if told else [])
 
 
 def _feature_row(team_id: int, project: str, feature: str, told: list[Event]) -> dict[str, Any]:
@@ -205,3 +261,15 @@ def _update_projects(connection: Connection, team_id: int, news: list[Event]) ->
             rows.append({"team_id": team_id, "project": project, "slug": slug, "last_lamport": lamport})
             rows[-1] |= {"last_node": node, "last_event": event_id}
     upsert(connection, projects, rows)
+
+
+def _save_project_anew(connection: Connection, team_id: int, project: str) -> None:
+    table = events.c
+    query = (
+        select(table.body)
+        .where(table.team_id == team_id, table.project == project, SHOWN)
+        .order_by(table.lamport_clock.desc(), table.node_id.desc(), table.event_id.desc())
+        .limit(1)
+    )
+    connection.execute(delete(projects).where(projects.c.team_id == team_id, projects.c.project == project))
+    _update_projects(connection, team_id, [from_json(body) for body in connection.execute(query).scalars()])

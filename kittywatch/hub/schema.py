@@ -1,7 +1,9 @@
 """The hub's tables.
 
-`events` is the truth and is only ever added to. `work_packages`, `dependencies`, `features` and `projects` are
-projections: what the events amount to, kept for reading, and made again from the events by `hub rebuild`.
+`events` and `aliases` are the truth and are only ever added to. `work_packages`, `dependencies`, `features` and
+`projects` are projections: what the events amount to, kept for reading, and made again from them by `hub rebuild`.
+So is `superseded_by`: the event that is shown in place of this one, which is the same transition (supersession.py).
+Whatever reads events to show them reads those that are SHOWN.
 
 An event's `position` is where it stands in the order of arrival. Within a team, positions become visible in their
 order, because a team's batches are stored one after another (database.py), so a reader that asks for what is past a
@@ -122,10 +124,41 @@ events = Table(
     Column("content_hash", LargeBinary, nullable=False),
     Column("body", Text, nullable=False),
     Column("original", Text, nullable=True),
+    Column("superseded_by", String(26), nullable=True),
     UniqueConstraint("team_id", "event_id", name="events_once"),
     Index("events_of_work_package", "team_id", "project", "feature", "wp_id"),
     Index("events_of_team", "team_id", "position"),
     sqlite_autoincrement=True,
+)
+
+SHOWN = events.c.superseded_by.is_(None)
+
+# An event with the id `alias` is the same transition as the event `event_id`; either may be still to come.
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("team_id", ForeignKey("teams.id"), primary_key=True),
+    Column("alias", String(26), primary_key=True),
+    Column("event_id", String(26), primary_key=True),
+    Column("session_id", String(32), nullable=False),
+    Column("received_at", Float, nullable=False),
+    Index("aliases_of_event", "team_id", "event_id"),
+)
+
+# In the order of arrival, with positions of the same kind as events have: an event that was shown is shown no more, or
+# again, where `superseded_by` is NULL. `event_position` is its own.
+supersessions = Table(
+    "supersessions",
+    metadata,
+    Column("position", _Serial, primary_key=True, autoincrement=False),
+    Column("team_id", ForeignKey("teams.id"), nullable=False),
+    Column("event_id", String(26), nullable=False),
+    Column("event_position", BigInteger, nullable=False),
+    Column("superseded_by", String(26), nullable=True),
+    Column("project", String(36), nullable=False),
+    Column("feature", Text, nullable=False),
+    Column("wp_id", String(8), nullable=False),
+    Index("supersessions_of_team", "team_id", "position"),
 )
 
 work_packages = Table(

@@ -53,6 +53,9 @@ class Guard:
         host = headers.get("host", "")
         if host_name(host) not in self._hosts:
             return PlainTextResponse("This name is not served here. See --allow-host.\n", status_code=400)
+        if "transfer-encoding" in headers and "content-length" in headers:
+            # Two lengths: a proxy before us may have gone by the other one, and take the rest for a second request.
+            return PlainTextResponse("One length is enough.\n", status_code=400, headers={"Connection": "close"})
         origin = headers.get("origin")
         acts = scope["type"] == "websocket" or scope["method"] not in _SAFE_METHODS
         if acts and origin is not None and urlsplit(origin).netloc.lower() != host.lower():

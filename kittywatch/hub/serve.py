@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import getpass
-import logging
 import os
 import re
 import socket
 import ssl
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +19,8 @@ from kittywatch.hub.app import build
 from kittywatch.hub.config import Config, is_loopback
 from kittywatch.hub.database import is_postgresql, lock_team, open_engine, writing
 from kittywatch.hub.errors import ConfigurationError
+from kittywatch.hub.logs import log_to_stderr
+from kittywatch.hub.server import Server
 
 try:
     import fcntl
@@ -45,7 +45,7 @@ def prepare(config: Config) -> FirstUser | None:
     A SQLite file is brought to this version; PostgreSQL is left to `hub migrate`, since other replicas may still run
     the version before. Raises ConfigurationError.
     """
-    engine = open_engine(config.database)
+    engine = open_engine(config.database, serves=True)
     try:
         if is_postgresql(engine):
             migrations.check(engine)
@@ -115,20 +115,9 @@ def serve(config: Config, listener: socket.socket, *, on_listening: Callable[[st
             f"the certificate {config.tls_cert} and the key {config.tls_key} cannot be used: {error.reason or error}",
             remedy="give the PEM files of one certificate and its unencrypted key",
         ) from error
-    _log_to_stderr()
-    server = _Server(settings, on_started=lambda: on_listening(address))
+    log_to_stderr()
+    server = Server(settings, config, on_started=lambda: on_listening(address))
     server.run(sockets=[listener])
-
-
-class _Server(uvicorn.Server):
-    def __init__(self, settings: uvicorn.Config, *, on_started: Callable[[], None]) -> None:
-        super().__init__(settings)
-        self._on_started = on_started
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._on_started()
 
 
 def _settings(config: Config, *, host: str, port: int) -> uvicorn.Config:
@@ -156,7 +145,7 @@ def _settings(config: Config, *, host: str, port: int) -> uvicorn.Config:
 def bind(config: Config) -> socket.socket:
     """The socket to serve on; raises ConfigurationError if it cannot be had."""
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((config.host, config.port))
@@ -166,14 +155,3 @@ def bind(config: Config) -> socket.socket:
             f"port {config.port} of {config.host} cannot be had: {error.strerror}", remedy="give another with --port"
         ) from error
     return listener
-
-
-def _log_to_stderr() -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger()
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
-    # These speak of every frame and statement when they are let.
-    for name in ("uvicorn.error", "websockets", "asyncio"):
-        logging.getLogger(name).setLevel(logging.WARNING)

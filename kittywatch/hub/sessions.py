@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, insert, select, update
 
 from kittywatch.hub.accounts import User
 from kittywatch.hub.errors import CredentialError
@@ -23,6 +24,7 @@ ACCESS_SECONDS = 15 * 60
 REFRESH_SECONDS = 7 * 24 * 3600
 BROWSER_SECONDS = 14 * 24 * 3600
 WS_SECONDS = 60
+_CHUNK = 400
 _NEW_LOGIN = "Log in again."
 
 Kind = Literal["machine", "browser"]
@@ -107,6 +109,16 @@ def login_of(connection: Connection, session_id: str, *, kind: Kind | None = Non
     return _find(connection, *wanted)
 
 
+def good_among(connection: Connection, session_ids: Collection[str]) -> set[str]:
+    """Those of some logins that have not ended."""
+    wanted = sorted(session_ids)
+    good: set[str] = set()
+    for start in range(0, len(wanted), _CHUNK):
+        query = _good(select(sessions.c.id)).where(sessions.c.id.in_(wanted[start : start + _CHUNK]))
+        good |= set(connection.execute(query).scalars())
+    return good
+
+
 def login_of_cookie(connection: Connection, cookie: str) -> Login:
     """The login of a browser's cookie; raises CredentialError unless it is still good."""
     return _find(connection, sessions.c.secret_hash == hash_of(cookie), sessions.c.kind == "browser")
@@ -144,6 +156,15 @@ def revoke(connection: Connection, session_id: str) -> None:
     )
 
 
+def revoke_cookie(connection: Connection, cookie: str) -> None:
+    """End the login of a browser's cookie, if it is one."""
+    connection.execute(
+        update(sessions)
+        .where(sessions.c.secret_hash == hash_of(cookie), sessions.c.revoked_at.is_(None))
+        .values(revoked_at=time.time())
+    )
+
+
 def hash_of(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -156,22 +177,16 @@ def _add_refresh(connection: Connection, session_id: str, secret: str) -> None:
 
 
 def _find(connection: Connection, *wanted: ColumnElement[bool]) -> Login:
-    query = (
-        select(
-            sessions.c.id,
-            users.c.id.label("user_id"),
-            users.c.name,
-            users.c.team_id,
-            teams.c.slug,
-            users.c.may_write,
-            users.c.must_change,
-        )
-        .join(users, sessions.c.user_id == users.c.id)
-        .join(teams, users.c.team_id == teams.c.id)
-        .where(*wanted)
-        .where(sessions.c.revoked_at.is_(None), sessions.c.expires_at > time.time(), users.c.disabled.is_(False))
+    query = select(
+        sessions.c.id,
+        users.c.id.label("user_id"),
+        users.c.name,
+        users.c.team_id,
+        teams.c.slug,
+        users.c.may_write,
+        users.c.must_change,
     )
-    row = connection.execute(query).first()
+    row = connection.execute(_good(query).join(teams, users.c.team_id == teams.c.id).where(*wanted)).first()
     if row is None:
         raise CredentialError("This login has ended.", remedy=_NEW_LOGIN)
     return Login(
@@ -182,4 +197,12 @@ def _find(connection: Connection, *wanted: ColumnElement[bool]) -> Login:
         team_slug=row.slug,
         may_write=row.may_write,
         must_change=row.must_change,
+    )
+
+
+def _good(query: Select[Any]) -> Select[Any]:
+    """Of a query for sessions, those that have not ended, with their users."""
+    joined = query.join(users, sessions.c.user_id == users.c.id)
+    return joined.where(
+        sessions.c.revoked_at.is_(None), sessions.c.expires_at > time.time(), users.c.disabled.is_(False)
     )

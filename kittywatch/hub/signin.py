@@ -6,11 +6,12 @@ from urllib.parse import parse_qsl
 
 from sqlalchemy import Connection
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from kittywatch.hub import accounts, credentials, passwords, sessions
+from kittywatch.hub.answers import password_door
+from kittywatch.hub.bodies import read_body
 from kittywatch.hub.errors import CredentialError, RequestError, ThrottledError
-from kittywatch.hub.limits import read_body
 from kittywatch.hub.pages import fragment, render
 from kittywatch.hub.service import service_of
 from kittywatch.hub.sessions import BROWSER_SECONDS, Opened
@@ -31,7 +32,7 @@ async def sign_in(request: Request) -> Response:
             service,
             name=name,
             password=form.get("password", ""),
-            address=credentials.address_of(request),
+            address=credentials.network_of_stranger(request),
             kind="browser",
         )
     except ThrottledError as error:
@@ -42,7 +43,9 @@ async def sign_in(request: Request) -> Response:
         )
     except CredentialError as error:
         return render(request, "sign_in.html", status=401, target=target, name=name[:150], problem=error.message)
-    return _with_cookie(request, opened, target="/password" if opened.login.must_change else target)
+    if before := credentials.cookie_of(request):  # this browser's cookie is replaced: what it opened ends with it
+        await service.write(lambda database: sessions.revoke_cookie(database, before))
+    return _with_cookie(request, opened, target=password_door(target) if opened.login.must_change else target)
 
 
 async def sign_out(request: Request) -> Response:
@@ -54,37 +57,42 @@ async def sign_out(request: Request) -> Response:
     return response
 
 
+async def session(request: Request) -> Response:
+    """`GET /session`: 200 while the cookie's login is good, else 401; for pages that lost their connection."""
+    await credentials.of_browser(request)
+    return PlainTextResponse("signed in\n")
+
+
 async def password_page(request: Request) -> Response:
     """`GET /password`"""
     login = await credentials.of_browser(request)
-    return render(request, "password.html", login=login, problem="", min_length=passwords.MIN_LENGTH)
+    target = _target(request.query_params.get("next", ""))
+    return render(request, "password.html", login=login, problem="", target=target, min_length=passwords.MIN_LENGTH)
 
 
 async def change_password(request: Request) -> Response:
-    """`POST /password` with `current`, `new`; ends the user's other logins."""
+    """`POST /password` with `current`, `new`, `next`; ends the user's other logins."""
     login = await credentials.of_browser(request)
     service = service_of(request)
     form = await _form(request)
-    new = form.get("new", "")
-    problem = ""
-    if not passwords.MIN_LENGTH <= len(new) <= passwords.MAX_LENGTH:
-        problem = f"The new password needs at least {passwords.MIN_LENGTH} characters."
-    elif new == form.get("current"):
+    new, target = form.get("new", ""), _target(form.get("next", ""))
+    problem = passwords.problem_of(new, name=login.user_name)
+    if new == form.get("current"):
         problem = "The new password is the old one."
-    else:
+    if not problem:
         try:
-            # Through the same door as signing in, so that it is throttled alike.
+            # The same way as signing in, so that it is throttled alike.
             await credentials.sign_in(
                 service,
                 name=login.user_name,
                 password=form.get("current", ""),
-                address=credentials.address_of(request),
+                address=credentials.network_of_stranger(request),
                 kind="browser",
             )
         except (CredentialError, ThrottledError) as error:
             problem = error.message
     if problem:
-        shown = {"problem": problem, "min_length": str(passwords.MIN_LENGTH)}
+        shown = {"problem": problem, "target": target, "min_length": str(passwords.MIN_LENGTH)}
         return HTMLResponse(fragment("password.html", path="/password", login=login, **shown), status_code=400)
 
     def change(database: Connection) -> Opened:
@@ -92,11 +100,12 @@ async def change_password(request: Request) -> Response:
         accounts.set_password(database, user, password=new, must_change=False)
         return sessions.open_session(database, user, kind="browser")
 
-    return _with_cookie(request, await service.write(change), target="/")
+    return _with_cookie(request, await service.write(change), target=target)
 
 
 async def _form(request: Request) -> dict[str, str]:
-    body = await read_body(request.stream(), limit=service_of(request).config.limits.small_body)
+    limits = service_of(request).config.limits
+    body = await read_body(request.stream(), limit=limits.small_body, seconds=limits.small_body_seconds)
     try:
         return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=10))
     except ValueError:

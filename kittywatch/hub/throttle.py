@@ -2,7 +2,7 @@
 
 An attempt is counted before the password is looked at, so that attempts made side by side count too, and taken back
 when it was right. Counted are a user at an address, an address, and a user from anywhere: the last one generously,
-because anybody can make it rise.
+because anybody can make it rise. Of IPv6 an address is a /64 here.
 """
 
 from __future__ import annotations

@@ -2,45 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
 
 from sqlalchemy import Connection
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from kittywatch.hub import board, charts, credentials, history, overview
-from kittywatch.hub.board import Filter, LanePage
+from kittywatch.hub import board, charts, credentials, history
+from kittywatch.hub.board import Filter, Key
 from kittywatch.hub.cards import LANES
+from kittywatch.hub.errors import PasswordChangeError
 from kittywatch.hub.feed import last_position
-from kittywatch.hub.history import LANE_NAMES, Entry
-from kittywatch.hub.overview import ProjectView
+from kittywatch.hub.history import LANE_NAMES, Timeline
 from kittywatch.hub.pages import fragment, render
+from kittywatch.hub.parts import parts_of
 from kittywatch.hub.service import service_of
 from kittywatch.hub.sessions import Login
 
 _ACTIVITY_PAGE = 100
 
 
-@dataclass(frozen=True, kw_only=True)
-class BoardContent:
-    """Everything on the board at one moment; `position` is the last event that it counts in."""
-
-    position: int
-    tree: list[ProjectView]
-    lanes: list[LanePage]
-    agents: list[str]
-    activity: list[Entry]
-
-
 async def board_page(request: Request) -> Response:
-    """`GET /`, with a filter in the query; `X-Fragment: board` gives the part that the filter changes."""
+    """`GET /`, with a filter in the query; `X-Fragment` asks for parts of it.
+
+    `board` are the parts that the filter changes, `whole` all that events do.
+    """
     login = await _signed_in(request)
-    if login.must_change:
-        return RedirectResponse("/password", 303)
     wanted = Filter.from_query(request.query_params)
-    content = await service_of(request).read(lambda database: _content(database, login.team_id, wanted))
-    template = "lanes.html" if request.headers.get("x-fragment") == "board" else "board.html"
-    return render(request, template, login=login, wanted=wanted, lane_names=LANE_NAMES, **vars(content))
+    service = service_of(request)
+    position = await service.read(lambda database: last_position(database, login.team_id))
+    parts = await service.parts.get(
+        (login.team_id, wanted, position),
+        lambda: service.read(lambda database: parts_of(database, login.team_id, wanted)),
+    )
+    if (asked := request.headers.get("x-fragment")) in ("board", "whole"):
+        return HTMLResponse(fragment("parts.html", parts=parts, is_whole=asked == "whole"))
+    return render(request, "board.html", login=login, wanted=wanted, parts=parts, server=_server(request))
 
 
 async def more_cards(request: Request) -> Response:
@@ -58,19 +55,33 @@ async def more_cards(request: Request) -> Response:
 
 
 async def work_package_page(request: Request) -> Response:
-    """`GET /wp/…`: a card and its timeline; `X-Fragment: drawer` gives it without the page around it."""
+    """`GET /wp/…`: a card and its timeline, or what is older than `before`; with `event`, that event's JSON.
+
+    `X-Fragment: drawer` gives it without the page around it, `timeline` the entries alone.
+    """
     login = await _signed_in(request)
     key = (_part(request, "project"), _part(request, "feature"), _part(request, "wp_id"))
+    before = request.query_params.get("before", "").replace("\0", "")
+    if event_id := request.query_params.get("event", "").replace("\0", ""):
+        return await _raw_event(request, login, key, event_id)
 
-    def find(database: Connection) -> tuple[board.CardView | None, list[Entry]]:
-        return board.card(database, login.team_id, key), history.timeline(database, login.team_id, key)
+    def find(database: Connection) -> tuple[board.CardView | None, Timeline]:
+        return board.card(database, login.team_id, key), history.timeline(database, login.team_id, key, before=before)
 
     card, timeline = await service_of(request).read(find)
     if card is None:
         text = "It may belong to another team, or nothing was told of it yet."
         return render(request, "error.html", status=404, title="There is no such work package.", text=text)
-    template = "drawer.html" if request.headers.get("x-fragment") == "drawer" else "work_package.html"
+    fragments = {"drawer": "drawer.html", "timeline": "moments.html"}
+    template = fragments.get(request.headers.get("x-fragment", ""), "work_package.html")
     return render(request, template, login=login, card=card, timeline=timeline, lane_names=LANE_NAMES)
+
+
+async def _raw_event(request: Request, login: Login, key: Key, event_id: str) -> Response:
+    found = await service_of(request).read(lambda database: history.raw_event(database, login.team_id, key, event_id))
+    if found is None:
+        return render(request, "error.html", status=404, title="There is no such event.", text="")
+    return PlainTextResponse(found)
 
 
 async def feature_page(request: Request) -> Response:
@@ -78,7 +89,7 @@ async def feature_page(request: Request) -> Response:
     login = await _signed_in(request)
     project, feature = _part(request, "project"), _part(request, "feature")
     found = await service_of(request).read(
-        lambda database: charts.of_feature(database, login.team_id, project, feature)
+        lambda database: charts.of_feature(database, login.team_id, project, feature, now=time.time())
     )
     if found is None:
         return render(request, "error.html", status=404, title="There is no such feature.", text="")
@@ -102,22 +113,18 @@ async def activity_page(request: Request) -> Response:
     )
 
 
+def _server(request: Request) -> str:
+    """The address that this request reached us by; its host was checked."""
+    return f"{request.url.scheme}://{request.url.netloc}"
+
+
 def _part(request: Request, name: str) -> str:
     return str(request.path_params[name]).replace("\0", "")
 
 
 async def _signed_in(request: Request) -> Login:
-    return await credentials.of_browser(request)
-
-
-def _content(database: Connection, team_id: int, wanted: Filter) -> BoardContent:
-    position = last_position(database, team_id)
-    count = board.counts(database, team_id, wanted)
-    lanes = [board.lane_page(database, team_id, wanted, lane=lane, count=count[lane]) for lane in LANES]
-    return BoardContent(
-        position=position,
-        tree=overview.tree(database, team_id),
-        lanes=lanes,
-        agents=board.agents(database, team_id),
-        activity=history.activity(database, team_id, wanted),
-    )
+    """Who looks; raises CredentialError, or PasswordChangeError while the password is a one-time one."""
+    login = await credentials.of_browser(request)
+    if login.must_change:
+        raise PasswordChangeError("The password is for one time.", remedy="Choose another at /password.")
+    return login

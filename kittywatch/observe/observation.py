@@ -69,6 +69,7 @@ class Observer:
         paths: frozenset[str] | None = None,
         patient: bool = True,
         pairs: Mapping[str, set[str]] | None = None,
+        waits: bool = True,
     ) -> Observed:
         """Look once; raises GitError, StoreError.
 
@@ -76,7 +77,8 @@ class Observer:
         before. `hook` is the name of the git hook that asks, `pairs` the commits that each rewritten commit replaces,
         as git told post-rewrite. `paths` are the only files to look at, if HEAD hasn't moved. One that isn't `patient`
         looks at commits alone, and says so by an unsettled path "", when the index was written just now: between the
-        index and HEAD a checkout shows the new files under the old branch.
+        index and HEAD a checkout shows the new files under the old branch. Without `waits` an edit doesn't wait for its
+        record (rule D3b).
         """
         for _ in range(_ATTEMPTS):
             doing = busy(self.project.git.directory, hook)
@@ -88,7 +90,8 @@ class Observer:
                 time.sleep(INDEX_QUIET)
             looks = worktree and (patient or not young)
             try:
-                seen = _Attempt(self, worktree=looks, hook=hook, paths=paths, pairs=pairs).run(at_first)
+                attempt = _Attempt(self, worktree=looks, hook=hook, paths=paths, pairs=pairs, waits=waits)
+                seen = attempt.run(at_first)
             except _OutdatedError:
                 continue
             return replace(seen, unsettled=("",)) if young and not patient else seen
@@ -114,7 +117,9 @@ class _Attempt:
         hook: str | None,
         paths: frozenset[str] | None,
         pairs: Mapping[str, set[str]] | None,
+        waits: bool,
     ) -> None:
+        self.waits = waits
         self.git: Git = observer.project.git
         self.emitter = observer.project.emitter
         self.observer = observer
@@ -143,6 +148,7 @@ class _Attempt:
         if plan.facts:
             self.emitter.context.target_branch()  # asks git, which a transaction must not wait for
         events = self.emitter.transact(lambda unit: self._carry_out(unit, before, plan))
+        self.observer.worktree.held = plan.held
         if not at_rest:
             note_observed(self.git.directory, head.tip, self.git.root)
         return Observed(events, None, plan.baseline, plan.unsettled)
@@ -170,6 +176,7 @@ class _Attempt:
                 paths=self.paths,
                 each_commit=self.observer.each_commit,
                 pairs=self.pairs,
+                waits=self.waits,
             )
             return planner.plan(at_rest=at_rest)
 

@@ -21,7 +21,7 @@ from kittywatch.derive.changes import (
     WorktreeLook,
 )
 from kittywatch.derive.commits import record_baseline, record_earlier, resolve_commit
-from kittywatch.derive.edits import resolve_worktree
+from kittywatch.derive.edits import hold, resolve_worktree
 from kittywatch.derive.facts import Fact
 from kittywatch.derive.ledger import LedgerState, PendingEdit
 from kittywatch.derive.resolve import Occurrence, Resolver, Rules
@@ -85,6 +85,7 @@ class Plan(Struct):
     facts: list[Fact] = field(default_factory=list)
     baseline: int | None = None
     unsettled: tuple[str, ...] = ()
+    held: dict[Key, WorkPackage] = field(default_factory=dict)
 
 
 class _Leg(Struct):
@@ -100,9 +101,9 @@ class _Leg(Struct):
     commits: Sequence[Commit]
     changes: Sequence[CommitChanges]
     provenance: Mapping[str, Provenance]
+    recorded: Set[str]
     left: frozenset[Key] | None = None
     earlier: Sequence[CommitChanges] = ()
-    recorded: Set[str] = frozenset()
     pulled: frozenset[Key] = frozenset()
 
 
@@ -129,6 +130,7 @@ class Planner:
         paths: frozenset[str] | None = None,
         each_commit: bool = False,
         pairs: Mapping[str, set[str]] | None = None,
+        waits: bool = True,
     ) -> None:
         self.git = git
         self.reader = reader
@@ -143,6 +145,7 @@ class Planner:
         self.paths = paths
         self.each_commit = each_commit
         self.pairs = pairs or {}
+        self.waits = waits
         self.now = datetime.now(UTC)
         self.ref = ref_name(head.ref)
         self.history = History(reader, git, self._is_known)
@@ -189,23 +192,29 @@ class Planner:
 
     def _leg(self, ref: str, old: str | None, new: str, origins: Origins) -> _Leg:
         commits = self.reader.commits_between(old, new) if old is not None else None
-        went: list[CommitChanges] | None = None
+        aside: list[CommitChanges] | None = None
         if commits is None:
-            if old is not None and not self.git.is_ancestor(old, new):
-                if not self.git.exists(old) or reflog.begun_anew(self.git.common, ref, old):
-                    old = None
-                else:
-                    went = [one for one in self.history.changes(self.git.commits(old, without=[new])) if one]
+            rewritten = old is not None and not self.git.is_ancestor(old, new)
+            if rewritten and (not self.git.exists(str(old)) or reflog.begun_anew(self.git.common, ref, str(old))):
+                rewritten, old = False, None
             boundary = [old] if old is not None else [*self.before.tips, *(tip for tip in self.tips.values() if tip)]
             commits = self.git.commits(new, without=[*boundary, *self.baselines])
+            if rewritten and old is not None:
+                aside = self._aside(old, new, {commit.id for commit in commits})
         changes = [one for one in self.history.changes(commits) if one]
-        left = frozenset(_keys(went)) if went is not None else None
         ids = [one.commit for one in changes]
-        leg = _Leg(ref, old, new, commits, changes, origins.of(ids), left, self._earlier(changes, went or ()))
-        leg.recorded = origins.recorded(ids)
-        if went is not None:
-            leg.pulled = self._pulled(new, origins)
+        leg = _Leg(ref, old, new, commits, changes, origins.of(ids), origins.recorded(ids))
+        leg.earlier = self._earlier(changes, aside or ())
+        if aside is not None:
+            leg.left, leg.pulled = frozenset(_keys(aside)), self._pulled(new, origins)
         return leg
+
+    def _aside(self, old: str, new: str, walked: Set[str]) -> list[CommitChanges]:
+        """What a rewrite left behind, and what the new tip has from before the baseline."""
+        left = self.git.commits(old, without=[new])
+        if self.baselines:
+            left += [one for one in self.git.commits(new, without=[old]) if one.id not in walked]
+        return [one for one in self.history.changes(left) if one]
 
     def _pulled(self, tip: str, origins: Origins) -> frozenset[Key]:
         """What came in with a pull that brought HEAD to `tip`, after something that nobody looked at took it away."""
@@ -216,15 +225,16 @@ class Planner:
         whose = origins.of(one.commit for one in changes)
         return frozenset(_keys(one for one in changes if whose[one.commit] is Provenance.REMOTE))
 
-    def _earlier(self, came: Sequence[CommitChanges], went: Sequence[CommitChanges]) -> list[CommitChanges]:
-        """Commits from before the baseline that matter: what a rewrite left behind, and what was copied since.
+    def _earlier(self, came: Sequence[CommitChanges], aside: Sequence[CommitChanges]) -> list[CommitChanges]:
+        """Commits from before the baseline that matter: those of both sides of a rewrite, and what was copied since.
 
         A copy keeps the author time. Only one that is older than the baseline can be a copy of what was there before.
         """
-        if not self.baselines or not (came or went):
+        if not self.baselines or not (came or aside):
             return []
-        gone = {one.commit for one in went} - self.git.not_reached([one.commit for one in went], self.baselines)
-        earlier = [one for one in went if one.commit in gone]
+        ids = {one.commit for one in aside}
+        after = self.git.not_reached(ids, self.baselines) if ids else set()
+        earlier = [one for one in aside if one.commit not in after]
         newest = self.reader.newest(self.baselines)
         copied = {one.moment for one in came if newest is not None and one.moment <= newest}
         if copied:
@@ -283,12 +293,20 @@ class Planner:
             key for leg in legs for key in leg.left or ()
         }
         lost = {key for leg in legs for key in leg.left or ()}
-        look = self._look(self.before.pending | lost, at_rest=not legs)
+        look = self._look(self.before.pending | lost | self.worktree.held.keys(), at_rest=not legs)
         keys |= self.before.pending
         if look is not None:
             keys |= look.edited.keys() | look.clean.keys() | _of_graphs(look.graphs) | _of_broken(look.broken)
-        state, pending = self.emitter.peek(lambda unit: self._read(unit, keys))
-        return self._resolve(state, pending, legs, look)
+        held = self.worktree.held
+        state, pending = self.emitter.peek(lambda unit: self._read(unit, keys | held.keys()))
+        waiting: dict[Key, WorkPackage] = {}
+        if look is not None and self.watched:
+            look, waiting = hold(look, pending, held, self.rules.names)
+            if not self.waits:
+                look, waiting = replace(look, edited={**look.edited, **waiting}), {}
+        plan = self._resolve(state, pending, legs, look)
+        plan.held = waiting
+        return plan
 
     def _read(self, unit: UnitOfWork, keys: Iterable[Key]) -> tuple[LedgerState, dict[Key, PendingEdit]]:
         renames = self.before.renames
@@ -421,4 +439,5 @@ def _kept(look: WorktreeLook, renames: Mapping[str, str]) -> WorktreeLook:
         clean={kept(key): one for key, one in look.clean.items()},
         committed={kept(key): one for key, one in look.committed.items()},
         written={kept(key): one for key, one in look.written.items()},
+        young=frozenset(kept(key) for key in look.young),
     )

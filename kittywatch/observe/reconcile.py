@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from kittywatch.derive.reconcile import differences
-from kittywatch.derive.resolve import Rules
+from kittywatch.derive.resolve import Resolver, Rules
 from kittywatch.emit.unit_of_work import UnitOfWork
 from kittywatch.errors import ProjectError
 from kittywatch.events import Event
+from kittywatch.git.ancestry import Ancestry
 from kittywatch.observe.history import History
 from kittywatch.observe.observation import observe
 from kittywatch.observe.reader import Reader
@@ -37,7 +38,9 @@ def reconcile_view(project: Project, *, dry_run: bool = False) -> list[Event]:
         pending = rows.pending_keys(checkout.key) if checkout else set()
         packages = {state.key(one.package.feature, one.wp_id): one.package for one in found.packages}
         committed = {key: package for key, package in packages.items() if key not in pending}
-        facts = differences(state, committed, found.graphs, rules, tip=tip, moment=now)
+        known = {one for history in state.histories.values() for entry in history.entries for one in entry.commits}
+        resolver = Resolver(state, Ancestry(project.git, {}, marked=(), asked=known), rules)
+        facts = differences(resolver, committed, found.graphs, tip=tip, moment=now)
         unit.ledger.save(state)
         return unit.emit(facts, "reconcile")
 

@@ -33,6 +33,7 @@ BUSY_RETRY = 0.5
 FAILED_RETRY = 2.0
 GONE_RETRY = 1.0
 MARK = "kittywatch-watcher"
+HOOKED = "kittywatch-hooked"  # a hook that leaves looking to the watcher makes it
 LOCK = "kittywatch-watch.lock"
 
 _Thing: TypeAlias = "tuple[Path, str | None]"
@@ -169,6 +170,7 @@ class Watcher:
         self._watch.watch(watched.git.directory / "logs", below=False)
         if paths is None:
             self._watch.check()
+        watched.observer.each_commit = (watched.git.directory / HOOKED).exists()
         try:
             seen = watched.observer.observe(paths=paths, patient=False)
         except (GitError, StoreError, OSError) as error:
@@ -218,6 +220,9 @@ class Watcher:
 
     def _leave(self, root: Path) -> None:
         watched = self._worktrees.pop(root)
+        with contextlib.suppress(KittywatchError, OSError):
+            if watched.observer.worktree.held:  # the watcher's end ends the wait for a record (rule D3b)
+                self._told(watched.observer.observe(waits=False))
         unmark(watched.git.directory)
         self._watch.forget(root)
         self._watch.forget(watched.git.directory)
@@ -236,6 +241,8 @@ def mark(directory: Path) -> None:
     A process number with its start time, which no later process has, and the store that the watcher writes to.
     Without /proc there is no mark, and the hooks look for themselves.
     """
+    with contextlib.suppress(OSError):
+        (directory / HOOKED).unlink(missing_ok=True)
     with contextlib.suppress(OSError, IndexError):
         started = Path("/proc/self/stat").read_text("ascii", "replace").rpartition(")")[2].split()[19]
         text = f"{os.getpid()} {started} {os.environ.get('SPEC_KITTY_HOME', '')}\n"
@@ -248,6 +255,7 @@ def unmark(directory: Path) -> None:
     with contextlib.suppress(OSError):
         if path.read_text("utf-8").startswith(f"{os.getpid()} "):
             path.unlink()
+            (directory / HOOKED).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from kittywatch.observe.history import History
 from kittywatch.observe.reader import Reader
 from kittywatch.startup.digests import sha256
 from kittywatch.workpackages.layout import SPECS, feature_of, place
-from kittywatch.workpackages.reader import MAX_BYTES
+from kittywatch.workpackages.reader import MAX_BYTES, WorkPackage
 
 SETTLED = 0.25  # seconds without a write, after which a broken file is no half-written one (rule R5)
 _READS = 5
@@ -64,12 +64,16 @@ def _read(target: Path) -> tuple[bytes, float] | None:
 
 
 class Worktree:
-    """The worktree of one checkout, and which of its files differed from the commit when all were last looked at."""
+    """The worktree of one checkout, and which of its files differed from the commit when all were last looked at.
+
+    `held` are the edits that wait for their record (rule D3b).
+    """
 
     def __init__(self, git: Git, reader: Reader) -> None:
         self._git = git
         self._reader = reader
         self._dirty: set[str] = set()
+        self.held: dict[Key, WorkPackage] = {}
 
     def look(self, history: History, tip: str | None, moment: datetime, keys: Set[Key] = frozenset()) -> WorktreeLook:
         """Look at everything; of the work packages `keys`, say also what they show when they have no edit."""
@@ -112,11 +116,8 @@ class Worktree:
             if key not in edited and (package := history.package(after, key)) is not None and package.lane is not None
         }
         states |= {key: history.state(committed, key) for key in clean}
-        young = {
-            one.problem.path
-            for one in found.broken
-            if 0 <= moment.timestamp() - read.get(one.problem.path, ("", 0.0))[1] < SETTLED
-        }
+        settling = {path for path, (_, written) in read.items() if 0 <= moment.timestamp() - written < SETTLED}
+        young = {one.problem.path for one in found.broken} & settling
         return WorktreeLook(
             tip,
             moment,
@@ -129,6 +130,7 @@ class Worktree:
             found.renamed,
             tuple(sorted(young)),
             {key: self._fingerprint(one.path, read) for key, one in (edited | clean).items()},
+            frozenset(key for key, one in edited.items() if one.path in settling),
         )
 
     def _read_files(self, paths: Iterable[str]) -> dict[str, tuple[str, float]]:

@@ -12,12 +12,12 @@ import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
+from kittywatch.events import LARGEST_CLOCK
 from kittywatch.store.files import replace_file
 from kittywatch.store.lock import locked
 
 _READ = "SELECT value FROM clock WHERE id = 1"
 _SET = "INSERT INTO clock VALUES (1, ?, ?) ON CONFLICT (id) DO UPDATE SET value = ?, updated_at = ?"
-MAX_VALUE = (1 << 62) - 1
 
 
 def read_copy(path: Path) -> int:
@@ -27,7 +27,7 @@ def read_copy(path: Path) -> int:
         last = fields["value"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return 0
-    return last if isinstance(last, int) and 0 <= last <= MAX_VALUE else 0
+    return last if isinstance(last, int) and 0 <= last <= LARGEST_CLOCK else 0
 
 
 def write_copy(path: Path, last: int, node_id: str) -> None:
@@ -56,7 +56,7 @@ def ticks(connection: sqlite3.Connection, count: int, *, at_least: int = 0) -> i
 
 def receive(connection: sqlite3.Connection, remote: int, *, at_least: int = 0) -> int:
     """Move past a value that another node has seen: max(local, remote) + 1."""
-    return ticks(connection, 1, at_least=max(remote if remote <= MAX_VALUE else 0, at_least))
+    return ticks(connection, 1, at_least=max(remote if remote <= LARGEST_CLOCK else 0, at_least))
 
 
 def _now() -> str:

@@ -21,6 +21,8 @@ JOURNAL_MODES = frozenset({"delete", "truncate"})  # what a file can't tell apar
 class Condition(Struct, frozen=True):
     """A sound database: journal mode, the clock, what waits, whether for a login, what delivery noted.
 
+    `refused` counts what a server refused and will be asked for again, `dead` what it won't.
+
     Times are seconds since 1970, None where nothing is."""
 
     journal_mode: str
@@ -31,6 +33,7 @@ class Condition(Struct, frozen=True):
     waiting: int = 0
     waiting_since: float | None = None
     dead: int = 0
+    refused: int = 0
     destination: bool = False
     notes: dict[str, Any] = {}
 
@@ -96,6 +99,7 @@ def _read(connection: sqlite3.Connection) -> Condition:
         waiting=int(value(f"SELECT count(*) FROM queue {alive}") or 0),
         waiting_since=value(f"SELECT min(told_at) FROM events JOIN queue ON queue.event_id = events.event_id {alive}"),
         dead=int(value("SELECT count(*) FROM queue WHERE died_at IS NOT NULL") or 0) if whole else 0,
+        refused=int(value("SELECT count(*) FROM queue WHERE died_at IS NULL AND retry_count > 0") or 0) if whole else 0,
         destination=whole and destinations.present(connection) is not None,
         notes=delivery.notes(connection) if whole else {},
     )

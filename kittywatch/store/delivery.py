@@ -5,7 +5,9 @@ Rules of this module:
   that is the caller's business (`kittywatch.sync.claims`).
 - Kept back are the events of projects that opted out or have no identity, those queued for another destination, and
   dead letters.
-- Delivered: the row leaves the queue and stays in the log. Refused five times: it stays as a dead letter.
+- Delivered: the row leaves the queue and stays in the log. Refused: it is left alone for a while, longer each time, and
+  after the fifth refusal it stays as a dead letter. A refusal in between counts for nothing: a server that is out of
+  order for an hour refuses everything as often as it is asked.
 """
 
 from __future__ import annotations
@@ -18,13 +20,16 @@ from typing import Any
 
 from msgspec import Struct
 
-from kittywatch.store import destinations
+from kittywatch.store import aliases, destinations
 
 MAX_REFUSALS = 5
+PAUSES = (60.0, 300.0, 1800.0, 7200.0)  # seconds after the first refusal, the second, …: two hours and a half in all
 UNREADABLE = "it is not JSON"
 # A project that has no uuid yet goes by another key, which has a colon in it.
 _FREE = "queue.died_at IS NULL AND projects.opted_out = 0 AND instr(projects.key, ':') = 0"
 _OURS = "(queue.recipient IS NULL OR queue.recipient = ?)"
+# What lies further ahead than any pause was kept before somebody set the clock back.
+_RESTING = "coalesce(queue.retry_at, 0) - ? BETWEEN 0.001 AND 7200"
 _JOINED = "queue JOIN projects ON projects.id = queue.project"
 
 
@@ -83,15 +88,19 @@ def claim(
     limit: int,
     after: int = 0,
     without: Collection[int] = (),
+    resting: bool = False,
 ) -> list[Outgoing]:
     """Claim up to `limit` events for a destination (its row), oldest first.
 
-    Only rows after the row `after` count, and none of the projects (rows) in `without`.
+    Only rows after the row `after` count, and none of the projects (rows) in `without`. `resting` takes those too that
+    were refused a while ago and are to be left alone as yet.
     """
+    awake, now = ("", ()) if resting else (f" AND NOT {_RESTING}", (time.time(),))
     rows = connection.execute(
         f"SELECT queue.id, queue.event_id, data, projects.id, projects.key, projects.slug FROM {_JOINED}"
-        f" WHERE queue.id > ? AND claim IS NULL AND {_FREE} AND {_OURS}{_not_of(without)} ORDER BY queue.id LIMIT ?",
-        (after, destination, *without, limit),
+        f" WHERE queue.id > ? AND claim IS NULL AND {_FREE} AND {_OURS}{_not_of(without)}{awake}"
+        " ORDER BY queue.id LIMIT ?",
+        (after, destination, *without, *now, limit),
     ).fetchall()
     connection.executemany(
         "UPDATE queue SET claim = ?, recipient = ? WHERE id = ?", [(claimant, destination, row[0]) for row in rows]
@@ -110,23 +119,27 @@ def preview(connection: sqlite3.Connection, destination: int | None) -> list[Out
 
 
 def any_sendable(connection: sqlite3.Connection, destination: int) -> bool:
-    """Tell whether anything that nobody has claimed may be sent to a destination (its row)."""
+    """Tell whether anything may be sent to a destination (its row) that nobody has claimed and that isn't resting."""
     row = connection.execute(
-        f"SELECT 1 FROM {_JOINED} WHERE claim IS NULL AND {_FREE} AND {_OURS} LIMIT 1", (destination,)
+        f"SELECT 1 FROM {_JOINED} WHERE claim IS NULL AND {_FREE} AND {_OURS} AND NOT {_RESTING} LIMIT 1",
+        (destination, time.time()),
     ).fetchone()
     return row is not None
 
 
 def claimants(connection: sqlite3.Connection) -> set[str]:
-    """The names of all who have claimed something."""
-    rows = connection.execute("SELECT DISTINCT claim FROM queue WHERE claim IS NOT NULL")
+    """The names of all who have claimed events or aliases."""
+    rows = connection.execute(
+        "SELECT claim FROM queue WHERE claim IS NOT NULL UNION SELECT claim FROM aliases WHERE claim IS NOT NULL"
+    )
     return {str(row[0]) for row in rows}
 
 
 def release(connection: sqlite3.Connection, claimant: str, keys: Iterable[int] | None = None) -> None:
-    """Give claimed rows back, all of a claimant's where `keys` is None."""
+    """Give claimed events back; where `keys` is None all of a claimant's, its aliases too."""
     if keys is None:
         connection.execute("UPDATE queue SET claim = NULL WHERE claim = ?", (claimant,))
+        aliases.release(connection, claimant)
         return
     connection.executemany(
         "UPDATE queue SET claim = NULL WHERE id = ? AND claim = ?", [(key, claimant) for key in keys]
@@ -146,27 +159,43 @@ def delivered(connection: sqlite3.Connection, event_ids: Iterable[str], *, sent_
     """
     now = time.time()
     ids = [(event_id,) for event_id in event_ids]
+    # Its aliases go where it went, also where it was emitted before there was a login.
     connection.executemany(
-        "UPDATE events SET delivered_at = ?, sent_at = ? WHERE event_id = ? AND delivered_at IS NULL",
+        "UPDATE events SET delivered_at = ?, sent_at = ?, recipient = coalesce("
+        " (SELECT queue.recipient FROM queue WHERE queue.event_id = events.event_id), recipient)"
+        " WHERE event_id = ? AND delivered_at IS NULL",
         [(now, sent_at, *event_id) for event_id in ids],
     )
     return connection.executemany("DELETE FROM queue WHERE event_id = ?", ids).rowcount
 
 
-def refused(connection: sqlite3.Connection, reasons: Mapping[str, str]) -> int:
-    """Count a refusal for events, by id with the reason; returns how many of them are dead letters now."""
-    now = time.time()
-    connection.executemany(
-        "UPDATE queue SET retry_count = coalesce(retry_count, 0) + 1, reason = ?, claim = NULL,"
-        " died_at = CASE WHEN coalesce(retry_count, 0) + 1 >= ? THEN ? END WHERE event_id = ? AND died_at IS NULL",
-        [(reason, MAX_REFUSALS, now, event_id) for event_id, reason in reasons.items()],
-    )
+def refused(connection: sqlite3.Connection, reasons: Mapping[str, str], *, now: float | None = None) -> int:
+    """Count a refusal for events, by id with the reason; returns how many of them are dead letters now.
+
+    It counts where the pause after the last refusal that counted is over; `now` is in seconds since 1970, None for now.
+    """
+    now = time.time() if now is None else now
+    pauses = " ".join(f"WHEN {count} THEN {seconds}" for count, seconds in enumerate(PAUSES))
+    for event_id, reason in reasons.items():
+        connection.execute(
+            "UPDATE queue SET reason = ?, claim = NULL WHERE event_id = ? AND died_at IS NULL", (reason, event_id)
+        )
+        connection.execute(
+            "UPDATE queue SET retry_count = coalesce(retry_count, 0) + 1,"
+            f" retry_at = ?1 + CASE coalesce(retry_count, 0) {pauses} ELSE 0 END,"
+            " died_at = CASE WHEN coalesce(retry_count, 0) + 1 >= ?2 THEN ?1 END"
+            f" WHERE event_id = ?3 AND died_at IS NULL AND NOT {_RESTING.replace('?', '?1')}",
+            (now, MAX_REFUSALS, event_id),
+        )
     return sum(1 for event_id in reasons if _is_dead(connection, event_id))
 
 
 def revive(connection: sqlite3.Connection, keys: Iterable[int] | None = None) -> int:
-    """Put dead letters back into the queue, all where `keys` is None; returns how many."""
-    change = "UPDATE queue SET retry_count = 0, died_at = NULL, reason = NULL WHERE died_at IS NOT NULL"
+    """Put what was refused back into the queue, as if it never had been: all where `keys` is None; returns how many."""
+    change = (
+        "UPDATE queue SET retry_count = 0, retry_at = NULL, died_at = NULL, reason = NULL"
+        " WHERE (died_at IS NOT NULL OR retry_count > 0)"
+    )
     if keys is None:
         return connection.execute(change).rowcount
     return connection.executemany(f"{change} AND id = ?", [(key,) for key in keys]).rowcount

@@ -95,6 +95,21 @@ MIGRATIONS: tuple[Migration, ...] = (
     ),
     # Whether an edit's file was written since it was seen: its fingerprint then, NULL where that isn't known.
     ("ALTER TABLE edits ADD COLUMN written TEXT",),
+    # Until when a refused event is left alone, seconds since 1970.
+    ("ALTER TABLE queue ADD COLUMN retry_at REAL",),
+    # Further ids of emitted events, each settled by what the server that has its event says of it (aliases.py). An
+    # event that left before a login was seen went to the only recipient there was, as far as there was one.
+    (
+        """CREATE TABLE aliases (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, project INTEGER NOT NULL, alias TEXT NOT NULL,
+            event_id TEXT NOT NULL, created_at REAL NOT NULL, claim TEXT, delivered_at REAL, refused_at REAL,
+            reason TEXT, UNIQUE (project, alias))""",
+        "CREATE INDEX aliases_of_event ON aliases (event_id)",
+        "CREATE INDEX aliases_waiting ON aliases (id) WHERE delivered_at IS NULL AND refused_at IS NULL",
+        "CREATE INDEX aliases_claimed ON aliases (claim) WHERE claim IS NOT NULL",
+        "UPDATE events SET recipient = (SELECT id FROM recipients) WHERE delivered_at IS NOT NULL"
+        " AND recipient IS NULL AND (SELECT count(*) FROM recipients) = 1",
+    ),
     # The ledger over the commit graph. An entry has no position: `links` has the commits that introduced it, each with
     # the lane of the commit's own step, '' where the commit only has it in its past. `identities` and the entries of
     # pending edits are JSON. `version` is raised by every change of a project's ledger.
@@ -148,4 +163,5 @@ TABLES = (
     "pending",
     "seen",
     "renames",
+    "aliases",
 )

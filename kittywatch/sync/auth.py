@@ -18,12 +18,12 @@ from typing import Any
 from msgspec import Struct
 
 from kittywatch.errors import AuthenticationError, ServerError, UnreachableError
-from kittywatch.sync.answers import retry_after
+from kittywatch.sync.address import server_url
 from kittywatch.sync.clock import SYSTEM, Clock
 from kittywatch.sync.credentials import Credentials, CredentialsFile, Remembered, is_token
 from kittywatch.sync.http import DEADLINE, Answer, Http
-from kittywatch.sync.server import server_url
 from kittywatch.sync.settings import read_settings
+from kittywatch.sync.verdicts import retry_after
 
 LOCAL = "local"
 TOKEN = "/api/v1/token/"

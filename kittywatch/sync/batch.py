@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kittywatch.errors import AuthenticationError, ServerError, SyncError, UnreachableError
 from kittywatch.store import delivery, destinations
+from kittywatch.store.aliases import OutgoingAlias
 from kittywatch.store.delivery import Outgoing
 from kittywatch.store.destinations import Destination
 from kittywatch.store.store import Store
-from kittywatch.sync import answers
-from kittywatch.sync.answers import Forbidden, Halve, Later, Strange, Taken, Unauthorized, Verdict
+from kittywatch.sync import verdicts
 from kittywatch.sync.auth import AuthClient
 from kittywatch.sync.backoff import Backoff
 from kittywatch.sync.batch_interval import give_back, reserve
@@ -30,8 +30,10 @@ from kittywatch.sync.clock import SYSTEM, Clock
 from kittywatch.sync.credentials import Credentials
 from kittywatch.sync.envelopes import MAX_EVENTS, batches, body, sent_form
 from kittywatch.sync.http import Answer, Http
+from kittywatch.sync.riders import Riders
 from kittywatch.sync.settings import read_settings
 from kittywatch.sync.summary import Kind, Progress, Summary, Tally
+from kittywatch.sync.verdicts import Forbidden, Halve, Later, Strange, Taken, Unauthorized, Verdict
 
 if TYPE_CHECKING:
     import sqlite3
@@ -64,15 +66,17 @@ def batch_sync(
     batch_deadline: float = BATCH_DEADLINE,
     batch_size: int = MAX_EVENTS,
     chance: Callable[[], float] = random.random,
+    resting: bool = False,
 ) -> Summary:
     """Deliver what waits for the present login; returns what became of it.
 
     `attempts` is how many failures in a row end the run, `patience` the longest time in seconds for which a server may
-    ask to be left alone, `deadline` the seconds that all of it may take. `clock.stop` ends it early. Several processes
-    may run this at once. Raises StoreError; whatever the network and the server do is in the summary.
+    ask to be left alone, `deadline` the seconds that all of it may take, `resting` whether what was refused a while ago
+    is tried again before its time. `clock.stop` ends it early. Several processes may run this at once. Raises
+    StoreError; whatever the network and the server do is in the summary.
     """
     end = None if deadline is None else clock.monotonic() + deadline
-    limits = _Limits(attempts, patience, end, batch_deadline, min(batch_size, MAX_EVENTS), chance)
+    limits = _Limits(attempts, patience, end, batch_deadline, min(batch_size, MAX_EVENTS), chance, resting)
     return _Run(store, auth, progress, clock, limits).run()
 
 
@@ -85,6 +89,7 @@ class _Limits(NamedTuple):
     batch_deadline: float
     batch_size: int
     chance: Callable[[], float]
+    resting: bool
 
 
 class _Run:
@@ -101,14 +106,16 @@ class _Run:
         self._forbidden: set[int] = set()
         self._to: Destination | None = None
         self._http: Http | None = None
+        self._riders: Riders | None = None
 
     def run(self) -> Summary:
         stop: _StopError | None = None
         try:
             with Claims(self._store) as claims, contextlib.ExitStack() as stack:
-                self._begin(stack)
+                self._begin(stack, claims)
                 claims.free_the_dead()
                 self._through(claims)
+                self._aliases_alone()
         except _StopError as stopped:
             stop = stopped
         except AuthenticationError as error:
@@ -119,7 +126,7 @@ class _Run:
             stop = _StopError("server", error)
         return self._finish(stop)
 
-    def _begin(self, stack: contextlib.ExitStack) -> None:
+    def _begin(self, stack: contextlib.ExitStack, claims: Claims) -> None:
         """Read the login, and connect to its server."""
         login = self._patiently(self._auth.current)
 
@@ -132,12 +139,14 @@ class _Run:
 
         self._to, self._tally.total = self._store.transact(start)
         self._http = stack.enter_context(Http(login.url, settings=read_settings(self._auth.home)))
+        self._riders = Riders(self._store, claims, self._http, self._to.key, self._clock)
 
     def _through(self, claims: Claims) -> None:
         """The whole queue once."""
         last = 0
         assert self._to is not None
-        while batch := claims.take(self._to.key, limit=self._limits.batch_size, after=last, without=self._forbidden):
+        size, resting = self._limits.batch_size, self._limits.resting
+        while batch := claims.take(self._to.key, limit=size, after=last, without=self._forbidden, resting=resting):
             last = batch[-1].key
             forms = {event.key: sent_form(event, self._to.team) for event in batch}
             parts = batches(batch, forms)
@@ -145,15 +154,33 @@ class _Run:
                 parts[:0] = self._deliver(parts.pop(0), forms, claims)
                 parts = [left for part in parts if (left := [one for one in part if self._may_go(one)])]
 
+    def _aliases_alone(self) -> None:
+        """The aliases of events that the server has had before, or has taken in this run."""
+        assert self._riders is not None
+        while riders := self._riders.board(without=self._forbidden):
+            verdict = self._ask([], [], riders)
+            if not isinstance(verdict, Taken):
+                self._riders.get_off(riders)
+                return
+            self._riders.alight(riders, verdict)
+
     def _may_go(self, event: Outgoing) -> bool:
         return event.project not in self._forbidden
 
     def _deliver(self, part: list[Outgoing], forms: dict[int, bytes], claims: Claims) -> list[list[Outgoing]]:
         """Send one batch and settle what is said of it; returns what of it is to be sent again, in batches."""
+        assert self._riders is not None
         sent_at = self._clock.now()
-        verdict = self._ask([forms[event.key] for event in part], [event.event_id for event in part])
+        event_ids = [event.event_id for event in part]
+        riders = self._riders.board(event_ids, without=self._forbidden)
+        verdict = self._ask([forms[event.key] for event in part], event_ids, riders)
         if isinstance(verdict, Taken):
-            return self._settle(part, verdict, claims, sent_at)
+            again = self._settle(part, verdict, claims, sent_at)
+            self._riders.alight(riders, verdict)
+            return again
+        if riders:
+            self._riders.get_off(riders)
+            return [part]
         if isinstance(verdict, Halve):
             if len(part) > 1:
                 half = len(part) // 2
@@ -187,15 +214,15 @@ class _Run:
             self._progress(self._tally.done, max(self._tally.total, self._tally.done))
         return [again] if again else []
 
-    def _ask(self, forms: list[bytes], event_ids: list[str]) -> Verdict:
+    def _ask(self, forms: list[bytes], event_ids: list[str], riders: list[OutgoingAlias]) -> Verdict:
         """The server's verdict on a batch, after as many tries as it takes; raises _StopError."""
-        data = body(forms)
+        data, names = body(forms, riders), [one.alias for one in riders]
         refreshed = False
         while self._store.exists:  # else somebody removed all of it
             login = self._patiently(self._auth.current)
             self._same(login)
             try:
-                verdict = self._once(data, event_ids, login)
+                verdict = self._once(data, event_ids, names, login)
             except UnreachableError as error:
                 self._wait_after(error)
                 continue
@@ -215,7 +242,7 @@ class _Run:
                 return verdict
         raise _StopError("stopped")
 
-    def _once(self, data: bytes, event_ids: list[str], login: Credentials) -> Verdict:
+    def _once(self, data: bytes, event_ids: list[str], names: list[str], login: Credentials) -> Verdict:
         assert self._http is not None
         slot = self._take_slot()
         self._tally.batches += 1
@@ -223,7 +250,9 @@ class _Run:
             PATH, data, bearer=login.access, headers={"Content-Encoding": "gzip"}, deadline=self._left()
         )
         self._heed_interval(answer, slot)
-        return answers.classify(answer.status, answer.headers, answer.body, event_ids, now=self._clock.now())
+        return verdicts.classify(
+            answer.status, answer.headers, answer.body, event_ids, now=self._clock.now(), aliases=names
+        )
 
     def _take_slot(self) -> float:
         """Wait until a batch may be sent; returns when that was. Other processes take slots too."""
@@ -240,7 +269,7 @@ class _Run:
 
     def _heed_interval(self, answer: Answer, slot: float) -> None:
         """Keep the batch interval that the server asks for, for all processes."""
-        seconds = answers.batch_interval(answer.headers)
+        seconds = verdicts.batch_interval(answer.headers)
         assert self._to is not None
         to = self._to
         if seconds is None or seconds == to.batch_interval:
@@ -297,6 +326,8 @@ class _Run:
         """Keep for other processes how it went."""
         kind, error = (stop.kind, stop.error) if stop else (None, None)
         summary = self._tally.summary(kind, error)
+        if self._riders is not None:
+            summary = summary.with_aliases(self._riders.delivered, self._riders.refused)
         if not self._store.exists:
             return summary
         now = self._clock.now()

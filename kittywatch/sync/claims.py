@@ -18,7 +18,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from kittywatch.errors import StoreError
-from kittywatch.store import delivery
+from kittywatch.store import aliases, delivery
+from kittywatch.store.aliases import OutgoingAlias
 from kittywatch.store.delivery import Outgoing
 from kittywatch.store.lock import locked
 from kittywatch.store.store import Store
@@ -59,11 +60,13 @@ class Claims:
     ) -> None:
         self.close()
 
-    def take(self, destination: int, *, limit: int, after: int = 0, without: Collection[int] = ()) -> list[Outgoing]:
+    def take(
+        self, destination: int, *, limit: int, after: int = 0, without: Collection[int] = (), resting: bool = False
+    ) -> list[Outgoing]:
         """Claim up to `limit` events for a destination, oldest first; see `store.delivery.claim`. Raises StoreError."""
         return self._store.transact(
             lambda connection: delivery.claim(
-                connection, self._name, destination, limit=limit, after=after, without=without
+                connection, self._name, destination, limit=limit, after=after, without=without, resting=resting
             )
         )
 
@@ -88,8 +91,35 @@ class Claims:
 
         return self._store.transact(work)
 
+    def take_aliases(
+        self, destination: int, *, limit: int, beside: Collection[str], without: Collection[int] = ()
+    ) -> list[OutgoingAlias]:
+        """Claim aliases of events that a destination has or is about to get; see `store.aliases.claim`.
+
+        Raises StoreError.
+        """
+        return self._store.transact(
+            lambda connection: aliases.claim(
+                connection, self._name, destination, limit=limit, beside=beside, without=without
+            )
+        )
+
+    def settle_aliases(
+        self, *, delivered: Iterable[int] = (), refused: Mapping[int, str] | None = None, waiting: Iterable[int] = ()
+    ) -> None:
+        """What became of aliases: rows that a server has, rows with why it refused them, rows that wait on.
+
+        Raises StoreError.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            aliases.settle(connection, delivered, refused or {})
+            aliases.release(connection, self._name, waiting)
+
+        self._store.transact(work)
+
     def release(self) -> None:
-        """Give all claimed rows back. Raises StoreError."""
+        """Give all that is claimed back. Raises StoreError."""
         if self._store.exists:
             self._store.transact(lambda connection: delivery.release(connection, self._name))
 

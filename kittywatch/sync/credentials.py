@@ -20,8 +20,8 @@ from msgspec import Struct
 from kittywatch.errors import AuthenticationError, SyncError, UnreachableError
 from kittywatch.store.files import replace_file
 from kittywatch.store.lock import locked
+from kittywatch.sync.address import server_url
 from kittywatch.sync.clock import SYSTEM, Clock
-from kittywatch.sync.server import server_url
 
 NAME = "credentials"
 MAX_BYTES = 1 << 18

@@ -9,9 +9,10 @@ import msgspec
 from msgspec import Struct
 
 from kittywatch.errors import AuthenticationError
-from kittywatch.store import delivery, destinations
+from kittywatch.store import aliases, delivery, destinations
 from kittywatch.store.delivery import Waiting
 from kittywatch.store.store import Store
+from kittywatch.sync import features
 from kittywatch.sync.auth import LOCAL, AuthClient
 from kittywatch.sync.credentials import Credentials
 from kittywatch.sync.flusher import auto_start, delivering
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
 class DeliveryStatus(Struct, frozen=True):
     """The status of delivery. Moments are seconds since 1970, None where there is none.
 
-    `kept_by` says, a line each, what keeps events from being sent.
+    `kept_by` says, a line each, what keeps events or aliases from being sent.
     """
 
     queue_length: int
+    aliases_waiting: int
     oldest_age_seconds: float | None
     dead_letters: int
     connection: str
@@ -63,9 +65,11 @@ def delivery_status(store: Store, project: Project | None = None, *, now: float 
     except AuthenticationError as error:
         problem = f"{error}; {error.remedy}"
     notes: dict[str, Any] = {}
-    waiting, out = Waiting(0, 0, 0, 0, 0, None), False
+    waiting, aliases_waiting, out, unwelcome = Waiting(0, 0, 0, 0, 0, None), 0, False, False
     if store.exists:
-        waiting, notes, out = store.read(lambda connection: _look(connection, login, project))
+        waiting, aliases_waiting, notes, out, unwelcome = store.read(
+            lambda connection: _look(connection, login, project, moment)
+        )
     active = False
     if store.directory.is_dir():
         with delivering(store.directory) as free:
@@ -73,6 +77,7 @@ def delivery_status(store: Store, project: Project | None = None, *, now: float 
     next_try = notes.get("next_try_at")
     return DeliveryStatus(
         queue_length=waiting.length,
+        aliases_waiting=aliases_waiting,
         oldest_age_seconds=None if waiting.oldest_emitted_at is None else max(moment - waiting.oldest_emitted_at, 0.0),
         dead_letters=waiting.dead,
         connection=notes.get("connection", str(ConnectionStatus.BATCH_MODE))
@@ -83,20 +88,32 @@ def delivery_status(store: Store, project: Project | None = None, *, now: float 
         server=login.url if login else None,
         team_slug=login.team_slug if login else LOCAL,
         username=login.username if login else None,
-        kept_by=[*([problem] if problem else []), *_reasons(waiting, notes, login, project, out=out)],
+        kept_by=[
+            *([problem] if problem else []),
+            *_reasons(waiting, notes, login, project, out=out),
+            *([_kept_aliases(aliases_waiting)] if unwelcome else []),
+        ],
     )
 
 
+def _kept_aliases(count: int) -> str:
+    return f"{count} alias{'es' if count > 1 else ''} kept: the server doesn't say that it takes aliases"
+
+
 def _look(
-    connection: sqlite3.Connection, login: Credentials | None, project: Project | None
-) -> tuple[Waiting, dict[str, Any], bool]:
+    connection: sqlite3.Connection, login: Credentials | None, project: Project | None, now: float
+) -> tuple[Waiting, int, dict[str, Any], bool, bool]:
+    """What waits, how many aliases do, the notes; whether the project opted out, and aliases aren't taken."""
     to = None if login is None else -1  # which nothing is for, where the login is new
     for one in destinations.all_of_them(connection):
         if login is not None and (one.url, one.team) == (login.url, login.team_slug):
             to = one.key
     row = project.emitter.find_row(connection) if project else None
     out = row is not None and delivery.opted_out(connection, row)
-    return delivery.waiting(connection, to), delivery.notes(connection), out
+    further = aliases.waiting(connection)
+    named = None if to is None else features.known(connection, to, now=now)
+    unwelcome = further > 0 and named is not None and features.ALIASES not in named
+    return delivery.waiting(connection, to), further, delivery.notes(connection), out, unwelcome
 
 
 def _reasons(

@@ -22,8 +22,8 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from kittywatch.errors import UnreachableError
+from kittywatch.sync.address import server_url, trust
 from kittywatch.sync.link import LONGEST_MESSAGE
-from kittywatch.sync.server import server_url, trust
 
 PATH = "/ws/v1/events/"
 OPEN_SECONDS = 10.0

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from kittywatch.store.aliases import OutgoingAlias
 from kittywatch.store.delivery import Outgoing
 
 MAX_EVENTS = 1000
@@ -40,6 +41,12 @@ def batches(events: Iterable[Outgoing], forms: dict[int, bytes]) -> list[list[Ou
     return parts
 
 
-def body(forms: Sequence[bytes]) -> bytes:
-    """The request of a batch, gzipped."""
-    return gzip.compress(b'{"events":[' + b",".join(forms) + b"]}", compresslevel=5, mtime=0)
+def alias_form(one: OutgoingAlias) -> bytes:
+    """The JSON that is sent for an alias."""
+    return msgspec.json.encode({"alias": one.alias, "event_id": one.event_id})
+
+
+def body(forms: Sequence[bytes], aliases: Sequence[OutgoingAlias] = ()) -> bytes:
+    """The request of a batch, gzipped; only one that has aliases says anything of them."""
+    beside = b',"aliases":[' + b",".join(map(alias_form, aliases)) + b"]" if aliases else b""
+    return gzip.compress(b'{"events":[' + b",".join(forms) + b"]" + beside + b"}", compresslevel=5, mtime=0)

@@ -21,6 +21,7 @@ from kittywatch.errors import KittywatchError
 from kittywatch.store import delivery, destinations
 from kittywatch.store.lock import locked
 from kittywatch.store.store import Store
+from kittywatch.sync import features
 from kittywatch.sync.clock import SYSTEM, Clock
 
 if TYPE_CHECKING:
@@ -86,7 +87,9 @@ def is_due(store: Store, *, clock: Clock = SYSTEM) -> bool:
             return False
         if 0 < notes.get("next_try_at", 0) - now < _LONGEST_WAIT:
             return False
-        return delivery.any_sendable(connection, to.key)
+        if delivery.any_sendable(connection, to.key):
+            return True
+        return features.aliases_sendable(connection, to.key, now=now)
 
     return store.read(look)
 
@@ -125,7 +128,7 @@ def flush(home: Path, root: Path | None, *, clock: Clock = SYSTEM) -> None:
                 summary = batch_sync(store, auth, clock=clock, attempts=ATTEMPTS, patience=PATIENCE)
                 if summary.gave_up is not None and root is not None:
                     _report(store, root, summary)
-            if summary.stopped is not None or not summary.delivered + summary.duplicates:
+            if summary.stopped is not None or not summary.delivered + summary.duplicates + summary.aliases:
                 return
 
 

@@ -22,8 +22,8 @@ from msgspec import Struct
 
 from kittywatch import __version__
 from kittywatch.errors import ServerError, SyncError, UnreachableError
+from kittywatch.sync.address import trust
 from kittywatch.sync.dns import EventLoop
-from kittywatch.sync.server import trust
 from kittywatch.sync.settings import SyncSettings
 
 DEADLINE = 30.0
@@ -101,11 +101,20 @@ class Http:
     ) -> Answer:
         """Ask; whatever status comes back is an answer. Raises UnreachableError, ServerError."""
         sent = {"Content-Type": "application/json", **(headers or {})}
+        return self._question("POST", path, body, bearer, sent, deadline)
+
+    def get(self, path: str, *, bearer: str | None = None, deadline: float | None = None) -> Answer:
+        """Ask for a page; otherwise as `post`."""
+        return self._question("GET", path, b"", bearer, {}, deadline)
+
+    def _question(
+        self, method: str, path: str, body: bytes, bearer: str | None, headers: dict[str, str], deadline: float | None
+    ) -> Answer:
         if bearer is not None:
-            sent["Authorization"] = f"Bearer {bearer}"
+            headers["Authorization"] = f"Bearer {bearer}"
         seconds = self._deadline if deadline is None else max(deadline, 0.001)
         try:
-            return self._runner.run(self._ask(path, body, sent, seconds))
+            return self._runner.run(self._ask(method, path, body, headers, seconds))
         except TimeoutError:
             raise UnreachableError(f"{self.url} didn't answer within {seconds:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -118,9 +127,9 @@ class Http:
         finally:
             self._runner.close()
 
-    async def _ask(self, path: str, body: bytes, headers: Mapping[str, str], seconds: float) -> Answer:
+    async def _ask(self, method: str, path: str, body: bytes, headers: Mapping[str, str], seconds: float) -> Answer:
         async with asyncio.timeout(seconds):
-            async with self._client.stream("POST", path, content=body, headers=headers) as response:
+            async with self._client.stream(method, path, content=body or None, headers=headers) as response:
                 if response.headers.get("content-encoding", "identity") != "identity":
                     raise httpx.DecodingError("compressed")
                 received = bytearray()

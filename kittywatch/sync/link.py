@@ -12,7 +12,7 @@ Rules of this module:
 - An answer counts only for an event that was sent on this connection: a server can't take others out of the queue.
 - What was sent is not sent again on the same connection. It is given back when the connection is lost, or when no
   answer came in time, and then the next connection or the next batch sends it.
-- A number of a Lamport clock past LARGEST_REMOTE is ignored. Hubs refuse events past 2**53; a server that lies could
+- A number of a Lamport clock past LARGEST_CLOCK is ignored. Our hub never passes one on; a server that lies could
   otherwise push this machine's clock so far that no event of it is ever taken again.
 """
 
@@ -25,9 +25,10 @@ from typing import Any, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from kittywatch.sync.answers import Fate, result_of
+from kittywatch.events import LARGEST_CLOCK
 from kittywatch.sync.backoff import Backoff
 from kittywatch.sync.status import ConnectionStatus
+from kittywatch.sync.verdicts import Fate, result_of
 
 ATTEMPTS = 10
 BATCH_MODE_RETRY = 300.0
@@ -37,7 +38,6 @@ STEADY_SECONDS = 30.0
 WINDOW = 256
 MOST_REMEMBERED = 10_000
 LONGEST_MESSAGE = 2 << 20  # characters or bytes; a hub's snapshot has less than half of it
-LARGEST_REMOTE = 1 << 48
 
 
 class Phase(Enum):
@@ -297,5 +297,5 @@ def _object(data: str | bytes) -> dict[str, Any]:
 
 def _clock_in(fields: dict[str, Any]) -> int | None:
     value = fields.get("lamport_clock")
-    plausible = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_REMOTE
+    plausible = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_CLOCK
     return value if plausible else None

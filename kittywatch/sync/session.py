@@ -5,6 +5,8 @@ Rules of this module:
   fresh tokens is no news to a connection that stands; without one, it is a reason to try now. Another login, or the
   first after a refusal, connects at once.
 - A connection that came up asks for a batch: what the socket doesn't take in time, that does.
+- Aliases have no message of the socket's. When one may go, because it was found or because its event was just taken,
+  a batch is asked for.
 - While the connection stands, and somebody calls `wake` for what other processes queue, it is the one who delivers: no
   flusher is started beside it (`deliverer.lock`).
 - Stop order: WebSocket, batches, claims, store; each within what is left of the deadline.
@@ -16,7 +18,7 @@ import contextlib
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -25,8 +27,10 @@ from msgspec import Struct
 from kittywatch.errors import AuthenticationError, KittywatchError, StoreError, SyncError
 from kittywatch.home import node_id
 from kittywatch.store import clock, delivery, destinations
+from kittywatch.store.delivery import Outgoing
 from kittywatch.store.destinations import Destination
 from kittywatch.store.store import Store
+from kittywatch.sync import features
 from kittywatch.sync.auth import AuthClient
 from kittywatch.sync.background import BackgroundSyncService, Flushed, Outcome
 from kittywatch.sync.batch import batch_sync
@@ -64,9 +68,27 @@ class KeepAlive(Struct, frozen=True):
 
 
 class StoreQueueAccess(Claims):
-    """The WebSocket's access to the queue and the Lamport clock of a store."""
+    """The WebSocket's access to the queue and the Lamport clock of a store.
+
+    `on_aliases` is called when some may go by batch now.
+    """
 
     _noted = 0.0
+    _destination: int | None = None
+
+    def __init__(self, store: Store, *, on_aliases: Callable[[], None] = lambda: None) -> None:
+        """Raises StoreError where the lock file can't be made."""
+        super().__init__(store)
+        self._on_aliases = on_aliases
+
+    def take(
+        self, destination: int, *, limit: int, after: int = 0, without: Collection[int] = (), resting: bool = False
+    ) -> list[Outgoing]:
+        """The same; looks besides for aliases that may go. Raises StoreError."""
+        self._destination = destination
+        taken = super().take(destination, limit=limit, after=after, without=without, resting=resting)
+        self._look_for_aliases()
+        return taken
 
     def settle(
         self,
@@ -83,7 +105,17 @@ class StoreQueueAccess(Claims):
             self._noted = time.monotonic()
             works = {"last_sync_at": time.time(), "failure": None, "next_try_at": None, "reported": None}
             self._store.transact(lambda connection: delivery.remember(connection, **works))
+        if done:
+            self._look_for_aliases()
         return dead
+
+    def _look_for_aliases(self) -> None:
+        to, now = self._destination, time.time()
+        if to is None:
+            return
+        with contextlib.suppress(StoreError, OSError):  # the next look sees them, and what was claimed is sent
+            if self._store.read(lambda connection: features.aliases_sendable(connection, to, now=now)):
+                self._on_aliases()
 
     def move_clock(self, values: list[int]) -> None:
         """Move past values that others have seen, one after another, in one transaction. Raises StoreError."""
@@ -120,7 +152,7 @@ class Session:
         self._keep_alive = keep_alive
         self._store = Store(home, node_id=node_id(), warn=warn)
         self._auth = AuthClient(home)
-        self._queue = StoreQueueAccess(self._store)
+        self._queue = StoreQueueAccess(self._store, on_aliases=self.deliver_soon)
         self._settings = read_settings(home)
         self._who: _Who | None = None
         self._refresh = ""
@@ -145,6 +177,9 @@ class Session:
         """Connect and deliver; returns at once."""
         login = self._login()
         self._who, self._refresh = _who(login), login.refresh if login is not None else ""
+        with contextlib.suppress(StoreError):
+            if self._store.exists:
+                self._store.transact(features.forget)
         self._client.start()
         if self._who is not None:
             self._client.login()
@@ -293,4 +328,6 @@ def _destination(connection: sqlite3.Connection, login: Credentials) -> Destinat
 
 def _anything_sendable(connection: sqlite3.Connection) -> bool:
     to = destinations.present(connection)
-    return to is None or delivery.any_sendable(connection, to.key)
+    if to is None or delivery.any_sendable(connection, to.key):
+        return True
+    return features.aliases_sendable(connection, to.key, now=time.time())

@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from kittywatch.errors import SyncError
-from kittywatch.sync.answers import Fate
+from kittywatch.sync.verdicts import Fate
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called after each settled batch with how many events were settled, and how many there are."""
@@ -24,7 +24,8 @@ class Summary(Struct, frozen=True):
 
     `refused` has the reason by event id, `dead` how many of them are dead letters now, `waiting` how many the server
     took note of without having them, `missing` how many it said nothing of, `left` how many could still be sent or are
-    being sent by others, `forbidden` why a project is not taken.
+    being sent by others, `forbidden` why a project is not taken. `aliases` counts those delivered, `aliases_refused`
+    has the reasons of those that weren't taken.
     `stopped` says why the run ended early: `network` (not reachable, or busy), `server` (no answer of the protocol),
     `auth`, `login` (somebody logged in elsewhere meanwhile), `deadline`, or `stopped`; `error` what was wrong.
     """
@@ -38,6 +39,8 @@ class Summary(Struct, frozen=True):
     batches: int = 0
     forbidden: dict[str, str] = {}
     left: int = 0
+    aliases: int = 0
+    aliases_refused: dict[str, str] = {}
     stopped: Kind | None = None
     error: SyncError | None = None
 
@@ -52,12 +55,15 @@ class Summary(Struct, frozen=True):
         """The same summary with another count of what is left."""
         return replace(self, left=left)
 
+    def with_aliases(self, delivered: int, refused: dict[str, str]) -> Summary:
+        return replace(self, aliases=delivered, aliases_refused=refused)
+
     def notes(self, now: float, before: dict[str, Any]) -> dict[str, Any]:
         """The values to keep for other processes; `before` is what was kept, `now` in seconds since 1970."""
         notes: dict[str, Any] = {"last_try_at": now}
         if self.forbidden or before.get("forbidden"):
             notes["forbidden"] = self.forbidden or None
-        if self.stopped is None or self.delivered or self.duplicates:
+        if self.stopped is None or self.delivered or self.duplicates or self.aliases:
             notes |= {"last_sync_at": now, "failure": None, "next_try_at": None, "reported": None}
         if self.forbidden:
             notes["next_try_at"] = now + RETRY_SECONDS

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from kittywatch.workpackages.frontmatter import find_frontmatter
 from kittywatch.workpackages.source import EditError, Source
-from kittywatch.workpackages.trail import Record, read_trail
+from kittywatch.workpackages.trail import Record, activity_log, read_trail
 
 _SECTION = re.compile(r"#{1,6}[ \t]+activity log\b", re.IGNORECASE)
 _HEADING = re.compile(r"#{1,6}(?:[ \t]|$)")
@@ -73,7 +73,7 @@ def append_record(data: bytes, line: str) -> bytes:
     lines = _lines(source.text, body)
     at = _place(lines)
     if at is None:
-        return _with_section(source, lines, line)
+        return _with_section(source, line)
     index, in_list = at
     _refuse_endless(source, lines, index)
     end = lines[index].end
@@ -83,9 +83,8 @@ def append_record(data: bytes, line: str) -> bytes:
     return source.replaced(end, end, new)
 
 
-def _with_section(source: Source, lines: Sequence[_Line], line: str) -> bytes:
-    """The file with a new section at its end; a final line end that is missing stays missing."""
-    _refuse_endless(source, lines, len(lines) - 1)
+def _with_section(source: Source, line: str) -> bytes:
+    """The file with a new section at its end, whose heading ends fenced code; no final line end stays none."""
     text = source.text
     ended = text.endswith("\n")
     gap = "" if text.endswith("\n\n") else "\n" if ended else "\n\n"
@@ -94,7 +93,7 @@ def _with_section(source: Source, lines: Sequence[_Line], line: str) -> bytes:
 
 def _refuse_endless(source: Source, lines: Sequence[_Line], index: int) -> None:
     """What would follow a line would be in fenced code that has no end, where no record counts."""
-    if lines and lines[index].fence >= 0 and not lines[index].closes:
+    if lines[index].fence >= 0 and not lines[index].closes:
         opened = source.text.count("\n", 0, lines[lines[index].fence].start) + 1
         raise EditError(f"the fenced code that begins in line {opened} has no end, so no record can follow; close it")
 
@@ -103,7 +102,11 @@ def _lines(text: str, start: int) -> list[_Line]:
     """The lines of a body, with the fences as the reader of trails sees them."""
     lines: list[_Line] = []
     opened, marks = -1, ""
-    for number, line in enumerate(text[start:].split("\n")):
+    body = text[start:]
+    log = start + activity_log(body)
+    for number, line in enumerate(body.split("\n")):
+        if start == log:
+            opened, marks = -1, ""
         fence = _FENCE.match(line)
         closes = False
         if fence is not None and not marks and (fence[1][0] == "~" or "`" not in fence[2]):

@@ -13,6 +13,7 @@ from kittywatch.startup.patterns import pattern
 
 # Only lines that can matter: top-level list items and fences. One pass in C over bodies of up to 1 MiB.
 _LINES = pattern(r"^(?:(?P<item>- .*)|(?P<indent> {0,3})(?P<fence>`{3,}|~{3,})(?P<info>.*))$", re.MULTILINE)
+_LOG = pattern(r"^##[ \t]++Activity Log[ \t]*+#*+[ \t]*+$", re.MULTILINE | re.IGNORECASE)
 # From the start of a run of spaces only: else a long run without a dash takes quadratic time.
 _SEPARATOR = pattern(r"(?<![ \t])[ \t]++[-–—][ \t]+")
 _BETWEEN = pattern(r"\w+=\S*\Z")
@@ -47,17 +48,32 @@ def digest(trail: tuple[Record, ...]) -> str:
     return sha256("\n".join(record.key for record in trail).encode()).hexdigest()[:32]
 
 
+def activity_log(body: str) -> int:
+    """Offset of the last heading `## Activity Log`, in fenced code or not; past the end where there is none.
+
+    A fence that is open there is closed by it. Descriptions in real files nest fences wrongly, a block with a
+    language inside another one, and so leave one open that would hide the records.
+    """
+    last = len(body) + 1
+    for heading in _LOG.finditer(body):
+        last = heading.start()
+    return last
+
+
 def _items(body: str) -> Iterator[str]:
     """Top-level list items outside of fenced code."""
-    fence = ""
+    log = activity_log(body)
+    fence, opened = "", 0
     for line in _LINES.finditer(body):
+        if fence and opened < log <= line.start():
+            fence = ""
         marks = line["fence"]
         if marks is None:
             if not fence:
                 yield line["item"]
         elif not fence:
             if marks[0] == "~" or "`" not in line["info"]:  # ```code``` on one line opens nothing
-                fence = marks
+                fence, opened = marks, line.start()
         elif marks[0] == fence[0] and len(marks) >= len(fence) and not line["info"].strip():
             fence = ""
 

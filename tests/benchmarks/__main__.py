@@ -13,10 +13,12 @@ from tests.benchmarks import (
     inline,
     observation,
     replay,
+    viewers,
     watching,
 )
 from tests.benchmarks.figure import main
 
 if __name__ == "__main__":
-    runs = (replay, emission, observation, hooks, watching, hub_ingest, delivery, end_to_end, imports, inline, fuzzing)
+    runs = [replay, emission, observation, hooks, watching, hub_ingest, viewers, delivery, end_to_end]
+    runs += [imports, inline, fuzzing]
     main(*(benchmark.run for benchmark in runs))

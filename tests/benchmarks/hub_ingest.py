@@ -31,6 +31,7 @@ def run(options: argparse.Namespace) -> list[Figure]:
             with Machine(hub.url, hub.access_token(hub.open_login("mira"))) as machine:
                 rate = ingest(machine)
                 seconds = latency(hub, machine)
+                answer = small_answer(machine)
             with Machine(hub.url, hub.access_token(hub.open_login("rex"))) as machine:
                 page = first_page(hub, machine, options.runs)
         finally:
@@ -38,6 +39,7 @@ def run(options: argparse.Namespace) -> list[Figure]:
     return [
         Figure(f"hub: events taken, in batches of {BATCH_SIZE:,}", rate, "events/s", at_least=5000),
         Figure("hub: event sent to card on a connected page, median", seconds * 1e3, "ms", 100),
+        Figure("hub: answer to /healthz on an open connection, median", answer * 1e3, "ms", 10),
         Figure(f"hub: first page of a board of {CARDS:,} cards, slowest", page, "s", 1),
     ]
 
@@ -78,6 +80,16 @@ def latency(hub: Hub, machine: Machine) -> float:
                 pass
             seconds.append(time.perf_counter() - started)
             time.sleep(0.11)  # below the rate limit
+    return statistics.median(seconds)
+
+
+def small_answer(machine: Machine) -> float:
+    """Median seconds of an answer in parts, which would wait 40 ms for an acknowledgement with Nagle's algorithm."""
+    seconds = []
+    for _ in range(ARRIVALS):
+        started = time.perf_counter()
+        assert machine.http.get("/healthz").status_code == 200
+        seconds.append(time.perf_counter() - started)
     return statistics.median(seconds)
 
 

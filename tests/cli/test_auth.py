@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from kittywatch.store import destinations
+from kittywatch.store.store import Store
+from kittywatch.sync import features
 from kittywatch.sync.credentials import CredentialsFile
 from tests.cli.conftest import Command, Done
 from tests.history.script import Repository
@@ -147,6 +151,20 @@ def test_a_file_that_cannot_be_read(kittywatch: Command, kitty_home: Path) -> No
     assert "can't be read as TOML" in done.err
     assert "SECRET" not in done.err
     assert kittywatch("auth", "logout").code == 0
+
+
+def test_a_login_forgets_what_servers_can(
+    kittywatch: Command, monkeypatch: pytest.MonkeyPatch, server: FaultProxy, kitty_home: Path
+) -> None:
+    """A server that was upgraded meanwhile is asked again."""
+    store = Store(kitty_home, node_id="0" * 12, warn=lambda message: None)
+    with contextlib.closing(store):
+        now = time.time()
+        store.transact(lambda connection: features.remember(connection, 1, frozenset(), now=now))
+        assert store.read(lambda connection: features.known(connection, 1, now=now)) == frozenset()
+        assert store.read(lambda connection: features.known(connection, 1, now=now + 90_000)) is None
+        login(kittywatch, monkeypatch, "--server", server.url)
+        assert store.read(lambda connection: features.known(connection, 1, now=now)) is None
 
 
 def test_after_a_login_events_are_for_its_team(

@@ -16,6 +16,7 @@ import pytest
 from tests.builders import record, work_package_text
 from tests.cli.conftest import WP01, Command
 from tests.history.script import Repository
+from tests.store import stores
 
 
 @pytest.fixture
@@ -74,6 +75,36 @@ def test_by_hand(kittywatch: Command, repository: Repository) -> None:
 def test_prefix_in_any_case(kittywatch: Command, told: list[dict[str, Any]]) -> None:
     whole = kittywatch("explain", told[0]["event_id"]).out
     assert kittywatch("explain", told[0]["event_id"][:20].lower()).out == whole
+
+
+def test_by_an_alias(kittywatch: Command, told: list[dict[str, Any]]) -> None:
+    """The id that another machine has for it: the event is shown, with all its aliases and where they stand."""
+    home, event_id = Path(os.environ["SPEC_KITTY_HOME"]), told[2]["event_id"]
+    first, second, third = "7Z" + "A" * 24, "7Z" + "B" * 24, "7Z" + "C" * 24
+    for alias in (first, second, third):
+        stores.add_alias(home, event_id, alias)
+    stores.execute(
+        home,
+        f"UPDATE aliases SET delivered_at = 1771000000 WHERE alias = '{first}'",
+        f"UPDATE aliases SET refused_at = 1771000000, reason = 'no' WHERE alias = '{second}'",
+    )
+    by_id = kittywatch("explain", event_id)
+    lines = [line[11:] for line in by_id.out.splitlines() if line.startswith("alias")]
+    assert [line[:26] for line in lines] == [first, second, third]
+    assert "a server knows since 2026-02-13" in lines[0]
+    assert lines[1].endswith(": no")
+    assert lines[2].endswith("not sent to a server yet")
+    for prefix in (first, "7zb", "7Z"):
+        assert kittywatch("explain", prefix).out == by_id.out
+    value = json.loads(kittywatch("explain", first, "--json").out)
+    assert value["event_id"] == event_id
+    assert [one["alias"] for one in value["aliases"]] == [first, second, third]
+    assert value["aliases"][0]["delivered_at"] == "2026-02-13T16:26:40.000Z"
+    stores.add_alias(home, told[1]["event_id"], "7Z" + "D" * 24)
+    assert "more than one event" in kittywatch("explain", "7Z").err
+    assert kittywatch("explain", "7ZD").out == kittywatch("explain", told[1]["event_id"]).out
+    log = kittywatch("log", "--json").out
+    assert first not in log
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,16 @@ def test_retry(kittywatch: Command, dead: list[str]) -> None:
     assert kittywatch("queue", "retry", dead[0]).code == 1
 
 
+def test_retry_all_takes_what_was_refused_and_waits(kittywatch: Command, dead: list[str], own_home: Path) -> None:
+    home = own_home / ".spec-kitty"
+    stores.execute(home, "UPDATE queue SET retry_count = 1, retry_at = 9e9, reason = 'no' WHERE id = 1")
+    assert "2 events put back" in kittywatch("queue", "retry").err
+    assert "1 event put back" in kittywatch("queue", "retry", "--all").err
+    assert stores.rows(home, "SELECT DISTINCT retry_count, retry_at, reason, died_at FROM queue") == [
+        (0, None, None, None)
+    ]
+
+
 def test_purge_asks(kittywatch: Command, told: list[str], dead: list[str]) -> None:
     """Without a terminal it wants --yes; what is given up stays in the log."""
     done = kittywatch("queue", "purge")

@@ -110,7 +110,7 @@ def test_nobody_is_logged_in(kittywatch: Command, told: list[str], kitty_home: P
 
 
 def test_refused_with_reasons(kittywatch: Command, told: list[str], server: Server, kitty_home: Path) -> None:
-    """Five times, then it is a dead letter; reasons are escaped on their way to a terminal."""
+    """Five times, apart in time, then it is a dead letter; reasons are escaped on their way to a terminal."""
     bad = ids(told)[1]
 
     def decide(events: list[dict[str, Any]]) -> Fault:
@@ -126,8 +126,12 @@ def test_refused_with_reasons(kittywatch: Command, told: list[str], server: Serv
     assert done.err.startswith("0 delivered, 3 there already, 1 refused, 1 waiting\n")
     assert f"{bad}: no \\u001b[2J good" in done.err
     assert "\x1b" not in done.err
-    for _ in range(3):
+    for _ in range(6):
         assert "1 refused" in kittywatch("sync", "now").err
+    for _ in range(3):
+        stores.let_pauses_pass(kitty_home)
+        assert "1 refused" in kittywatch("sync", "now").err
+    stores.let_pauses_pass(kitty_home)
     assert "1 event won't be tried again before `queue retry`" in kittywatch("sync", "now").err
     done = kittywatch("sync", "now")
     assert (done.code, done.err.splitlines()[0]) == (0, "0 delivered")
@@ -147,6 +151,38 @@ def test_the_server_is_away(kittywatch: Command, told: list[str], server: Server
     assert len(waiting(kitty_home)) == 5, "once"
     server.decide = taken
     assert kittywatch("sync", "now").err == "5 delivered\n"
+
+
+def test_aliases_wait_and_leave(kittywatch: Command, told: list[str], kitty_home: Path, tmp_path: Path) -> None:
+    """Counted by status, shown by a dry run, delivered and told by `sync now`; a server that takes none keeps none."""
+    event_id = json.loads(told[0])["event_id"]
+    stores.add_alias(kitty_home, event_id, "7Z" + "A" * 24)
+    named: list[str] = []
+
+    def plan(path: str, number: int) -> Fault:
+        if path == "/api/v1/":
+            return answer_json(200, {"features": named})
+        body = json.loads(gzip.decompress(proxy.bodies[number]))
+        results = [{"event_id": one["event_id"], "status": "success"} for one in body["events"]]
+        others = [{"alias": one["alias"], "status": "success"} for one in body.get("aliases", [])]
+        return answer_json(200, {"results": results, "aliases": others}, X_RateLimit_Batch_Interval="0")
+
+    with FaultProxy(0, plan) as proxy:
+        pretend_login(kitty_home, proxy.url)
+        assert "4 events, 1 alias waiting" in kittywatch("sync", "status").out
+        assert json.loads(kittywatch("sync", "status", "--json").out)["aliases_waiting"] == 1
+        rehearsed = kittywatch("sync", "now", "--dry-run")
+        assert json.loads(rehearsed.out.splitlines()[-1]) == {"alias": "7Z" + "A" * 24, "event_id": event_id}
+        assert "4 events and 1 alias, if it takes them, would leave" in rehearsed.err
+        assert kittywatch("sync", "now").err.splitlines()[0] == "4 delivered"
+        status = kittywatch("sync", "status").out
+        assert "0 events, 1 alias waiting" in status
+        assert "1 alias kept: the server doesn't say that it takes aliases" in status
+        assert kittywatch("sync", "now", "--dry-run").out == ""
+        named.append("aliases")
+        stores.execute(kitty_home, "DELETE FROM delivery WHERE name LIKE 'features:%'")
+        assert kittywatch("sync", "now").err.splitlines()[0] == "0 delivered, 1 alias delivered"
+        assert "alias" not in kittywatch("sync", "status").out
 
 
 def test_a_project_that_is_not_taken(kittywatch: Command, told: list[str], server: Server) -> None:
@@ -190,6 +226,7 @@ def test_status(kittywatch: Command, told: list[str], server: Server, kitty_home
     assert 0 <= status.pop("oldest_age_seconds") < 120
     assert status == {
         "queue_length": 4,
+        "aliases_waiting": 0,
         "dead_letters": 0,
         "connection": "Offline",
         "last_sync_at": None,

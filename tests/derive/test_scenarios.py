@@ -376,9 +376,9 @@ def test_41_and_42_what_was_there_before_and_a_replay(mode: Mode) -> None:
     world.move("done")
     assert world.steps == [DOING_REVIEW, REVIEW_DONE]
     assert world.replay() == ["feature 001-login", "WP01 created", "WP01 planned→doing"]
-    assert world.state.history(KEY).last_lane == "done"
+    assert world.state.history(KEY).last_lane() == "done"
     other = elsewhere(world)
     other.replay("main")
-    assert other.state.history(KEY).last_lane == "done"
+    assert other.state.history(KEY).last_lane() == "done"
     assert other.steps == [PLANNED_DOING, DOING_REVIEW, REVIEW_DONE]
     assert {world.aliases.get(one, one) for one in other.step_ids} == set(world.step_ids)

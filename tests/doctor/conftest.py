@@ -35,7 +35,7 @@ class Clinic(Clone):
         self.run("hooks", "install")
         self.move("doing")
 
-    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, check: bool = True, given: str = "") -> subprocess.CompletedProcess[str]:
         """Run kittywatch in this process."""
         out, err = io.StringIO(), io.StringIO()
         with contextlib.chdir(self.root), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

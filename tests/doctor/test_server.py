@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import trustme
 
+from kittywatch.events import random_id
 from kittywatch.store import delivery, destinations
 from kittywatch.store.store import Store
 from kittywatch.sync.credentials import CredentialsFile
 from tests.doctor.conftest import Clinic
-from tests.hub.hubs import Hub, populate
+from tests.hub.hubs import Hub, Machine, populate
+from tests.store import stores
 from tests.sync import delivering
 
 
@@ -160,10 +164,19 @@ def test_an_address_in_the_clear(clinic: Clinic) -> None:
 def test_dead_letters(clinic: Clinic, hub: Hub) -> None:
     one = store(clinic)
     event_id = clinic.events()[0]["event_id"]
-    for _ in range(delivery.MAX_REFUSALS):
-        one.transact(lambda connection: delivery.refused(connection, {event_id: "no"}))
+    for hour in range(delivery.MAX_REFUSALS):
+        now = time.time() + hour * 7300
+        one.transact(functools.partial(delivery.refused, reasons={event_id: "no"}, now=now))
     one.close()
-    assert "queue retry" in clinic.not_mended("queue", "dead letters")["remedy"]
+    assert "queue retry --all" in clinic.not_mended("queue", "dead letters")["remedy"]
+
+
+def test_what_a_server_refused(clinic: Clinic, hub: Hub) -> None:
+    one = store(clinic)
+    event_id = clinic.events()[0]["event_id"]
+    one.transact(lambda connection: delivery.refused(connection, {event_id: "no"}))
+    one.close()
+    assert "queue retry --all" in clinic.not_mended("queue", "refused 1 of the events")["remedy"]
 
 
 def test_what_the_last_delivery_noted(clinic: Clinic, hub: Hub) -> None:
@@ -175,6 +188,26 @@ def test_what_the_last_delivery_noted(clinic: Clinic, hub: Hub) -> None:
     one.transact(lambda connection: delivery.remember(connection, failure=None, forbidden={"shop": "not yours"}))
     one.close()
     clinic.not_mended("delivery", "doesn't take shop: not yours")
+
+
+def test_a_transition_that_the_hub_shows_twice(clinic: Clinic, tmp_path: Path) -> None:
+    """Told here, and by another machine under an alias that the hub doesn't know, has lost, or won't take."""
+    (tmp_path / "own").mkdir()
+    for hub in _served(tmp_path / "own"):
+        log_in(clinic, hub)
+        clinic.run("sync", "now")
+        event = clinic.events()[-1]
+        other = random_id()
+        with Machine(hub.url, hub.access_token(hub.open_login("mira"))) as machine:
+            assert machine.statuses([event | {"event_id": other}]) == ["success"]
+        assert clinic.found() == []
+        stores.add_alias(clinic.home, event["event_id"], other)
+        stores.execute(clinic.home, "UPDATE aliases SET refused_at = 1, reason = 'a cycle'")
+        assert "kittywatch explain" in clinic.not_mended("aliases", "shows 1 transition twice")["remedy"]
+        for stands in ("delivered_at = NULL", "delivered_at = 1"):
+            stores.execute(clinic.home, f"UPDATE aliases SET refused_at = NULL, {stands}")
+            clinic.only("aliases", "shows 1 transition twice")
+        assert clinic.mended("aliases", "shows 1 transition twice") == "told it so: 1 transition"
 
 
 def test_an_old_queue_of_a_login(clinic: Clinic, hub: Hub) -> None:

@@ -38,9 +38,9 @@ def _package(*, title: str = "Build it") -> WorkPackage:
     return package
 
 
-def _told(package: WorkPackage, step: Step | None, *, commit: str | None = "c1") -> TransitionFact:
+def _emitted(package: WorkPackage, step: Step | None, *, commit: str | None = "c1") -> TransitionFact:
     event_id = CONTEXT.event_id(package, step, MOMENT)
-    entry = Entry("step" if step else "created", "emitted", "doing", None, event_id)
+    entry = Entry("step" if step else "created", "emitted", "doing", event_id=event_id)
     return TransitionFact(EmittedStep(package, step, MOMENT, entry), commit)
 
 
@@ -66,7 +66,7 @@ def test_moments_are_utc(moment: datetime, expected: str) -> None:
 
 def test_one_observation_shares_a_correlation_and_a_creation_its_cause() -> None:
     package = _package()
-    made = drafts([_feature(), _told(package, None), _told(package, STEP)], CONTEXT, "replay", _unexpected)
+    made = drafts([_feature(), _emitted(package, None), _emitted(package, STEP)], CONTEXT, "replay", _unexpected)
     events = [event for event, _ in envelopes(made, CONTEXT, 5, CAUSE)]
     assert [type(event).__name__ for event in events] == ["FeatureCreated", "WPCreated", "WPStatusChanged"]
     assert [event.lamport_clock for event in events] == [5, 6, 7]
@@ -93,7 +93,7 @@ def _id(kind: str, aggregate: str, payload: dict[str, object]) -> str:
 
 def test_an_event_id_is_a_function_of_its_content() -> None:
     package = _package(title="Für alle")
-    made = drafts([_feature(), _told(package, None), _told(package, STEP)], CONTEXT, "replay", _unexpected)
+    made = drafts([_feature(), _emitted(package, None), _emitted(package, STEP)], CONTEXT, "replay", _unexpected)
     assert [draft.event_id for draft in made] == [
         _id(
             "FeatureCreated",
@@ -136,7 +136,7 @@ def test_what_stamps_an_event_is_not_in_its_id() -> None:
 
 
 def test_the_id_of_a_fact_is_that_of_its_entry() -> None:
-    (draft,) = drafts([_told(_package(), STEP)], CONTEXT, "hook", _unexpected)
+    (draft,) = drafts([_emitted(_package(), STEP)], CONTEXT, "hook", _unexpected)
     assert draft.event_id == manual_draft(draft.payload, ("WP01", "WorkPackage"), CONTEXT, MOMENT, None).event_id
 
 
@@ -159,8 +159,8 @@ def test_a_feature_says_what_its_files_say_and_else_what_is_known() -> None:
 def test_a_broken_content_is_an_error_of_its_work_package_or_its_feature() -> None:
     problem = Problem(f"{PATH}\udcff", 3, "it is not UTF-8")
     for wp_id, aggregate in (("WP01", ("WP01", "WorkPackage")), (None, (FEATURE, "Feature"))):
-        told = ErrorFact(BrokenContent(problem, FEATURE, wp_id, "abc"), MOMENT, None)
-        made = drafts([told], CONTEXT, "watch", _unexpected)
+        fact = ErrorFact(BrokenContent(problem, FEATURE, wp_id, "abc"), MOMENT, None)
+        made = drafts([fact], CONTEXT, "watch", _unexpected)
         assert [(draft.aggregate_id, draft.aggregate_type) for draft in made] == [aggregate]
         payload = made[0].payload
         assert isinstance(payload, LoggedError)
@@ -173,8 +173,8 @@ def test_a_broken_content_is_an_error_of_its_work_package_or_its_feature() -> No
 
 def test_an_invalid_event_is_left_out_and_its_field_named() -> None:
     warnings: list[str] = []
-    bad = _told(_package(), Step("planned", "doing", "", None))
-    good = _told(_package(), STEP)
+    bad = _emitted(_package(), Step("planned", "doing", "", None))
+    good = _emitted(_package(), STEP)
     made = drafts([bad, good], CONTEXT, "watch", warnings.append)
     assert len(made) == 1
     (warning,) = warnings
@@ -183,7 +183,7 @@ def test_an_invalid_event_is_left_out_and_its_field_named() -> None:
 
 def test_where_an_event_came_from() -> None:
     record = Step("planned", "doing", "claude", MOMENT)
-    made = drafts([_told(_package(), STEP), _told(_package(), record, commit=None)], CONTEXT, "hook", _unexpected)
+    made = drafts([_emitted(_package(), STEP), _emitted(_package(), record, commit=None)], CONTEXT, "hook", _unexpected)
     assert [json.loads(draft.source) for draft in made] == [
         {"observer": "hook", "commit": "c1", "path": PATH},
         {"observer": "hook", "path": PATH, "record": True},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import plistlib
@@ -209,6 +210,10 @@ def test_the_compose_file(program: Path, tmp_path: Path) -> None:
     assert services["hub"]["depends_on"] == {"database": {"condition": "service_healthy"}}
     assert services["hub"]["ports"] == ["127.0.0.1:8765:8765"], "a proxy has the TLS"
     values = {"HUB_PASSWORD": "p", "HUB_HOST": "hub.example.org"}
+    (network,) = document("compose.yaml")["networks"]["default"]["ipam"]["config"]
+    proxy = _composed(services["hub"]["command"][-1], values)
+    assert proxy == network["gateway"], "where a proxy on this machine comes from"
+    assert ipaddress.ip_address(proxy) in ipaddress.ip_network(network["subnet"])
     user = services["database"]["environment"]["POSTGRES_USER"]
     assert services["hub"]["environment"]["KITTYWATCH_HUB_DATABASE"] == f"postgresql://{user}@database/hub"
     assert _composed(services["hub"]["environment"]["PGPASSWORD"], values) == "p"

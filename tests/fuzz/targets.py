@@ -19,19 +19,19 @@ from typing import Any
 from kittywatch.cli.lines import event_line
 from kittywatch.cli.output import plain
 from kittywatch.errors import AuthenticationError, SyncError
-from kittywatch.events import InvalidEventError, from_json, to_json
+from kittywatch.events import LARGEST_CLOCK, InvalidEventError, from_json, to_json
 from kittywatch.git import objects, output, reflog
 from kittywatch.home import sync_settings
-from kittywatch.observe.history import broken_content, content_key
+from kittywatch.observe.reader import broken_content, content_key
 from kittywatch.store import clock
-from kittywatch.sync.answers import classify, retry_after
+from kittywatch.sync.address import server_url
 from kittywatch.sync.credentials import CredentialsFile
 from kittywatch.sync.http import Answer
 from kittywatch.sync.identity import config_from, identity_in
-from kittywatch.sync.link import LARGEST_REMOTE, Link, MoveClock, Send
 from kittywatch.sync.link import Answer as Fated
-from kittywatch.sync.server import server_url
+from kittywatch.sync.link import Link, MoveClock, Send
 from kittywatch.sync.settings import read_settings
+from kittywatch.sync.verdicts import classify, retry_after
 from kittywatch.workpackages.features import read_dependencies, read_meta
 from kittywatch.workpackages.lanes import LANES, LaneNames
 from kittywatch.workpackages.layout import place
@@ -175,7 +175,7 @@ def logs(data: bytes) -> None:
     entries = list(reflog._entries(data))
     *stays, last = reflog.stays(entries, {"refs/heads/main"})
     assert all(stay.entries for stay in stays)
-    assert set(last.overtaken) <= {entry.new for entry in last.entries if entry.made}
+    assert last.tip is None or last.tip in {entry.new for entry in entries}
     for entry in entries:
         assert not (entry.made and entry.arrived)
 
@@ -190,7 +190,7 @@ def home_files(data: bytes) -> None:
         (_PLACE / name).write_bytes(data)
     assert sync_settings(_PLACE).max_queue_size > 0
     assert read_settings(_PLACE).interval_seconds > 0
-    assert 0 <= clock.read_copy(_PLACE / "clock.json") <= clock.MAX_VALUE
+    assert 0 <= clock.read_copy(_PLACE / "clock.json") <= LARGEST_CLOCK
     said = ""
     try:
         CredentialsFile(_PLACE).read()
@@ -241,7 +241,7 @@ def messages(data: bytes) -> None:
                 assert action.event_id == _ID
                 _harmless(plain(action.reason))
             elif isinstance(action, MoveClock):
-                assert 0 <= action.value <= LARGEST_REMOTE
+                assert 0 <= action.value <= LARGEST_CLOCK
             else:
                 assert isinstance(action, Send)
                 assert len(action.text) < 500
@@ -272,6 +272,8 @@ _TRAIL = "\n".join(record(f"2026-01-0{day}T10:00:00Z", lane) for day, lane in en
 _PACKAGES = (
     work_package_text(lane="doing", trail=_TRAIL.split("\n"), dependencies="[WP02, WP03]").encode(),
     work_package_text(lane="for_review", body="```\n" + _TRAIL + "\n```\n\n~~~~\n# x\n~~~~").encode(),
+    work_package_text(lane="done", body="```md\n```py\n```\n## x\n```\n## Activity Log\n\n" + _TRAIL).encode(),
+    work_package_text(body="## Review Feedback\n\n> x\n\n*[Empty\ninitially.]*\n\nNo.\n\n## x").encode(),
     b"\xef\xbb\xbf---\r\nlane: 'done'\r\n---\r\n\r\n# T\r\n",
     b"---\n---\n",
     b"",
@@ -348,7 +350,7 @@ _TEXTS = ("Título \u202egnp\x1b]0;x\x07 \U000e0041".encode(), b"\x9b31m", *_PAC
 
 TARGETS = (
     Target("work_package", work_package, _PACKAGES, 15_000),
-    Target("trail", trail, (_TRAIL.encode(), *_PACKAGES[:2]), 15_000),
+    Target("trail", trail, (_TRAIL.encode(), *_PACKAGES[:3]), 15_000),
     Target("yaml", yaml, (*_CONFIGURATIONS, b"lane: doing\ntitle: 'x'\ndependencies: [WP01]\n"), 11_000),
     Target("configuration", configuration, _CONFIGURATIONS, 5_000),
     Target("feature_files", feature_files, _META, 10_000),

@@ -12,8 +12,8 @@ from kittywatch.git.linear import LONGEST, commits_between, files_of
 from kittywatch.git.objects import Objects
 from kittywatch.git.output import Commit
 from kittywatch.git.repository import Git
-from kittywatch.observe import history
-from kittywatch.observe.history import Reader
+from kittywatch.observe import reader as reading
+from kittywatch.observe.reader import Reader
 from kittywatch.workpackages.lanes import LaneNames
 from kittywatch.workpackages.layout import feature_of, place
 from kittywatch.workpackages.reader import WorkPackage
@@ -79,7 +79,7 @@ def test_stretches_and_files_as_git_says_them(repository: Repository, objects: O
         for new in made[at:]:
             found = commits_between(objects, old, new)
             assert found is not None
-            assert _sorted(found) == _sorted(list(git.history(new, since=old)))
+            assert _sorted(found) == _sorted(git.commits(new, without=[old]))
     for commit in made:
         found_files = files_of(objects, commit, ["001-a", "002-b", "003-none"])
         assert found_files is not None
@@ -196,7 +196,7 @@ def test_files_of_few_features_and_of_many(repository: Repository, count: int) -
 
 def test_a_reader_starts_over_when_it_has_read_much(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     """A watcher runs for weeks: what it remembers ends somewhere, and is read again then."""
-    monkeypatch.setattr(history, "_REMEMBERED", 1)
+    monkeypatch.setattr(reading, "_REMEMBERED", 1)
     paths = [f"kitty-specs/001-a/tasks/WP0{number}-a.md" for number in range(1, 4)]
     tip = repository.commit("01-01", files={path: work_package_text(wp_id=path[24:28]) for path in paths})
     git = Git.find(repository.root)

@@ -156,7 +156,7 @@ def test_times_that_are_none(repository: Repository, author: str, committer: str
     )
     command = ["git", "hash-object", "-t", "commit", "-w", "--literally", "--stdin"]
     made = subprocess.run(command, cwd=repository.root, input=commit.encode(), capture_output=True, check=True).stdout
-    (found,) = Git.find(repository.root).history(made.decode().strip())
+    (found,) = Git.find(repository.root).commits(made.decode().strip(), without=[_tip(repository)])
     assert found.moment == moment
 
 
@@ -178,8 +178,8 @@ def test_what_is_staged_is_read_from_the_index_that_git_hands_over(repository: R
         assert problem.reason.startswith("the lane is none of")
 
 
-def test_history_has_merges_that_begin_it(repository: Repository) -> None:
-    """Whose first parent `since` descends from: by itself git leaves out such a merge."""
+def test_commits_are_all_that_a_tip_reaches_and_others_do_not(repository: Repository) -> None:
+    """Each with what it changes against its first parent, also a merge, and parents first."""
     one, other = "kitty-specs/001-a/tasks/WP01-a.md", "kitty-specs/001-a/tasks/WP02-b.md"
 
     def commit(path: str, text: str) -> None:
@@ -200,5 +200,9 @@ def test_history_has_merges_that_begin_it(repository: Repository) -> None:
     repository.git("reset", "-q", "--hard", "start")
     repository.git("merge", "-q", "--no-ff", "-m", "merge", "side")
     commit("README", "z")
-    found = list(Git.find(repository.root).history("main", since=taken))
-    assert [(len(one.parents), [file.path for file in one.changed]) for one in found] == [(2, [one])]
+    found = Git.find(repository.root).commits("main", without=[taken, "1" * 40])
+    assert [(len(made.parents), [file.path for file in made.changed]) for made in found] == [
+        (1, [one]),
+        (2, [one]),
+        (1, []),
+    ]

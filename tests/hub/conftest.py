@@ -1,4 +1,4 @@
-"""Hubs for the tests, each with a database of its own: SQLite and PostgreSQL."""
+"""Hubs for the tests, each with a database of its own: SQLite and PostgreSQL. And a browser to look at them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from kittywatch.cli.main import main
+from tests.hub.browsers import axe_source, is_live, launch, sign_in
 from tests.hub.clusters import cluster, create_database
 from tests.hub.hubs import Hub, Machine, populate
 
@@ -84,6 +86,48 @@ def foreign_machine(hub: Hub) -> Iterator[Machine]:
     """rex's machine, of another team."""
     with Machine(hub.url, hub.access_token(hub.open_login("rex"))) as machine:
         yield machine
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A browser for this module alone: while playwright runs, no other test of the process may use asyncio.run."""
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return axe_source(tmp_path_factory.mktemp("axe"))
+
+
+@pytest.fixture
+def new_page(chromium: Browser, hub: Hub) -> Iterator[Callable[..., Page]]:
+    """Opens pages, each a browser of its own; fails the test if one of them complained."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def open_page(**options: object) -> Page:
+        contexts.append(chromium.new_context(**options))  # type: ignore[arg-type]
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: complaints.append(message.text) if "Policy" in message.text else None)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def board(new_page: Callable[..., Page], hub: Hub) -> Page:
+    """mira's board, live."""
+    page = new_page()
+    sign_in(page, hub.url)
+    is_live(page)
+    return page
 
 
 @dataclass(frozen=True)

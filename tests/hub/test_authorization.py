@@ -17,8 +17,9 @@ from tests.hub.hubs import FEATURE, PROJECT, Hub, Machine, created
 CREDENTIALS = ["own", "foreign", "none", "garbage", "expired", "revoked", "disabled"]
 TITLE = "The cats' own secret"
 PLACE = f"/wp/{PROJECT}/{FEATURE}/WP01"
-PAGES = ["/", "/cards?lane=planned", PLACE, f"/feature/{PROJECT}/{FEATURE}", "/activity", "/password"]
-OPEN = {"/api/v1/token/", "/api/v1/token/refresh/", "/healthz", "/readyz", "/metrics", "/sign-in", "/static"}
+PAGES = ["/", "/cards?lane=planned", PLACE, f"/feature/{PROJECT}/{FEATURE}", "/activity", "/password", "/session"]
+OPEN = {"/api/v1/", "/api/v1/token/", "/api/v1/token/refresh/", "/healthz", "/readyz", "/metrics"}
+OPEN |= {"/sign-in", "/static"}
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def spoil(hub: Hub, credential: str) -> None:
 
 def test_every_route_is_in_the_matrix() -> None:
     covered = {path.split("?")[0] for path in PAGES} | OPEN
-    covered |= {"/api/v1/ws-token/", "/api/v1/events/batch/", "/ws/v1/events/", "/live", "/sign-out"}
+    covered |= {"/api/v1/ws-token/", "/api/v1/events/", "/api/v1/events/batch/", "/ws/v1/events/", "/live", "/sign-out"}
     patterns = {"/wp/{project}/{feature:path}/{wp_id}": PLACE, "/feature/{project}/{feature:path}": PAGES[3]}
     paths = {patterns.get(route.path, route.path) for route in ROUTES}  # type: ignore[attr-defined]
     assert paths == covered
@@ -76,8 +77,10 @@ def test_machines(cats: Hub, credential: str) -> None:
         batch = json.dumps({"events": [created("WP01", "Overwritten", lamport=9, team_slug="cats")]})
         sent = machine.http.post("/api/v1/events/batch/", content=batch, headers=headers)
         token = machine.http.post("/api/v1/ws-token/", headers=headers)
+        listed = machine.http.get("/api/v1/events/", headers=headers)
     good = credential in ("own", "foreign")
-    assert [sent.status_code, token.status_code] == ([200] * 2 if good else [401] * 2)
+    assert [sent.status_code, token.status_code, listed.status_code] == ([200] * 3 if good else [401] * 3)
+    assert (TITLE in listed.text) == (credential == "own")
     shown = titles_of(cats)
     # The team is the credential's, whatever the event says: the dogs' event is the dogs'.
     assert shown["cats"] == ({TITLE, "Overwritten"} if credential == "own" else {TITLE})

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from tests.hub.browsers import axe_source, ids_in, is_live, launch, serious_faults, sign_in
+from tests.hub.browsers import ids_in, is_live, serious_faults, sign_in
 from tests.hub.hubs import FEATURE, PASSWORD, PROJECT, Hub, Machine, created, event, moved
 from tests.waiting import until
 
@@ -24,51 +24,9 @@ HOSTILE = [
 ]
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A browser for this module alone: while playwright runs, no other test of the process may use asyncio.run."""
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="session")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return axe_source(tmp_path_factory.mktemp("axe"))
-
-
 @pytest.fixture
 def hub(start_hub: Callable[..., Hub], sqlite_database: str) -> Hub:
     return start_hub(sqlite_database)
-
-
-@pytest.fixture
-def new_page(chromium: Browser, hub: Hub) -> Iterator[Callable[..., Page]]:
-    """Opens pages, each a browser of its own; fails the test if one of them complained."""
-    contexts: list[BrowserContext] = []
-    complaints: list[str] = []
-
-    def open_page(**options: object) -> Page:
-        contexts.append(chromium.new_context(**options))  # type: ignore[arg-type]
-        page = contexts[-1].new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: complaints.append(message.text) if "Policy" in message.text else None)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert complaints == []
-
-
-@pytest.fixture
-def board(new_page: Callable[..., Page], hub: Hub) -> Page:
-    """mira's board, live."""
-    page = new_page()
-    sign_in(page, hub.url)
-    is_live(page)
-    return page
 
 
 def test_signing_in_and_out(new_page: Callable[..., Page], hub: Hub) -> None:
@@ -165,6 +123,23 @@ def test_the_board_says_when_what_it_shows_may_be_old(
     # In small steps: a connection that has just come about would be old at once.
     until(lambda: says("Live", after=500), deadline=30, what="the badge to say Live")
     expect(page.locator("#lane-planned .id")).to_have_text(["WP01"])
+
+
+def test_a_transition_that_was_shown_twice_is_shown_once(board: Page, machine: Machine) -> None:
+    """Cards, counts, activity and an open drawer, without a reload."""
+    told = [moved("WP01", "planned", "doing", lamport=2), moved("WP01", "doing", "for_review", lamport=3)]
+    other = moved("WP01", "planned", "doing", lamport=9, node_id="b" * 12)
+    assert machine.statuses([created("WP01", lamport=1), *told, other]) == ["success"] * 4
+    expect(board.locator("#lane-doing .card")).to_have_count(1)
+    expect(board.locator("#activity .entry")).to_have_count(4)
+    board.locator("#lane-doing .card .open").click()
+    expect(board.locator("#drawer .moment")).to_have_count(4)
+    body = {"events": [], "aliases": [{"alias": other["event_id"], "event_id": told[0]["event_id"]}]}
+    machine.http.post("/api/v1/events/batch/", json=body, headers=machine.headers)
+    expect(board.locator("#drawer .moment")).to_have_count(3)
+    expect(board.locator("#lane-for_review .card")).to_have_count(1)
+    expect(board.locator("#lane-doing .card")).to_have_count(0)
+    expect(board.locator("#activity .entry")).to_have_count(3)
 
 
 def test_the_drawer_tells_where_each_transition_came_from(board: Page, hub: Hub, machine: Machine) -> None:

@@ -101,7 +101,7 @@ def test_an_expected_failure_is_said_with_one_remedy(run: Run, arguments: list[s
     [
         (["serve", "--port", "65536"], "", "65536"),
         (["user", "add"], "", "NAME"),
-        (["user", "add", "mira", "--password-stdin"], "short\n", "too short"),
+        (["user", "add", "mira", "--password-stdin"], "short\n", "at least 10 characters"),
     ],
 )
 def test_wrong_usage_is_exit_code_2(run: Run, arguments: list[str], given: str, said: str) -> None:

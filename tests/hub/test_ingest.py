@@ -14,9 +14,9 @@ from sqlalchemy import Engine, select
 from kittywatch.hub import accounts, board, export, migrations, projections, sessions
 from kittywatch.hub.board import Filter
 from kittywatch.hub.database import open_engine, reading, writing
-from kittywatch.hub.door import open_batch
 from kittywatch.hub.ingest import store
 from kittywatch.hub.limits import Limits
+from kittywatch.hub.parsing import open_batch
 from kittywatch.hub.schema import PROJECTIONS, events
 from kittywatch.hub.sessions import Login
 from tests.hub.hubs import FEATURE, PROJECT, created, event, moved

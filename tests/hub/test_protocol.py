@@ -140,6 +140,11 @@ def test_extreme_values_are_kept_or_refused_and_cost_their_neighbours_nothing(hu
     for path in ("/", "/activity", f"/feature/{place}", f"/wp/{place}/WP01", "/?text=%00%ff", "/activity?before=9"):
         assert machine.http.get(path, headers=cookie).status_code == 200, path
     assert machine.http.get(f"/wp/{place}/WP%00", headers=cookie).status_code == 404
+    for cursor in (f"{2**53}-{'f' * 12}-7ZZZZZZZZZZZZZZZZZZZZZZZZZ", "9" * 30, "%00-%ff-x"):
+        page = machine.http.get(f"/wp/{place}/WP01?before={cursor}", headers=cookie)
+        assert (page.status_code, page.text.count('class="moment"')) == (200, 2), cursor
+    assert machine.http.get(f"/wp/{place}/WP01?event=%00", headers=cookie).status_code == 200
+    assert machine.http.get(f"/?agent={'x' * 60}%E2%80%A6", headers=cookie).status_code == 200
 
 
 def test_a_batch_is_taken_plain_too_and_says_how_often_to_come(machine: Machine) -> None:

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from kittywatch.events import InvalidEventError, WPStatusChanged, from_json
 from kittywatch.hub import cards, charts, legacy
+from kittywatch.hub.bodies import Inflater
 from kittywatch.hub.config import Config, is_loopback
-from kittywatch.hub.door import Accepted, Refused, open_event
 from kittywatch.hub.errors import ConfigurationError, RequestError, ThrottledError
-from kittywatch.hub.limits import Limits, Pace, inflate, is_deeper
+from kittywatch.hub.limits import Limits, Pace, is_deeper
+from kittywatch.hub.parsing import Accepted, Refused, open_event
 from tests.hub.hubs import FEATURE, created, moved
 
 
@@ -32,9 +33,18 @@ def test_depth_is_what_the_brackets_say(value: Any) -> None:
     assert depth(value) == 0 or is_deeper(data, depth(value) - 1)
 
 
-@given(st.binary(max_size=2000))
-def test_what_was_packed_is_unpacked(data: bytes) -> None:
-    assert inflate(gzip.compress(data), Limits()) == data
+def inflate(body: bytes, limits: Limits, *, at_once: int = 1 << 20) -> bytes:
+    """A whole body, as its bytes come in chunks."""
+    inflater = Inflater(limits)
+    chunks = [body[start : start + at_once] for start in range(0, len(body), at_once)]
+    data = b"".join(piece for chunk in chunks for piece in inflater.feed(chunk))
+    inflater.finish()
+    return data
+
+
+@given(st.binary(max_size=2000), st.integers(1, 100))
+def test_what_was_packed_is_unpacked(data: bytes, at_once: int) -> None:
+    assert inflate(gzip.compress(data), Limits(), at_once=at_once) == data
 
 
 @pytest.mark.parametrize("size", [1000, 1001])
@@ -135,7 +145,7 @@ def test_what_is_neither_form_is_refused(change: dict[str, Any]) -> None:
 
 
 @given(st.binary(max_size=300))
-def test_no_bytes_break_the_door(data: bytes) -> None:
+def test_no_bytes_break_parsing(data: bytes) -> None:
     assert isinstance(open_event(data, team_slug="cats", limits=Limits()), Refused)
 
 

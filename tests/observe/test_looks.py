@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kittywatch.derive.edits import WorktreeLook
+from kittywatch.derive.changes import WorktreeLook
 from kittywatch.emit.unit_of_work import UnitOfWork
 from kittywatch.errors import StoreError
 from kittywatch.events import ErrorLogged
@@ -159,7 +159,7 @@ def _elsewhere(desk: Desk, tmp_path: Path) -> Desk:
 
 
 def test_forward_to_a_merge_that_took_an_older_state(desk: Desk, tmp_path: Path) -> None:
-    """D7: the merge shows what its first parent shows, so it decides nothing; what came after it counts."""
+    """D7: it is as its first parent was, so the merge decides nothing."""
     other = _elsewhere(desk, tmp_path)
     other.git("merge", "-q", "--no-ff", "--strategy=ours", "mine")
     other.commit(WP02="doing")
@@ -170,11 +170,12 @@ def test_forward_to_a_merge_that_took_an_older_state(desk: Desk, tmp_path: Path)
 
 
 def test_forward_to_a_merge_that_made_something_new(desk: Desk, tmp_path: Path) -> None:
+    """D7: a merge is compared with its first parent."""
     other = _elsewhere(desk, tmp_path)
     other.git("merge", "-q", "--no-ff", "--no-commit", "mine")
     other.commit(WP01="done")
     desk.git("merge", "-q", "--ff-only", "main")
-    assert desk.look() == ["WP02 created", "WP01 planned→done"], "from where its first parent was (D7)"
+    assert desk.look() == ["WP02 created", "WP01 planned→done"]
     assert desk.look() == []
     assert desk.replayed() == []
 
@@ -439,7 +440,7 @@ def test_a_branch_begins_where_its_checkout_was(desk: Desk, tmp_path: Path) -> N
 
 
 def test_a_merged_branch_that_first_kept_its_lane(desk: Desk, tmp_path: Path) -> None:
-    """D1, D7: a commit of the other side that moved no lane makes no transition; the one that did makes its own."""
+    """D7, O4: the commit of the other side that moved the lane counts, as that side had it."""
     desk.git("worktree", "add", "-q", "-b", "topic", str(tmp_path / "topic"))
     topic = Desk(Repository(tmp_path / "topic", fresh=False), desk.home)
     topic.git("mv", _ONE, _ONE.replace("WP01", "WP01-renamed"))

@@ -185,20 +185,19 @@ def test_notes_and_agents_over_branches(begun: World) -> None:
 
 def test_a_feature_in_one_commit(world: World) -> None:
     """Scenario 31: 1 + 7 events, one causation."""
-    tasks = world.root / "kitty-specs" / SLUG / "tasks"
+    made = world.root / SLUG  # all of it comes at once, for a watcher too
+    tasks = made / "tasks"
     tasks.mkdir(parents=True)
-    (tasks.parent / "meta.json").write_text(json.dumps({"feature_number": "002", "target_branch": "main"}))
+    (made / "meta.json").write_text(json.dumps({"feature_number": "002", "target_branch": "main"}))
     for number in range(1, 8):
-        (tasks / f"WP0{number}.md.part").write_text(f"---\nlane: planned\n---\n\n# Part {number}\n")
-    for part in tasks.glob("*.part"):
-        part.rename(part.with_suffix(""))
+        (tasks / f"WP0{number}.md").write_text(f"---\nlane: planned\n---\n\n# Part {number}\n")
+    made.rename(world.root / "kitty-specs" / SLUG)
     world.commit()
     until(lambda: len(told(world)) == 8, what=lambda: f"{told(world)}")
     events = [event for event in world.events(None) if event["payload"].get("feature_slug") == SLUG]
     assert Counter(event["event_type"] for event in events) == {"FeatureCreated": 1, "WPCreated": 7}
-    if not world.watched:  # a watcher may look while the files come one by one
-        assert len({event["causation_id"] for event in events}) == 1
-        assert len({event["correlation_id"] for event in events}) == 1
+    assert len({event["causation_id"] for event in events}) == 1
+    assert len({event["correlation_id"] for event in events}) == 1
     finish(world)
 
 

@@ -1,44 +1,12 @@
-"""Scenarios 23 to 25 and 30 of the contract's table: teammates and other clones."""
+"""Teammates and other clones, beyond the rows of the contract's table."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
 from tests.scenarios.world import World
 
 P_D, D_R, R_D = "planned>doing", "doing>for_review", "for_review>done"
-
-
-@pytest.mark.parametrize("how", ["--no-rebase", "--rebase", "--ff-only"])
-def test_23_pull(world: World, how: str) -> None:
-    mate = world.mate()
-    mate.move("doing")
-    mate.git("push", "-q")
-    if how != "--ff-only":
-        (world.root / "README").write_text("mine")
-        world.commit("my own")
-    world.git("pull", "-q", how)
-    world.settle()
-    world.expect()
-    assert mate.steps() == [P_D]
-    world.replay_adds_nothing()
-    mate_told = [one["event_id"] for one in mate.events()]
-    mate.run("emit", "replay")
-    assert [one["event_id"] for one in mate.events()] == mate_told
-
-
-@pytest.mark.parametrize("how", ["--no-rebase", "--rebase", "--ff-only"])
-def test_24_pull_and_go_on(world: World, how: str) -> None:
-    mate = world.mate()
-    mate.move("doing")
-    mate.git("push", "-q")
-    world.git("pull", "-q", how)
-    world.settle()
-    world.move("for_review")
-    world.expect(D_R)
-    world.replay_adds_nothing()
 
 
 def test_24_dropped_and_pulled_again_before_anybody_looked(make_world: Callable[[str], World]) -> None:
@@ -56,48 +24,6 @@ def test_24_dropped_and_pulled_again_before_anybody_looked(make_world: Callable[
     world.git("pull", "-q", "--ff-only")
     world.run("emit", "scan")
     world.expect("doing>planned")
-
-
-def test_25_two_clones_one_ledger(world: World) -> None:
-    world.clone("unused")  # makes the origin
-    other = world.clone("other", home=world.home)
-    if world.hooked:
-        other.run("hooks", "install")
-    world.move("doing")
-    world.expect(P_D)
-    world.git("push", "-q")
-    other.git("pull", "-q")
-    other.run("emit", "scan")
-    world.settle()
-    world.expect(P_D)
-    world.replay_adds_nothing()
-    other.run("emit", "replay")
-    world.expect(P_D)
-    other.move("for_review")
-    other.run("emit", "scan")
-    other.git("push", "-q")
-    world.git("pull", "-q")
-    world.settle()
-    world.expect(P_D, D_R)
-    world.replay_adds_nothing()
-
-
-def test_30_branch_from_a_remote(world: World) -> None:
-    mate = world.mate()
-    mate.git("checkout", "-q", "-b", "topic")
-    mate.write("planned", wp_id="WP02")
-    mate.commit("WP02")
-    mate.move("doing", wp_id="WP02")
-    mate.git("push", "-q", "-u", "origin", "topic")
-    world.git("fetch", "-q")
-    world.git("checkout", "-q", "topic")
-    world.settle()
-    world.expect(wp_id="WP02")
-    assert [one for one in world.events("WPCreated") if one["payload"]["wp_id"] == "WP02"] == []
-    world.move("for_review", wp_id="WP02")
-    world.expect(D_R, wp_id="WP02")
-    world.replay_adds_nothing()
-    assert [one for one in world.events("WPCreated") if one["payload"]["wp_id"] == "WP02"] == []
 
 
 def test_merging_a_remote_branch_with_own_work_on_both_sides(world: World) -> None:

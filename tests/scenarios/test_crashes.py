@@ -1,4 +1,4 @@
-"""Scenarios 37 to 39 of the contract's table: kills, clocks, many at once."""
+"""Rows 37 and 39 of the contract's table: kills, many at once."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.scenarios.table import row
 from tests.scenarios.world import World
 from tests.waiting import until
 
@@ -48,6 +49,7 @@ def _chain(number: int) -> list[str]:
     return [f"{a}>{b}" for a, b in pairwise(lanes)]
 
 
+@row("37")
 @pytest.mark.timeout(0 if CAMPAIGN else 300)
 @pytest.mark.parametrize("command", [("hook",), ("emit", "scan")])
 def test_37_killed_at_every_step(make_world: Callable[[str], World], command: tuple[str, ...]) -> None:
@@ -74,6 +76,7 @@ def test_37_killed_at_every_step(make_world: Callable[[str], World], command: tu
     world.replay_adds_nothing()
 
 
+@row("37")
 @pytest.mark.timeout(0 if CAMPAIGN else 300)
 def test_37_killed_at_random_moments(make_world: Callable[[str], World]) -> None:
     """SIGKILL from outside, whenever; 1,000 times in a campaign."""
@@ -96,6 +99,7 @@ def test_37_killed_at_random_moments(make_world: Callable[[str], World]) -> None
     world.replay_adds_nothing()
 
 
+@row("37")
 @pytest.mark.timeout(0 if CAMPAIGN else 300)
 def test_37_watcher_killed_at_every_step(make_world: Callable[[str], World]) -> None:
     """One edit is there when the watcher starts, another one comes while it runs; somebody else makes up for both.
@@ -128,6 +132,7 @@ def test_37_watcher_killed_at_every_step(make_world: Callable[[str], World]) -> 
     print(f"killed before each line up to {line}")
 
 
+@row("37")
 def test_37_watcher_killed(make_world: Callable[[str], World]) -> None:
     world = make_world("W")
     for number in range(200 if CAMPAIGN else 8):
@@ -159,17 +164,7 @@ def test_git_killed_between_ref_update_and_hook(make_world: Callable[[str], Worl
     world.replay_adds_nothing()
 
 
-def test_38_clock_set_back(world: World) -> None:
-    world.move("doing")
-    world.expect("planned>doing")
-    world.clock -= 3600
-    world.move("for_review")
-    world.expect("planned>doing", "doing>for_review")
-    clocks = [event["lamport_clock"] for event in world.events()]
-    assert clocks == sorted(clocks)
-    world.replay_adds_nothing()
-
-
+@row("39")
 def test_39_two_hundred_at_once(make_world: Callable[[str], World]) -> None:
     """All of one commit is one transaction: killed anywhere, either all of it is told or nothing."""
     world = make_world("")

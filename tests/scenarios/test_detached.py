@@ -28,14 +28,11 @@ def test_back_to_an_older_commit_without_a_branch(world: World) -> None:
 
 def test_left_while_nobody_observed(world: World) -> None:
     """O7: what was committed on a detached HEAD is told, though HEAD is on a branch again."""
-    world.stop()
-    world.git("checkout", "-q", "--detach", KITTYWATCH="0")
-    world.write("doing")
-    world.git("commit", "-q", "-a", "-m", "doing", KITTYWATCH="0")
-    world.git("checkout", "-q", "main", KITTYWATCH="0")
-    if world.watched:
-        world.observe()
-        world.expect(P_D)
+    with world.unobserved():
+        world.git("checkout", "-q", "--detach")
+        world.move("doing")
+        world.git("checkout", "-q", "main")
+    world.settle()
     world.git("checkout", "-q", "-b", "next")
     world.move("done")
     world.expect(P_D, "planned>done")

@@ -1,4 +1,4 @@
-"""Scenarios 40 to 42 of the contract's table."""
+"""Row 40 of the contract's table: repositories that are not as usual."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.world import FEATURE, Clone, World
+from tests.scenarios.table import row
+from tests.scenarios.world import Clone, World
 
 P_D, D_R, R_D = "planned>doing", "doing>for_review", "for_review>done"
 
@@ -20,6 +21,7 @@ def _project(root: Path, home: Path) -> Clone:
     return clone
 
 
+@row("40")
 def test_40_no_commit_yet(tmp_path: Path) -> None:
     project = _project(tmp_path / "new", tmp_path / "h")
     project.run("hooks", "install")
@@ -33,6 +35,7 @@ def test_40_no_commit_yet(tmp_path: Path) -> None:
     assert project.steps() == [P_D, D_R]
 
 
+@row("40")
 def test_40_first_commit_is_the_first_observation(tmp_path: Path) -> None:
     """B1: where a hook is the first to observe, the baseline is the state before its operation."""
     project = _project(tmp_path / "new", tmp_path / "h")
@@ -56,6 +59,7 @@ def test_hook_is_the_first_to_observe(tmp_path: Path) -> None:
     assert project.events("WPCreated") == []
 
 
+@row("40")
 def test_40_detached_head(world: World) -> None:
     world.git("checkout", "-q", "--detach")
     world.move("doing")
@@ -67,6 +71,7 @@ def test_40_detached_head(world: World) -> None:
     world.replay_adds_nothing()
 
 
+@row("40")
 def test_40_bare_repository(tmp_path: Path) -> None:
     """A hook of a bare repository has nothing to look at; a command says so."""
     bare = tmp_path / "bare.git"
@@ -78,6 +83,7 @@ def test_40_bare_repository(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@row("40")
 def test_40_shallow_clone(make_world: Callable[[str], World]) -> None:
     world = make_world("")
     for lane in ("doing", "for_review"):
@@ -95,6 +101,7 @@ def test_40_shallow_clone(make_world: Callable[[str], World]) -> None:
     assert [step for step in shallow.steps() if step.endswith("done")] == [R_D]
 
 
+@row("40")
 def test_40_submodule(make_world: Callable[[str], World]) -> None:
     """A project inside of another one's submodule is a project of its own."""
     world = make_world("")
@@ -114,6 +121,7 @@ def test_40_submodule(make_world: Callable[[str], World]) -> None:
     assert inner.steps() == [P_D]
 
 
+@row("40")
 def test_40_worktree_on_another_file_system(world: World) -> None:
     shared = Path("/dev/shm")
     if not shared.is_dir() or shared.stat().st_dev == world.root.stat().st_dev:
@@ -130,6 +138,7 @@ def test_40_worktree_on_another_file_system(world: World) -> None:
     world.replay_adds_nothing()
 
 
+@row("40")
 def test_40_no_reflog(world: World) -> None:
     """Without a reflog: made here is what no remote-tracking branch reaches."""
     world.git("config", "core.logAllRefUpdates", "false")
@@ -144,35 +153,3 @@ def test_40_no_reflog(world: World) -> None:
     world.settle()
     world.expect(P_D, D_R)
     world.replay_adds_nothing()
-
-
-def test_41_and_42_history_after_a_late_start(tmp_path: Path, make_world: Callable[[str], World]) -> None:
-    """A project that had work at doing when kittywatch came; its history is told afterwards, here and elsewhere."""
-    world = make_world("")
-    world.move("doing")
-    for name in ("home", "project/.git/kittywatch-observed"):
-        subprocess.run(["rm", "-rf", str(world.directory / name)], check=True)
-    world.run("init")
-    world.mode = "W"
-    world.observe()
-    world.write("for_review")
-    world.expect(D_R)
-    world.commit()
-    world.settle()
-    world.move("done", trail=[("2026-01-02T10:00:00Z", "done")])
-    world.expect(D_R, R_D)
-    world.stop()
-    world.run("emit", "replay")
-    created = [one for one in world.events("WPCreated") if one["payload"]["feature_slug"] == FEATURE]
-    assert len(created) == 1
-    assert world.steps() == [D_R, R_D, P_D]
-    world.replay_adds_nothing()
-
-    mate = world.clone("mate")
-    mate.run("init")
-    mate.run("emit", "replay")
-    assert mate.steps() == [P_D, D_R, R_D]
-    here, there = world.events(), mate.events()
-    assert here[2]["event_id"] == there[0]["event_id"], "told from the same commit"
-    assert here[1]["event_id"] == there[2]["event_id"], "told from the same record"
-    assert created[0]["event_id"] in [one["event_id"] for one in mate.events("WPCreated")]

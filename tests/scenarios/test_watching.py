@@ -1,4 +1,4 @@
-"""Scenarios 27 and 34 to 36 of the contract's table, and how the watcher itself behaves."""
+"""Row 36 of the contract's table, and how the watcher itself behaves."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 
-import pygit2
 import pytest
 
 from kittywatch.observe.watcher import Watcher
 from kittywatch.project import Project
+from tests.scenarios.table import row
 from tests.scenarios.world import PROGRAM, Clone, Watching, World
 from tests.waiting import until
 
@@ -25,37 +24,6 @@ P_D, D_R, R_D = "planned>doing", "doing>for_review", "for_review>done"
 @pytest.fixture
 def watched(make_world: Callable[[str], World]) -> World:
     return make_world("W")
-
-
-def test_27_commit_by_libgit2(watched: World) -> None:
-    repository = pygit2.Repository(str(watched.root))
-    text = watched.path().read_bytes().replace(b"lane: planned", b"lane: doing")
-    blob = repository.create_blob(text)
-    index = repository.index
-    index.add(pygit2.IndexEntry(os.path.relpath(watched.path(), watched.root), blob, pygit2.enums.FileMode.BLOB))
-    author = pygit2.Signature("L. Git", "l@example.invalid")
-    repository.create_commit("HEAD", author, author, "by libgit2", index.write_tree(), [repository.head.target])
-    watched.expect(P_D)
-    watched.git("reset", "-q", "--hard")
-    watched.settle()
-    watched.expect(P_D)
-    watched.replay_adds_nothing()
-
-
-def test_34_half_written_file(watched: World) -> None:
-    """R5: a file that is broken while it is being written is no error."""
-    watched.write("doing")
-    whole = watched.path().read_bytes()
-    with watched.path().open("wb") as file:
-        for end in range(0, len(whole), 20):
-            file.write(whole[end : end + 20])
-            file.flush()
-            watched.path().stat()
-    watched.path().write_bytes(whole[:30])  # closed, and broken, for less than it takes to settle
-    watched.path().write_bytes(whole)
-    watched.settle()
-    watched.expect(P_D)
-    assert watched.events("ErrorLogged") == []
 
 
 def test_broken_file_is_told_once_it_has_settled(watched: World) -> None:
@@ -73,44 +41,6 @@ def test_broken_file_is_told_once_it_has_settled(watched: World) -> None:
     watched.replay_adds_nothing()
 
 
-def _by_rename(path: Path, data: bytes) -> None:
-    temporary = path.with_name(".#save")
-    temporary.write_bytes(data)
-    temporary.replace(path)
-
-
-def _by_truncating(path: Path, data: bytes) -> None:
-    with path.open("r+b") as file:
-        file.truncate()
-        file.write(data)
-
-
-def _by_swapping(path: Path, data: bytes) -> None:
-    """As vim with backups: the old file moves away, a new one is written, the old one is removed."""
-    backup = path.with_name(path.name + "~")
-    path.rename(backup)
-    path.write_bytes(data)
-    backup.unlink()
-
-
-def _from_elsewhere(path: Path, data: bytes) -> None:
-    """From a directory that nobody watches."""
-    temporary = path.parents[4] / "outside.tmp"
-    temporary.write_bytes(data)
-    temporary.replace(path)
-
-
-@pytest.mark.parametrize("save", [_by_rename, _by_truncating, _by_swapping, _from_elsewhere])
-def test_35_editors(watched: World, save: Callable[[Path, bytes], None]) -> None:
-    lanes = ("planned", "doing", "for_review", "done")
-    for before, after in pairwise(lanes):
-        save(watched.path(), watched.path().read_bytes().replace(before.encode(), after.encode()))
-        until(lambda after=after: watched.steps() and watched.steps()[-1].endswith(after), what=after)  # type: ignore[misc]
-    watched.settle()
-    watched.expect(P_D, D_R, R_D)
-    assert watched.events("ErrorLogged") == []
-
-
 def _eight_scans(world: World) -> None:
     processes = [
         subprocess.Popen(
@@ -126,6 +56,7 @@ def _eight_scans(world: World) -> None:
     assert [process.returncode for process in processes] == [0] * 8, said
 
 
+@row("36")
 def test_36_eight_at_the_same_moment(make_world: Callable[[str], World]) -> None:
     world = make_world("")
     world.write("doing", trail=[("2026-01-01T10:00:00Z", "doing")])
@@ -137,6 +68,7 @@ def test_36_eight_at_the_same_moment(make_world: Callable[[str], World]) -> None
     world.replay_adds_nothing()
 
 
+@row("36")
 def test_36_eight_come_upon_several_commits(make_world: Callable[[str], World]) -> None:
     """A plan that was made before another process carried its own out is made again, or steps would run backwards."""
     world = make_world("")

@@ -10,7 +10,8 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,15 +58,21 @@ class Clone:
         self.home = home
         self.environment = dict(os.environ) | {"SPEC_KITTY_HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
         self.clock = 1_767_225_600
+        self._ticks = 1
+        self._switch: dict[str, str] = {}
 
     def git(self, *command: str, check: bool = True, **environment: str) -> str:
         """Run git as a person would; commits are a second apart, as people's are at least."""
-        self.clock += 1
+        self.clock += self._ticks
         date = {"GIT_AUTHOR_DATE": f"{self.clock} +0100", "GIT_COMMITTER_DATE": f"{self.clock} +0100"}
         done = subprocess.run(
             ["git", *command],
             cwd=self.root,
-            env=self.environment | date | {"GIT_EDITOR": "true", "GIT_MERGE_AUTOEDIT": "no"} | environment,
+            env=self.environment
+            | date
+            | self._switch
+            | {"GIT_EDITOR": "true", "GIT_MERGE_AUTOEDIT": "no"}
+            | environment,
             capture_output=True,
             text=True,
             check=False,
@@ -74,10 +81,34 @@ class Clone:
             raise AssertionError(f"git {' '.join(command)}: {done.stdout}{done.stderr}")
         return done.stdout
 
-    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run kittywatch."""
+    @contextlib.contextmanager
+    def clock_held(self) -> Iterator[None]:
+        """Commits in one second of git's clock."""
+        self.clock, self._ticks = self.clock + 1, 0
+        try:
+            yield
+        finally:
+            self._ticks = 1
+
+    @contextlib.contextmanager
+    def hooks_off(self) -> Iterator[None]:
+        """Git as a tool that runs no hooks of kittywatch's."""
+        self._switch = {"KITTYWATCH": "0"}
+        try:
+            yield
+        finally:
+            self._switch = {}
+
+    def run(self, *command: str, check: bool = True, given: str = "") -> subprocess.CompletedProcess[str]:
+        """Run kittywatch, with `given` on its standard input."""
         done = subprocess.run(
-            [*PROGRAM, *command], cwd=self.root, env=self.environment, capture_output=True, text=True, check=False
+            [*PROGRAM, *command],
+            cwd=self.root,
+            env=self.environment,
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if check and done.returncode:
             raise AssertionError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
@@ -89,6 +120,10 @@ class Clone:
         return subprocess.run(
             [*PROGRAM, *command], cwd=where, env=self.environment, capture_output=True, text=True, check=False
         )
+
+    def scan(self) -> None:
+        """Have somebody look at this checkout and its worktrees once."""
+        self.run("emit", "scan")
 
     def path(self, wp_id: str = "WP01", feature: str = FEATURE) -> Path:
         return self.root / "kitty-specs" / feature / "tasks" / f"{wp_id}-work.md"
@@ -112,6 +147,10 @@ class Clone:
         )
         path.write_text(text, "utf-8")
 
+    def after_a_moment(self) -> None:
+        """A tenth of a second, the pause of a tool that saves a file twice: the subject of scenario 56."""
+        time.sleep(0.1)
+
     def commit(self, message: str = "commit", *options: str) -> None:
         self.git("add", "-A")
         self.git("commit", "-q", "-m", message, *options)
@@ -123,15 +162,50 @@ class Clone:
 
     def events(self, kind: str | None = "WPStatusChanged") -> list[dict[str, Any]]:
         """What was told, in the order in which it was told."""
-        with contextlib.closing(sqlite3.connect(self.home / "queue.db", timeout=30)) as connection:
-            rows = connection.execute("SELECT data FROM events ORDER BY seq").fetchall()
-        found: list[dict[str, Any]] = [json.loads(row[0]) for row in rows]
+        found: list[dict[str, Any]] = [
+            json.loads(data) for (data,) in self._rows("SELECT data FROM events ORDER BY seq")
+        ]
         return [event for event in found if kind is None or event["event_type"] == kind]
+
+    def created(self, feature: str = FEATURE) -> list[str]:
+        """The work packages of a feature whose creation was told."""
+        found = [event["payload"] for event in self.events("WPCreated")]
+        return [one["wp_id"] for one in found if one["feature_slug"] == feature]
+
+    def ids(self) -> list[str]:
+        """The ids of the transitions told, in their order."""
+        return [event["event_id"] for event in self.events()]
+
+    def aliases(self) -> dict[str, str]:
+        """Further ids of transitions told, each with the id that it was told with (rule O11)."""
+        known = self._rows("SELECT 1 FROM sqlite_master WHERE name = 'aliases'")
+        return dict(self._rows("SELECT alias, event_id FROM aliases") if known else [])
+
+    def _rows(self, query: str) -> list[tuple[Any, ...]]:
+        path = self.home / "queue.db"
+        if not path.exists():
+            return []
+        with contextlib.closing(sqlite3.connect(path, timeout=30)) as connection:
+            return connection.execute(query).fetchall()
 
     def steps(self, wp_id: str = "WP01") -> list[str]:
         """The transitions told of a work package: `planned>doing`."""
-        found = [event["payload"] for event in self.events()]
-        return [f"{one['previous_status']}>{one['new_status']}" for one in found if one["wp_id"] == wp_id]
+        return self.all_steps().get(wp_id, [])
+
+    def all_steps(self) -> dict[str, list[str]]:
+        """The transitions told, by work package; none of them has none."""
+        found: dict[str, list[str]] = {}
+        for event in self.events():
+            fields = event["payload"]
+            found.setdefault(fields["wp_id"], []).append(f"{fields['previous_status']}>{fields['new_status']}")
+        return found
+
+
+def shown(*machines: Clone) -> dict[str, dict[str, Any]]:
+    """The transitions that a server shows which has heard of all of them, by id: each once, whatever ids it has."""
+    heard = {event["event_id"]: event for machine in machines for event in machine.events()}
+    aliases = {alias: told for machine in machines for alias, told in machine.aliases().items()}
+    return {told: event for told, event in heard.items() if aliases.get(told, told) not in heard.keys() - {told}}
 
 
 class World(Clone):
@@ -142,6 +216,7 @@ class World(Clone):
         self.directory = directory
         self.mode = mode
         self.watching: list[Watching] = []
+        self.clones: list[Clone] = []
         self.beacons = 0
         self.root.mkdir(parents=True)
         self.git("init", "-q", "-b", "main")
@@ -164,12 +239,38 @@ class World(Clone):
         """Start what the mode asks for."""
         if self.hooked:
             self.run("hooks", "install")
+        self.watch()
+
+    def watch(self) -> None:
+        """Start the watcher, if the mode asks for one."""
         if self.watched:
             self.watching.append(Watching(self.root, self.environment))
 
     def stop(self) -> None:
         while self.watching:
             self.watching.pop().stop()
+
+    @contextlib.contextmanager
+    def unobserved(self) -> Iterator[None]:
+        """Nobody looks: hooks are off, and the watcher starts again afterwards."""
+        self.stop()
+        with self.hooks_off():
+            yield
+        self.watch()
+
+    def look(self) -> None:
+        """Let whoever observes look: the watcher has seen everything, and a hook runs."""
+        self.settle()
+        if self.hooked:
+            self.git("commit", "-q", "--allow-empty", "-m", "touches no work package")
+
+    def start_over(self) -> None:
+        """As if kittywatch came only now: it knows nothing of the project, and takes a baseline."""
+        self.stop()
+        shutil.rmtree(self.home)
+        (self.root / ".git" / "kittywatch-observed").unlink()
+        self.run("init")
+        self.observe()
 
     def expect(self, *steps: str, wp_id: str = "WP01") -> None:
         """Wait until just these transitions have been told; hooks have told when git returns."""
@@ -201,13 +302,26 @@ class World(Clone):
 
     def replay_adds_nothing(self, revision: str = "HEAD") -> None:
         """After each scenario a replay of the branch tells no transition more."""
-        before = [event["event_id"] for event in self.events()]
+        self.replay_adds(revision=revision)
+
+    def replay_adds(self, *steps: str, revision: str = "HEAD") -> None:
+        """Assert which transitions a replay adds; lamport_clock has no gap and no repeat."""
+        before = self.ids()
         self.run("emit", "replay", revision)
-        after = [event["event_id"] for event in self.events()]
-        added = [one["payload"] for one in self.events() if one["event_id"] not in before]
-        assert after == before, added
+        added = [event["payload"] for event in self.events() if event["event_id"] not in before]
+        told = [f"{one['previous_status']}>{one['new_status']}" for one in added]
+        assert told == list(steps), f"{self.mode}: a replay adds {added}"
         clocks = [event["lamport_clock"] for event in self.events(None)]
         assert clocks == list(range(1, len(clocks) + 1)), "a gap or a repeat in lamport_clock"
+
+    def fresh_replay(self, revision: str = "HEAD") -> Clone:
+        """Another machine, with a home of its own, where just a replay of what is committed here has been told."""
+        number = len(list(self.directory.glob("fresh*")))
+        made = Clone(self.directory / f"fresh{number}", self.directory / f"home-of-fresh{number}")
+        command = ["git", "clone", "-q", "--no-local", str(self.root), str(made.root)]
+        subprocess.run(command, check=True, env=made.environment)
+        made.run("emit", "replay", revision if revision == "HEAD" else f"origin/{revision}")
+        return made
 
     def clone(self, name: str, *, home: Path | None = None, source: Path | None = None) -> Clone:
         """Another clone, by default of a bare `origin` that this project pushes to, with a home of its own."""
@@ -219,6 +333,22 @@ class World(Clone):
         made = Clone(self.directory / name, home or self.directory / f"home-{name}")
         subprocess.run(["git", "clone", "-q", str(source or origin), str(made.root)], check=True, env=self.environment)
         made.clock = self.clock + 1000
+        self.clones.append(made)
+        return made
+
+    def sibling(self, name: str) -> Clone:
+        """Another clone on this machine: one ledger, and hooks where this one has them."""
+        made = self.clone(name, home=self.home)
+        if self.hooked:
+            made.run("hooks", "install")
+        return made
+
+    def linked(self, branch: str, start: str = "main") -> Clone:
+        """A linked worktree with a branch of its own."""
+        path = self.directory / f"linked {branch}"
+        self.git("worktree", "add", "-q", "-b", branch, str(path), start)
+        made = Clone(path, self.home)
+        made.clock = self.clock + 100
         return made
 
     def mate(self) -> Clone:

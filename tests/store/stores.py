@@ -15,6 +15,7 @@ from kittywatch.emit.emitter import EventEmitter
 from kittywatch.git.repository import Git
 from kittywatch.observe.observation import observe
 from kittywatch.observe.replay import Replay
+from kittywatch.store.aliases import Aliases
 from kittywatch.store.database import NAME
 from kittywatch.store.store import Store
 from kittywatch.workpackages.lanes import LaneNames
@@ -59,6 +60,18 @@ def steps(target: EventEmitter, count: int, *, wp_id: str = "WP01") -> list[str]
         assert event is not None
         ids.append(event["event_id"])
     return ids
+
+
+def add_alias(home: Path, event_id: str, alias: str) -> None:
+    """Note an alias of an event that was emitted in a home."""
+    store = Store(home, node_id=NODE, warn=unexpected)
+
+    def work(connection: sqlite3.Connection) -> bool:
+        (project,) = connection.execute("SELECT project FROM events WHERE event_id = ?", (event_id,)).fetchone()
+        return Aliases(connection, project).add(alias, event_id)
+
+    assert store.transact(work)
+    store.close()
 
 
 def rows(home: Path, sql: str) -> list[tuple[object, ...]]:
@@ -156,3 +169,8 @@ def observed_late(home: Path, git: Git) -> list[str]:
 
 def _git(root: Path, *command: str, text: str = "") -> None:
     subprocess.run(["git", *command], cwd=root, input=text, text=True, check=True)
+
+
+def let_pauses_pass(home: Path) -> None:
+    """As if it were long after the last refusal of each queued event."""
+    execute(home, "UPDATE queue SET retry_at = 1 WHERE retry_at IS NOT NULL")

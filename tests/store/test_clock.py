@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from kittywatch.events import LARGEST_CLOCK
 from kittywatch.store import clock
-from kittywatch.store.clock import MAX_VALUE, read_copy, write_copy
+from kittywatch.store.clock import read_copy, write_copy
 from kittywatch.store.database import Database
 from tests.store import stores
 
@@ -76,7 +77,7 @@ def test_the_copy_is_never_taken_back(tmp_path: Path) -> None:
         '{"value": 1.5}',
         '{"value": -1}',
         '{"value": "3"}',
-        f'{{"value": {MAX_VALUE + 1}}}',
+        f'{{"value": {LARGEST_CLOCK + 1}}}',
         "[" * 100_000,
     ],
 )

@@ -121,6 +121,7 @@ def test_five_refusals_make_a_dead_letter(target: EventEmitter, home: Path) -> N
     to = login(target)
     bad, good = told(target, "bad", "good")
     for count in range(1, MAX_REFUSALS + 1):
+        stores.let_pauses_pass(home)
         assert claim(target, to) == [bad, good]
         dead = target.store.transact(functools.partial(delivery.refused, reasons={bad: f"no {count}"}))
         target.store.transact(lambda connection: delivery.release(connection, "me"))
@@ -135,6 +136,35 @@ def test_five_refusals_make_a_dead_letter(target: EventEmitter, home: Path) -> N
     assert target.store.transact(delivery.revive) == 1
     assert claim(target, to) == [bad]
     assert stores.rows(home, "SELECT retry_count, reason, died_at FROM queue WHERE id = 1") == [(0, None, None)]
+
+
+def test_a_server_that_is_out_of_order_for_a_while_buries_nothing(target: EventEmitter, home: Path) -> None:
+    """However often it refuses in that time, it counts once; and the event is left alone, longer each time."""
+    login(target)
+    (bad,) = told(target, "bad")
+    now = time.time()
+    for count, pause in enumerate(delivery.PAUSES, start=1):
+        for moment in (now, now + 1, now + pause - 1):
+            reasons = {bad: f"at {moment}"}
+            assert not target.store.transact(functools.partial(delivery.refused, reasons=reasons, now=moment))
+        rows = stores.rows(home, f"SELECT retry_count, reason, died_at, retry_at - {now} FROM queue")
+        assert rows == [(count, f"at {now + pause - 1}", None, pytest.approx(pause))]
+        now += pause + 1
+    assert target.store.transact(functools.partial(delivery.refused, reasons={bad: "no"}, now=now)) == 1
+    assert sum(delivery.PAUSES) > 2 * 3600
+
+
+def test_what_was_refused_is_left_alone_unless_somebody_asks(target: EventEmitter, home: Path) -> None:
+    to = login(target)
+    bad, good = told(target, "bad", "good")
+    target.store.transact(functools.partial(delivery.refused, reasons={bad: "no"}))
+    assert claim(target, to) == [good]
+    assert not target.store.read(lambda connection: delivery.any_sendable(connection, to))
+    assert claim(target, to, resting=True) == [bad]
+    target.store.transact(lambda connection: delivery.release(connection, "me"))
+    # Somebody set the clock back: a moment that lies further ahead than any pause is no reason to wait.
+    stores.execute(home, f"UPDATE queue SET retry_at = {time.time() + 1e6} WHERE retry_at IS NOT NULL")
+    assert claim(target, to) == [bad, good]
 
 
 def test_what_is_given_up_stays_in_the_log(target: EventEmitter, home: Path) -> None:

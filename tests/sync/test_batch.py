@@ -119,11 +119,24 @@ def test_each_status_in_one_answer(bench: Bench) -> None:
 def test_five_refusals_and_the_neighbours_go_on(bench: Bench) -> None:
     ids = delivering.queue(bench.target, 3)
     for run in range(1, 7):
+        stores.let_pauses_pass(bench.home)
         summary = bench.run(lambda events: results(events, **{ids[1]: "rejected"}))
         assert summary.dead == (run == 5)
         assert len(summary.refused) == (run <= 5)
     assert [len(batch) for batch in bench.batches] == [3, 1, 1, 1, 1]
     assert delivering.waiting(bench.home) == [ids[1]]
+
+
+def test_what_was_refused_waits_unless_somebody_asks(bench: Bench) -> None:
+    """Ten runs in a moment: by itself it is sent once; asked for, each time, and that counts once as well."""
+    (bad,) = delivering.queue(bench.target, 1)
+    for _ in range(5):
+        assert bench.run(lambda events: results(events, **{bad: "rejected"})).dead == 0
+    assert bench.batches == [[bad]]
+    for _ in range(5):
+        assert bench.run(lambda events: results(events, **{bad: "rejected"}), resting=True).dead == 0
+    assert len(bench.batches) == 6
+    assert bench.run(results, resting=True).delivered == 1
 
 
 @pytest.mark.parametrize("status", [413, 400])

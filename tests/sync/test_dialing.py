@@ -15,8 +15,8 @@ import pytest
 import trustme
 
 from kittywatch.errors import SyncError, UnreachableError
+from kittywatch.sync.address import trust
 from kittywatch.sync.dialing import dial, limit_sending, websocket_url
-from kittywatch.sync.server import trust
 from kittywatch.sync.session import KeepAlive
 from tests.hub.conftest import sqlite_database, start_hub
 from tests.hub.hubs import Hub, Machine

@@ -9,12 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kittywatch.sync.answers import REFUSED_WHOLE, Fate
+from kittywatch.events import LARGEST_CLOCK
 from kittywatch.sync.link import (
     ACK_SECONDS,
     ATTEMPTS,
     BATCH_MODE_RETRY,
-    LARGEST_REMOTE,
     LONGEST_MESSAGE,
     MOST_REMEMBERED,
     OPENING_SECONDS,
@@ -31,6 +30,7 @@ from kittywatch.sync.link import (
     Send,
 )
 from kittywatch.sync.status import ConnectionStatus
+from kittywatch.sync.verdicts import REFUSED_WHOLE, Fate
 
 
 def open_link(now: float = 0.0) -> Link:
@@ -241,10 +241,10 @@ def test_clocks_of_others() -> None:
     assert say(link, type="event", event={"lamport_clock": 41}) == [MoveClock(41)]
     assert say(link, type="snapshot", work_packages=[]) == []
     assert say(link, type="snapshot", lamport_clock=3, work_packages=[{"lamport_clock": 7}, {}, 5]) == [MoveClock(7)]
-    assert say(link, type="event", event={"lamport_clock": LARGEST_REMOTE}) == [MoveClock(LARGEST_REMOTE)]
+    assert say(link, type="event", event={"lamport_clock": LARGEST_CLOCK}) == [MoveClock(LARGEST_CLOCK)]
 
 
-@pytest.mark.parametrize("value", [LARGEST_REMOTE + 1, 1 << 53, 1 << 62, 1 << 80, -1, True, 4.5, "9", None, [], {}])
+@pytest.mark.parametrize("value", [LARGEST_CLOCK + 1, 1 << 53, 1 << 62, 1 << 80, -1, True, 4.5, "9", None, [], {}])
 def test_clocks_that_nobody_can_have(value: object) -> None:
     link = open_link()
     assert say(link, type="event", event={"lamport_clock": value}) == []

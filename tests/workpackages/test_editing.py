@@ -131,6 +131,12 @@ BODIES = {
     "a section without a list": (
         "## Activity Log\n\n> Oldest first.\n", "## Activity Log\n\n> Oldest first.\n\n{line}\n"),
     "an empty section": ("# T\n\n## Activity Log\n## Next\n", "# T\n\n## Activity Log\n\n{line}\n\n## Next\n"),
+    "fences nested wrongly before the section": (
+        "```markdown\nText\n```python\nx\n```\n```\n\n## Activity Log\n",
+        "```markdown\nText\n```python\nx\n```\n```\n\n## Activity Log\n\n{line}\n",
+    ),
+    "no section after a fence without an end": (
+        "```sh\nx\n", "```sh\nx\n\n## Activity Log\n\n{line}\n"),
     "no section": ("# T\n\nText.\n", "# T\n\nText.\n\n## Activity Log\n\n{line}\n"),
     "no section, no final line end": ("Text.", "Text.\n\n## Activity Log\n\n{line}"),
     "no body": ("", "\n## Activity Log\n\n{line}\n"),
@@ -150,8 +156,10 @@ def test_a_record(name: str, line_end: str) -> None:
 
 
 def test_fenced_code_without_an_end_is_named() -> None:
-    with pytest.raises(EditError, match="begins in line 6 has no end"):
-        edit(PATH, b"---\nlane: planned\n---\n\nText\n```sh\nx\n\n## Activity Log\n", MOVE, NAMES)
+    """Only after the heading: what is open there is closed by it."""
+    listed = b"- 2026-01-01T10:00:00Z \xe2\x80\x93 a \xe2\x80\x93 lane=planned \xe2\x80\x93 Made\n  ```sh\n  x\n"
+    with pytest.raises(EditError, match="begins in line 8 has no end"):
+        edit(PATH, b"---\nlane: planned\n---\n\n## Activity Log\n\n" + listed, MOVE, NAMES)
 
 
 def test_an_edit_that_would_read_back_otherwise_is_refused() -> None:

@@ -135,6 +135,32 @@ def test_an_unclosed_fence_hides_the_rest() -> None:
     assert read_trail(f"{GOOD}\n```\n{GOOD}\n") == read_trail(GOOD)
 
 
+NESTED = "```markdown\n# Example\n\n```python\nx = 1\n```\n\nText\n```\n"  # leaves a fence open
+
+
+@pytest.mark.parametrize("heading", ["## Activity Log", "##  activity log ", "## Activity Log ##"])
+@pytest.mark.parametrize("before", [NESTED, "```\n", "~~~~ text\n", "```\n## Activity Log\n\n```md\n"])
+def test_the_activity_log_ends_fences_that_are_nested_wrongly(before: str, heading: str) -> None:
+    """R4, scenario 49: a fence that is still open where the last such heading stands is closed there."""
+    later = record("2026-01-01T11:00:00Z", "done")
+    body = f"{before}\n{heading}\n\n{GOOD}\n```\n{GOOD}\n```\n{later}\n"
+    assert [one.lane for one in read_trail(body)] == ["doing", "done"]
+
+
+@pytest.mark.parametrize(
+    "line", ["# Activity Log", "### Activity Log", " ## Activity Log", "## Activity Logs", "## The Activity Log"]
+)
+def test_what_ends_no_fence(line: str) -> None:
+    assert read_trail(f"```\n{line}\n{GOOD}\n") == ()
+
+
+def test_only_the_last_heading_ends_a_fence() -> None:
+    """The example in a template comes first, and its records stay hidden."""
+    example = record("2026-01-01T09:00:00Z", "for_review")
+    body = f"```markdown\n## Activity Log\n{example}\n```\n\n## Activity Log\n\n{GOOD}\n"
+    assert read_trail(body) == read_trail(GOOD)
+
+
 def test_records_anywhere_in_the_body_in_the_order_of_lines() -> None:
     """R4: anywhere; a time that runs backwards is read as it stands, D3 judges it."""
     lines = [record("2026-01-02T10:00:00Z", "done"), "## Heading", "", "text", GOOD]
@@ -168,6 +194,8 @@ def test_a_polished_note_leaves_the_digest() -> None:
 def test_a_hostile_line_takes_no_longer_than_its_length() -> None:
     """A long run of spaces within the size that a file may have; quadratic time would be half an hour."""
     assert read_trail("- " + "x" + " " * 1_000_000 + "lane=doing") == ()
+    assert read_trail("## Activity Log" + " " * 1_000_000 + "lane=doing") == ()
+    assert read_trail("lane=\n" + "```\n## Activity Log\n" * 50_000) == ()
 
 
 @given(st.text(alphabet="-–— `~\nlane=doingTZ0123456789:+x", max_size=300))

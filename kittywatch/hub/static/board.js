@@ -1,23 +1,28 @@
 // The board: what the server rendered, kept in step with what happens.
 
-import { drawerFromAddress, refreshDrawer } from "./drawer.js";
-import "./keys.js";
+import { drawerFromAddress, refreshDrawer, retryDrawer } from "./drawer.js";
+import { mayPass, part, pause, wake } from "./fetching.js";
+import { roveTree } from "./keys.js";
 import { applyCards, applyCounts, watchMore } from "./lanes.js";
 import { Live } from "./live.js";
 import { keepTimes, showTimes } from "./times.js";
+import { applyAgents, applyTree, markCurrent } from "./tree.js";
 
-const WORDS = { live: "Live", reconnecting: "Reconnecting", stale: "Stale" };
+const WORDS = { live: "Live", reconnecting: "Reconnecting", stale: "Stale", ended: "Signed out" };
 const SAID_AT_MOST = 3;
 const ACTIVITY_AT_MOST = 60;
+const RELOAD_SPREAD = 1000; // not everybody at the same moment
 
 const badge = document.getElementById("badge");
 const announcer = document.getElementById("announcer");
 const filters = document.getElementById("filters");
+const pending = document.getElementById("pending");
 const board = () => document.getElementById("board");
+const shownQuery = () => new URLSearchParams(board().dataset.query);
 
 function liveAddress() {
   const scheme = location.protocol === "https:" ? "wss" : "ws";
-  const query = new URLSearchParams(board().dataset.query);
+  const query = shownQuery();
   query.set("after", board().dataset.position);
   return `${scheme}://${location.host}/live?${query}`;
 }
@@ -26,6 +31,13 @@ function showState(state) {
   if (badge.dataset.state === state) return;
   badge.dataset.state = state;
   badge.querySelector(".word").textContent = WORDS[state];
+  const again = badge.querySelector(".again");
+  again.hidden = state !== "ended";
+  again.href = `/sign-in?${new URLSearchParams({ next: location.pathname + location.search })}`;
+  if (state !== "live") return;
+  wake();
+  watchMore();
+  retryDrawer();
 }
 
 function showActivity(html) {
@@ -42,14 +54,22 @@ function showActivity(html) {
 }
 
 function onMessage(message) {
-  if (message.type === "reload") return show(new URLSearchParams(board().dataset.query), { push: false });
+  if (message.type === "reload") {
+    const turn = asked;
+    const reload = () => turn === asked && show(shownQuery(), { push: false, name: "whole" });
+    setTimeout(reload, Math.random() * RELOAD_SPREAD);
+  }
   if (message.type !== "changes") return;
   board().dataset.position = Math.max(message.position, Number(board().dataset.position));
   applyCards(message.cards, message.gone);
   applyCounts(message.counts);
   showActivity(message.activity);
-  const tree = document.getElementById("tree");
-  if (!tree.contains(document.activeElement)) tree.innerHTML = message.tree;
+  for (const position of message.withdrawn) {
+    document.querySelector(`#activity [data-position="${position}"]`)?.remove();
+  }
+  applyTree(message.tree);
+  applyAgents(message.agents);
+  roveTree();
   if (message.cards.length) {
     const said = message.cards.slice(-SAID_AT_MOST).map((card) => card.said);
     const more = message.cards.length - said.length;
@@ -62,35 +82,61 @@ function onMessage(message) {
 
 let asked = 0;
 
-// Show the board with another filter, without leaving the page.
-async function show(query, { push = true } = {}) {
+// The parts that a filter changes, as often asked for as it takes; null where another filter was asked for meanwhile
+// or where asking is no use.
+async function partsOf(address, name, turn) {
+  for (let tries = 0; ; tries += 1) {
+    const found = await part(address, name).catch((error) => error);
+    if (turn !== asked) return null;
+    pending.hidden = true;
+    if (typeof found === "string") return found;
+    if (found.status === 401) {
+      live.end();
+      return null;
+    }
+    if (!mayPass(found.status)) {
+      location.assign(address);
+      return null;
+    }
+    // What is shown stays until the hub answers; then the filter comes by itself.
+    pending.hidden = false;
+    await pause(tries);
+    if (turn !== asked) return null;
+  }
+}
+
+// Show the board with another filter, or anew, without leaving the page; `name` says which parts of it.
+async function show(query, { push = true, name = "board" } = {}) {
   for (const [name, value] of [...query]) if (!value) query.delete(name);
   query.delete("card");
-  const turn = ++asked;
-  const address = `/?${query}`;
-  const response = await fetch(address, { headers: { "X-Fragment": "board" } }).catch(() => null);
-  // Without an answer what is shown stays; the badge says how things stand.
-  if (turn !== asked || !response) return;
-  if (!response.ok || response.redirected) return location.assign(address);
+  const address = query.size ? `/?${query}` : "/";
+  const html = await partsOf(address, name, ++asked);
+  if (html === null) return;
   const template = document.createElement("template");
-  template.innerHTML = await response.text();
-  if (turn !== asked) return;
-  board().replaceWith(template.content);
-  if (push) history.pushState({}, "", query.size ? address : "/");
+  template.innerHTML = html;
+  for (const id of ["board", "news"]) {
+    document.getElementById(id).replaceWith(template.content.querySelector(`#${id}`));
+    showTimes(document.getElementById(id));
+  }
+  for (const id of ["tree", "agents"]) {
+    const fresh = template.content.querySelector(`#${id}`);
+    if (fresh) document.getElementById(id).replaceChildren(...fresh.childNodes);
+  }
+  if (push) history.pushState({}, "", address);
+  document.title = `${board().dataset.title} · kittywatch`;
+  showFilter(query);
+  watchMore();
+  live.restart();
+}
+
+function showFilter(query) {
   for (const name of ["project", "feature", "text", "agent"]) {
     const field = filters.elements[name];
     if (field !== document.activeElement) field.value = query.get(name) ?? "";
   }
   filters.elements.blocked.checked = Boolean(query.get("blocked"));
-  for (const link of document.querySelectorAll("#tree [data-filter]")) {
-    const wanted = new URLSearchParams(link.dataset.filter);
-    const same = ["project", "feature"].every((name) => (wanted.get(name) ?? "") === (query.get(name) ?? ""));
-    link.toggleAttribute("aria-current", same);
-    if (same) link.setAttribute("aria-current", "true");
-  }
-  showTimes(board());
-  watchMore();
-  live.restart();
+  markCurrent(query);
+  roveTree();
 }
 
 let typing = 0;
@@ -112,7 +158,7 @@ document.addEventListener("click", (event) => {
 window.addEventListener("popstate", () => {
   const query = new URLSearchParams(location.search);
   query.delete("card");
-  if (query.toString() !== new URLSearchParams(board().dataset.query).toString()) show(query, { push: false });
+  if (query.toString() !== shownQuery().toString()) show(query, { push: false });
   drawerFromAddress();
 });
 
@@ -124,5 +170,6 @@ foldSide();
 
 keepTimes();
 watchMore();
+roveTree();
 drawerFromAddress();
 const live = new Live({ address: liveAddress, onMessage, onState: showState });

@@ -1,5 +1,6 @@
 // Cards in their lanes: putting a changed card where it belongs, moving what is in between smoothly, and paging.
 
+import { part } from "./fetching.js";
 import { showTimes } from "./times.js";
 
 const still = window.matchMedia("(prefers-reduced-motion: reduce)");
@@ -68,12 +69,16 @@ export function applyCounts(counts) {
 async function loadMore(link) {
   if (link.dataset.loading) return;
   link.dataset.loading = "1";
-  const response = await fetch(link.href);
-  if (!response.ok || response.redirected) {
+  let html;
+  try {
+    html = await part(link.href, "cards");
+  } catch {
+    // The link stays; it is tried again by hand, or when the hub is there again (watchMore).
     delete link.dataset.loading;
+    link.textContent = "This didn’t load. Try again";
     return;
   }
-  const page = parsed(await response.text());
+  const page = parsed(html);
   for (const card of page.querySelectorAll(".card")) if (document.getElementById(card.id)) card.remove();
   const hadFocus = document.activeElement === link;
   const first = page.querySelector(".open");
@@ -99,5 +104,5 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest?.(".lanes .more");
   if (!link) return;
   event.preventDefault();
-  loadMore(link).catch(() => delete link.dataset.loading);
+  loadMore(link);
 });

@@ -1,11 +1,13 @@
-// The connection to the hub and its badge: Live, Reconnecting, Stale.
+// The connection to the hub and its badge: Live, Reconnecting, Stale, Signed out.
 // Reconnecting: 0.5 s doubling to 30 s, with jitter. Stale: what is shown may be old, because nothing was heard for a
-// while or several tries failed; the board says so instead of looking fine.
+// while or several tries failed; the board says so instead of looking fine. Signed out: the hub answers, but the login
+// has ended, so that no try can help.
 
 const FIRST_DELAY = 500;
 const LAST_DELAY = 30000;
-const SILENCE = 25000; // the hub speaks at least every 10 s
+const SILENCE = 8000; // the hub speaks at least every 3 s
 const TRIES_TILL_STALE = 4;
+const LOGIN_ENDED = 1008;
 
 export class Live {
   constructor({ address, onMessage, onState }) {
@@ -40,8 +42,10 @@ export class Live {
       const message = JSON.parse(data);
       if (message.type !== "ping") this.onMessage(message);
     };
-    socket.onclose = () => {
-      if (socket === this.socket) this.retry();
+    socket.onclose = ({ code }) => {
+      if (socket !== this.socket) return;
+      if (code === LOGIN_ENDED) this.end();
+      else this.retry();
     };
   }
 
@@ -53,9 +57,23 @@ export class Live {
   retry() {
     this.drop();
     this.tries += 1;
-    this.setState(this.tries > TRIES_TILL_STALE ? "stale" : "reconnecting");
+    if (this.state !== "ended") this.setState(this.tries > TRIES_TILL_STALE ? "stale" : "reconnecting");
     const delay = Math.min(FIRST_DELAY * 2 ** (this.tries - 1), LAST_DELAY);
     this.timer = setTimeout(() => this.connect(), delay * (0.75 + Math.random() / 2));
+    this.checkLogin(this.tries);
+  }
+
+  // A WebSocket that is refused doesn't say why; this does.
+  async checkLogin(tries) {
+    const answer = await fetch("/session", { signal: AbortSignal.timeout(SILENCE) }).catch(() => null);
+    if (answer?.status === 401 && tries === this.tries) this.end();
+  }
+
+  // The login has ended: nothing more is tried until somebody comes back to the page, perhaps signed in again.
+  end() {
+    this.drop();
+    this.tries += 1;
+    this.setState("ended");
   }
 
   // Connect anew at once: another filter, or the network is back.

@@ -10,7 +10,7 @@ const UNITS = [
 
 function inWords(seconds) {
   for (const [unit, length] of UNITS) {
-    if (seconds >= length) return `${Math.floor(seconds / length)} ${unit}`;
+    if (seconds >= length) return `${Math.floor(seconds / length)}\u00a0${unit}`;
   }
   return "just now";
 }

@@ -29,11 +29,13 @@ class Taken(Struct, frozen=True):
     """The fates of some events, by id; those of `reasons` were refused. One that is missing was not delivered.
 
     `others_again`: the whole batch was refused for the sake of those, and the others are to be sent without them.
+    `aliases` has the fate of aliases, and why for those refused; again, one that is missing was not delivered.
     """
 
     fates: dict[str, Fate]
     reasons: dict[str, str]
     others_again: bool = False
+    aliases: dict[str, tuple[Fate, str]] = {}
 
 
 class Halve(Struct, frozen=True):
@@ -69,11 +71,17 @@ Verdict: TypeAlias = Taken | Halve | Unauthorized | Forbidden | Later | Strange
 
 
 def classify(
-    status: int, headers: Mapping[str, str], body: bytes, event_ids: Collection[str], *, now: float
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    event_ids: Collection[str],
+    *,
+    now: float,
+    aliases: Collection[str] = (),
 ) -> Verdict:
-    """Classify an answer to a batch of events; `now` (seconds since 1970) is for a Retry-After that is a date."""
+    """Classify an answer to a batch; `now` (seconds since 1970) is for a Retry-After that is a date."""
     if status == 200:
-        return _taken(_value(body), event_ids)
+        return _taken(_value(body), event_ids, aliases)
     if status in (400, 413, 422):
         return _blamed(status, _value(body), event_ids)
     if status == 401:
@@ -125,7 +133,7 @@ def result_of(status: object, message: object) -> tuple[Fate | None, str]:
     return fate, (said or REFUSED_WHOLE)[:_LONGEST_REASON]
 
 
-def _taken(value: Any, event_ids: Collection[str]) -> Verdict:
+def _taken(value: Any, event_ids: Collection[str], aliases: Collection[str]) -> Verdict:
     results = value.get("results") if isinstance(value, dict) else None
     if not isinstance(results, list):
         return Later("the server's answer is not one of the protocol")
@@ -142,7 +150,18 @@ def _taken(value: Any, event_ids: Collection[str]) -> Verdict:
             reasons[event_id] = said
         else:
             reasons.pop(event_id, None)
-    return Taken(fates, reasons)
+    return Taken(fates, reasons, aliases=_alias_fates(value.get("aliases"), aliases))
+
+
+def _alias_fates(results: Any, sent: Collection[str]) -> dict[str, tuple[Fate, str]]:
+    """What was said of the aliases that were sent, with the reason of those refused."""
+    fates: dict[str, tuple[Fate, str]] = {}
+    for result in results if isinstance(results, list) else ():
+        alias = result.get("alias") if isinstance(result, dict) else None
+        if isinstance(alias, str) and alias in sent:
+            fate, said = result_of(result.get("status"), result.get("error_message"))
+            fates[alias] = (fate or "waiting", said if fate == "refused" else "")
+    return fates
 
 
 def _blamed(status: int, value: Any, event_ids: Collection[str]) -> Verdict:

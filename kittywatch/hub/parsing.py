@@ -17,15 +17,21 @@ from kittywatch.events import Event, InvalidEventError, from_json, to_json
 from kittywatch.hub import legacy
 from kittywatch.hub.errors import RequestError
 from kittywatch.hub.limits import Limits, is_deeper, too_big
+from kittywatch.hub.offers import Offered, open_aliases
 
 _LONGEST_NAME = 255  # of a directory, and PostgreSQL's indexes take no more than 2,700 bytes
 _LARGEST_NUMBER = (1 << 53) - 1  # what JavaScript and every JSON reader keeps exactly
+_PLENTY = 100_000  # commas: a full batch of usual events has a quarter of them
+_TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{},]', re.S)
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Accepted:
-    """A valid event; `content_hash` is over the fields that its id is made of, `original` the older form it had."""
+    """A valid event.
+
+    `content_hash` is over the fields that its id is made of; `original` is the other form that it came in, if any.
+    """
 
     event: Event
     body: str
@@ -41,28 +47,59 @@ class Refused:
     reason: str
 
 
-Member: TypeAlias = Accepted | Refused
+BatchItem: TypeAlias = Accepted | Refused | Offered
 
 
 class _Batch(msgspec.Struct):
     events: list[msgspec.Raw]
+    aliases: list[msgspec.Raw] = []
+
+
+class _Identified(msgspec.Struct):
+    """An event's id alone; whatever else there is, is skipped without becoming objects."""
+
+    event_id: str
 
 
 _batch_decoder = msgspec.json.Decoder(_Batch)
+_id_decoder = msgspec.json.Decoder(_Identified)
 
 
-def open_batch(data: bytes, *, team_slug: str, limits: Limits) -> list[Member]:
-    """The members of `{"events": [...]}` in order; raises RequestError if the whole is not that."""
+def open_batch(data: bytes | bytearray, *, team_slug: str, limits: Limits) -> list[BatchItem]:
+    """The items of `{"events": [...], "aliases": [...]}` in order; raises RequestError if the whole is not that.
+
+    `aliases` may be missing.
+    """
+    if data.count(b",") > _PLENTY and not _has_at_most(limits.items, data):
+        raise too_big(f"A batch of more than {limits.items} events")
     try:
-        members = _batch_decoder.decode(data).events
+        batch = _batch_decoder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise RequestError("The body is not a batch.", remedy='Send {"events": [...]}.') from None
-    if len(members) > limits.members:
-        raise too_big(f"A batch of more than {limits.members} events")
-    return [open_event(bytes(raw), team_slug=team_slug, limits=limits) for raw in members]
+    if max(len(batch.events), len(batch.aliases)) > limits.items:
+        raise too_big(f"A batch of more than {limits.items} events")
+    events = [open_event(bytes(raw), team_slug=team_slug, limits=limits) for raw in batch.events]
+    return [*events, *open_aliases(batch.aliases)]
 
 
-def open_event(data: bytes, *, team_slug: str, limits: Limits) -> Member:
+def _has_at_most(most: int, data: bytes | bytearray) -> bool:
+    """Whether the lists in the outermost object of a JSON text have so many items, found before any is made."""
+    depth = commas = 0
+    for token in _TOKENS.finditer(data):
+        mark = token[0]
+        if mark == b"," and depth == 2:
+            commas += 1
+            if commas >= most:
+                return False
+        elif mark in b"[{":
+            depth += 1
+        elif mark in b"]}":
+            depth -= 1
+            commas = commas if depth > 1 else 0
+    return True
+
+
+def open_event(data: bytes, *, team_slug: str, limits: Limits) -> Accepted | Refused:
     """One event from its JSON."""
     if len(data) > limits.event:
         return Refused(event_id=_id_of(data), reason=f"The event is bigger than {limits.event} bytes.")
@@ -77,13 +114,13 @@ def open_event(data: bytes, *, team_slug: str, limits: Limits) -> Member:
             if older is None:
                 raise
             event, original = from_json(legacy.convert(older)), data.decode()
-    except (InvalidEventError, UnicodeDecodeError, TypeError) as error:
+    except (ValueError, TypeError, ArithmeticError) as error:  # InvalidEventError, bytes that are no text, huge numbers
         return Refused(event_id=_id_of(data), reason=_reason(error))
     if rule := _broken_rule(event):
         return Refused(event_id=event.event_id, reason=f"Event: field {rule}")
     event = msgspec.structs.replace(event, team_slug=team_slug)
     body = to_json(event)
-    if "\\u0000" in body:
+    if _has_nul(body):
         return Refused(event_id=event.event_id, reason="Event: a text holds the character NUL")
     return Accepted(event=event, body=body, content_hash=_content_hash(event), original=original)
 
@@ -92,12 +129,23 @@ def _broken_rule(event: Event) -> str | None:
     """What the contract allows and the hub cannot keep."""
     if event.project_uuid is None:
         return "project_uuid: Expected a project"
-    if len(event.payload.feature_slug or "") > _LONGEST_NAME:
+    feature = event.payload.feature_slug or ""
+    if len(feature) > _LONGEST_NAME:
         return f"payload.feature_slug: Expected at most {_LONGEST_NAME} characters"
-    counts = (event.lamport_clock, getattr(event.payload, "wp_count", 0))
-    if max(counts) > _LARGEST_NUMBER:
-        return f"lamport_clock or payload.wp_count: Expected at most {_LARGEST_NUMBER}"
+    if feature in (".", ".."):  # no directory is called so, and no address of a page can say it
+        return "payload.feature_slug: Expected the name of a directory"
+    numbers = {"lamport_clock": event.lamport_clock}
+    for name in event.payload.__struct_fields__:
+        numbers[f"payload.{name}"] = getattr(event.payload, name)
+    for name, number in numbers.items():
+        if isinstance(number, int) and number > _LARGEST_NUMBER:
+            return f"{name}: Expected at most {_LARGEST_NUMBER}"
     return None
+
+
+def _has_nul(body: str) -> bool:
+    """Whether a text of a JSON document holds NUL, which PostgreSQL keeps in no text; one that spells it may come."""
+    return "\\u0000" in body and "\\u0000" in body.replace("\\\\", "")
 
 
 def _older_form(data: bytes) -> dict[str, Any] | None:
@@ -117,12 +165,11 @@ def _content_hash(event: Event) -> bytes:
 
 def _id_of(data: bytes) -> str | None:
     try:
-        value = msgspec.json.decode(data)
+        event_id = _id_decoder.decode(data).event_id
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    event_id = value.get("event_id") if isinstance(value, dict) else None
-    return event_id if isinstance(event_id, str) and _ULID.match(event_id) else None
+    return event_id if _ULID.match(event_id) else None
 
 
 def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, InvalidEventError) else "Event: not valid UTF-8 or types"
+    return str(error) if isinstance(error, InvalidEventError) else "Event: not valid UTF-8, types or numbers"

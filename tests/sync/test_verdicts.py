@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kittywatch.sync.answers import (
+from kittywatch.sync.verdicts import (
     Forbidden,
     Halve,
     Later,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kittywatch.errors import SyncError
-from kittywatch.sync.server import server_url, trust
+from kittywatch.sync.address import server_url, trust
 
 
 @pytest.mark.parametrize(
