@@ -46,7 +46,7 @@ def test_projects_do_not_see_each_other(database: Database, views: Views) -> Non
     other = Views(database.connection, 2)
     assert not other.observed()
     assert other.checkout("/here/.git") is None
-    assert other.tips() == set()
+    assert other.tips("/here/.git") == set()
     assert other.save_checkout("/here/.git", MAIN, 1) != 1
     assert other.checkout("/here/.git") == Checkout(2, MAIN, 1)
 
@@ -55,12 +55,15 @@ def test_a_view_of_each_branch_in_each_checkout(views: Views) -> None:
     here, there = views.save_checkout("/here/.git", MAIN, 1), views.save_checkout("/there/.git", MAIN, 1)
     views.save_view(here, MAIN, None)
     assert views.of_checkout(here) == {MAIN: None}
-    assert views.tips() == set()
+    assert views.tips("/here/.git") == set()
     for checkout, ref, tip in ((here, MAIN, "c1"), (here, SIDE, "c2"), (there, MAIN, "c3"), (here, MAIN, "c4")):
         views.save_view(checkout, ref, tip)
     assert views.of_checkout(here) == {MAIN: "c4", SIDE: "c2"}
     assert views.of_checkout(there) == {MAIN: "c3"}
-    assert views.tips() == {"c2", "c3", "c4"}
+    linked = views.save_checkout("/here/.git/worktrees/other", SIDE, 1)
+    views.save_view(linked, SIDE, "c5")
+    assert views.tips("/here/.git") == {"c2", "c4", "c5"}, "of one clone, in all of its worktrees"
+    assert views.tips("/there/.git") == {"c3"}
 
 
 def test_pending_edits_are_replaced_as_a_whole(database: Database, views: Views) -> None:
