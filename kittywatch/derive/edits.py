@@ -33,8 +33,8 @@ def resolve_worktree(
     """Resolve what a worktree shows against its commit and the pending edits, which it brings up to date.
 
     `home` are the committed states of pending edits in the view that they were seen in: discarded, they are back there.
-    `before` are the states in the commit that was checked out when the worktree was last looked at: a file that still
-    shows that one was not edited, HEAD moved under it, as libgit2 or a push make it.
+    `before` are the states in the commit that was checked out when the worktree was last looked at, if it is another
+    one now: a file that still shows that one was not edited, HEAD moved under it, as libgit2 or a push make it.
     """
     where = Occurrence(look.moment, view, tip=look.tip)
     for new, old in look.renamed.items():
@@ -117,7 +117,7 @@ def _edited(resolver: Resolver, key: Key, package: WorkPackage, look: WorktreeLo
     if now is not None:
         edit.state, edit.written = now, look.written.get(key, "")
     if committed is not None and now is not None and now == committed:
-        _drop(resolver, key)
+        _keep_assignments(resolver, key)
     return facts
 
 
@@ -132,6 +132,17 @@ def _gone(resolver: Resolver, key: Key, package: WorkPackage, home: LaneState | 
     emitted = list(resolver.take_back(key, back, step, where))
     _drop(resolver, key)
     return [TransitionFact(one, None) for one in emitted]
+
+
+def _keep_assignments(resolver: Resolver, key: Key) -> None:
+    """Let an edit whose lane is the commit's be about who has taken the work package on, and nothing else."""
+    edit = resolver.pending[key]
+    assignments = [entry for entry in edit.entries if entry.kind == "assigned" and not entry.links]
+    edit.entries = [entry for entry in edit.entries if entry not in assignments]
+    _drop(resolver, key)
+    if assignments:
+        edit.entries = assignments
+        resolver.pending[key] = edit
 
 
 def _drop(resolver: Resolver, key: Key) -> None:

@@ -24,7 +24,10 @@ _log = logging.getLogger("kittywatch.hub.accepting")
 
 
 class Acceptor:
-    """Hands each connection that may stay to a protocol from `make_protocol`; `run` is its one task."""
+    """Hands each connection that may stay to a protocol from `make_protocol`; `run` is its one task.
+
+    Whoever connects from its construction on is heard.
+    """
 
     def __init__(
         self,
@@ -39,11 +42,11 @@ class Acceptor:
         self._make_protocol = make_protocol
         self._tls = tls
         self._starting: set[asyncio.Task[None]] = set()
+        listener.setblocking(False)
+        listener.listen(BACKLOG)
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
-        self._listener.setblocking(False)
-        self._listener.listen(BACKLOG)
         taken = 0
         while True:
             try:

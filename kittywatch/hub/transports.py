@@ -136,12 +136,15 @@ class SocketTransport(_Drained, WebSocketsSansIOProtocol):
         super().__init__(**arguments)
         self._connections = connections
         self._entry = entry
+        self._is_lost = False
         self.app = _Named(self.app, partial(connections.show_login, entry))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connections.remove(self._entry)
         self.stop_watching()
+        self._is_lost = True
         super().connection_lost(exc)
+        self.writable.set()  # whoever waits for room hears that there will be none; older uvicorns don't say so
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -157,6 +160,6 @@ class SocketTransport(_Drained, WebSocketsSansIOProtocol):
             await super().send(message)
             return
         await self.writable.wait()
-        if self.disconnected or self.close_sent:
+        if self._is_lost or self.close_sent:
             raise ClientDisconnected
         self.transport.write(frames)

@@ -351,7 +351,9 @@ class Planner:
         plan.views[self.ref] = self.head.tip
         if look is not None:
             resolver.graph = Ancestry(self.git, {}, marked=(), asked=_commits(state))
-            home, before = self._states(pending, self.home), self._states(look.edited, self.before.views.get(self.ref))
+            last = self.before.views.get(self.ref)
+            moved = last if last != self.head.tip else None
+            home, before = self._states(pending, self.home), self._states(look.edited, moved)
             view = f"{self.git.directory} {self.ref}"
             plan.facts += resolve_worktree(resolver, look, view, home=home, before=before)
             plan.unsettled = look.unsettled

@@ -1,61 +1,82 @@
-"""What a step to done causes: who waits no longer, and when a feature is complete."""
+"""What a step to done causes: who waits no longer, and when a feature is complete (rules of `consequences`)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
-from kittywatch.derive.book import Book, adopt, tell
-from kittywatch.derive.settle import Known
-from kittywatch.derive.snapshot import Key, Origin, Roster, Snapshot
-from msgspec.structs import replace
 
+from kittywatch.derive.consequences import left_done
+from kittywatch.derive.facts import ResolutionFact, TransitionFact
+from kittywatch.derive.ledger import Entry, LedgerState
+from kittywatch.derive.seen import COMPLETE
 from kittywatch.emit.drafts import duration
+from kittywatch.workpackages.reader import WorkPackage
 from tests.builders import FEATURE
-from tests.derive.packages import package, rules, said, snapshot
+from tests.derive.packages import NOON, package
+from tests.derive.world import World
 
-LIVE, HISTORY = rules(), rules("history")
 WAITING = {"WP01": (), "WP02": ("WP01",), "WP03": ("WP01", "WP02")}
+PAGE, WP01 = (FEATURE, ""), (FEATURE, "WP01")
+RESOLVED = ["WP02 waits no longer for WP01, completed", "WP03 waits no longer for WP01, completed"]
 
 
-def shows(lanes: Mapping[str, str], minute: int, *, commit: str = "c", origin: Origin = "here") -> Snapshot:
-    """A commit of these lanes in a feature of three, of which two wait."""
-    packages = [package(lane, wp_id=wp_id) for wp_id, lane in lanes.items()]
-    made = snapshot(*packages, minute=minute, commit=f"{commit}{minute}", origin=origin)
-    return replace(made, rosters={FEATURE: Roster(WAITING)})
+def lanes(**of: str) -> list[WorkPackage]:
+    return [package(lane, wp_id=wp_id) for wp_id, lane in of.items()]
+
+
+ALL_DONE = lanes(WP01="done", WP02="done", WP03="done")
 
 
 @pytest.fixture
-def book() -> Book:
-    book = Book()
-    tell(book, shows(dict.fromkeys(WAITING, "planned"), 0), LIVE)
-    book.saved()
-    return book
+def world() -> World:
+    """Three work packages at planned, of which two wait, emitted."""
+    made = World(start=[{}])
+    made.graph.dependencies = WAITING
+    made.emits(*lanes(WP01="planned", WP02="planned", WP03="planned"))
+    return made
 
 
-def told(book: Book, lanes: Mapping[str, str], minute: int, *, origin: Origin = "here") -> list[str]:
-    found = said(tell(book, shows(lanes, minute, origin=origin), LIVE))
-    book.saved()
-    return found
+def by_hand(world: World, wp_id: str) -> None:
+    """What a manual emission of a step to done leaves: its entry, and when it was."""
+    key = (FEATURE, wp_id)
+    world.state.add(key, Entry("step", "emitted", "done", "planned", f"hand-{wp_id}"))
+    world.state.seen(key)[f"phand-{wp_id}"] = NOON.isoformat()
 
 
-def test_right_after_the_step(book: Book) -> None:
-    assert told(book, {"WP01": "done", "WP02": "doing"}, 1) == [
+def test_right_after_the_step(world: World) -> None:
+    assert world.emits(*lanes(WP01="done", WP02="doing")) == ["WP01 planned→done", *RESOLVED, "WP02 planned→doing"]
+    assert world.emits(*lanes(WP02="done")) == ["WP02 doing→done", "WP03 waits no longer for WP02, completed"]
+    assert world.emits(*lanes(WP03="done")) == ["WP03 planned→done", "complete: 3"]
+
+
+def test_it_has_the_steps_time_event_and_commit(world: World) -> None:
+    """Rule 1."""
+    world.emits(*lanes(WP01="done"))
+    step, resolved = world.facts[-3:-1]
+    assert isinstance(step, TransitionFact)
+    assert isinstance(resolved, ResolutionFact)
+    assert resolved.cause.event_id == step.emitted.entry.event_id
+    assert (resolved.cause.moment, resolved.cause.commit) == (step.emitted.moment, world.tip)
+
+
+def test_once(world: World) -> None:
+    """Rule 1: neither another checkout nor a replay says it again."""
+    start = world.tip
+    world.emits(*ALL_DONE)
+    world.checkout_name = "other"
+    before = list(world.facts)
+    world.checkout("other", start)
+    world.go(world.refs["main"])
+    assert world.replay() == []
+    assert world.facts == before
+
+
+def test_of_one_commit_the_last_one_completes(world: World) -> None:
+    """Rule 5."""
+    assert world.emits(*ALL_DONE) == [
         "WP01 planned→done",
-        "WP02 waits no longer for WP01, completed",
-        "WP03 waits no longer for WP01, completed",
-        "WP02 planned→doing",
-    ]
-    assert told(book, {"WP02": "done"}, 2) == ["WP02 doing→done", "WP03 waits no longer for WP02, completed"]
-    assert told(book, {"WP03": "done"}, 3) == ["WP03 planned→done", "complete: 3"]
-
-
-def test_all_in_one_commit_complete_once_with_the_last(book: Book) -> None:
-    assert told(book, dict.fromkeys(WAITING, "done"), 1) == [
-        "WP01 planned→done",
-        "WP02 waits no longer for WP01, completed",
-        "WP03 waits no longer for WP01, completed",
+        *RESOLVED,
         "WP02 planned→done",
         "WP03 waits no longer for WP02, completed",
         "WP03 planned→done",
@@ -63,90 +84,148 @@ def test_all_in_one_commit_complete_once_with_the_last(book: Book) -> None:
     ]
 
 
-def test_complete_again_only_after_one_left_done(book: Book) -> None:
-    told(book, dict.fromkeys(WAITING, "done"), 1)
-    assert told(book, {"WP02": "doing"}, 2) == ["WP02 done→doing"]
-    assert told(book, {"WP02": "done"}, 3)[-1] == "complete: 3"
-    roster = {FEATURE: Roster(WAITING | {"WP04": ()})}
-    added = replace(shows({"WP04": "done"}, 4), rosters=roster)
-    assert said(tell(book, added, LIVE)) == ["WP04 created", "WP04 planned→done"]
-
-
-def test_another_view_that_comes_by_all_of_it_tells_nothing(book: Book) -> None:
-    """O1: also what follows is told once."""
-    start = dict(book.known)
-    told(book, dict.fromkeys(WAITING, "done"), 1)
-    book.known = dict(start)
-    assert told(book, dict.fromkeys(WAITING, "done"), 5) == []
-    book.known = {}
-    assert said(tell(book, shows(dict.fromkeys(WAITING, "done"), 9), HISTORY)) == []
+def test_complete_again_after_one_left_done(world: World) -> None:
+    """Rule 4: and not because one was added."""
+    world.emits(*ALL_DONE)
+    assert world.emits(*lanes(WP02="doing")) == ["WP02 done→doing"]
+    assert world.emits(*lanes(WP02="done"))[-1] == "complete: 3"
+    world.graph.dependencies = {**WAITING, "WP04": ()}
+    assert world.emits(*lanes(WP04="done")) == ["WP04 created", "WP04 planned→done"]
 
 
 @pytest.mark.parametrize("first", ["WP01", "WP02"])
-def test_the_last_one_completes_on_whichever_branch(book: Book, first: str) -> None:
-    """Neither branch shows what the other one did, and the merge of both tells nothing."""
-    told(book, {"WP03": "done"}, 1)
-    main: dict[Key, Known] = dict(book.known)
+def test_the_last_one_completes_on_whichever_branch(world: World, first: str) -> None:
+    """Rule 3: neither branch shows what the other one did, and the merge of both emits nothing."""
     second = "WP02" if first == "WP01" else "WP01"
-    assert "complete: 3" not in told(book, {first: "done"}, 2)
-    book.known = dict(main)
-    assert told(book, {second: "done"}, 3)[-1] == "complete: 3"
-    assert told(book, {first: "done"}, 4) == []
+    world.emits(*lanes(WP03="done"))
+    world.checkout("topic")
+    assert "complete: 3" not in world.emits(*lanes(**{first: "done"}))
+    world.checkout("main")
+    assert world.emits(*lanes(**{second: "done"}))[-1] == "complete: 3"
+    before = list(world.facts)
+    world.merge("topic", {one.wp_id: one for one in ALL_DONE})
+    assert world.facts == before
 
 
-def test_elsewheres_done_is_done(book: Book) -> None:
-    assert told(book, {"WP01": "done", "WP02": "done"}, 1, origin="elsewhere") == []
-    assert told(book, {"WP03": "done"}, 2) == ["WP03 planned→done", "complete: 3"]
+def test_what_others_have_done_is_done(world: World) -> None:
+    theirs = {**world.shown(), **{one.wp_id: one for one in lanes(WP01="done", WP02="done")}}
+    world.go(world.theirs(theirs, world.tip))
+    assert world.emits(*lanes(WP03="done")) == ["WP03 planned→done", "complete: 3"]
 
 
-def test_complete_elsewhere_is_not_ours(book: Book) -> None:
-    assert told(book, dict.fromkeys(WAITING, "done"), 1, origin="elsewhere") == []
-    assert told(book, {"WP03": "doing"}, 2) == ["WP03 done→doing"]
-    assert told(book, {"WP03": "done"}, 3) == ["WP03 doing→done", "complete: 3"]
+def test_what_others_completed_is_not_ours(world: World) -> None:
+    """Rule 4."""
+    world.go(world.theirs({one.wp_id: one for one in ALL_DONE}, world.tip))
+    assert world.state.pages[PAGE] == {COMPLETE: "told"}
+    assert world.emits(*lanes(WP03="doing")) == ["WP03 done→doing"]
+    assert world.emits(*lanes(WP03="done")) == ["WP03 doing→done", "complete: 3"]
 
 
 def test_complete_before_kittywatch_came() -> None:
-    """B1: complete again needs one that left done, as ever."""
-    book, done = Book(), shows(dict.fromkeys(WAITING, "done"), 0)
-    adopt(book, done, "baseline")
-    book.saved()
-    assert told(book, dict.fromkeys(WAITING, "done"), 1) == []
-    assert told(book, {"WP01": "doing"}, 2) == ["WP01 done→doing"]
-    assert told(book, {"WP01": "done"}, 3)[-1] == "complete: 3"
+    """Rule 4, B1."""
+    world = World(start=[{one.wp_id: one for one in ALL_DONE}])
+    world.graph.dependencies = WAITING
+    assert world.state.pages[PAGE] == {COMPLETE: "baseline"}
+    assert world.emits(*lanes(WP01="doing")) == ["WP01 done→doing"]
+    assert world.emits(*lanes(WP01="done"))[-1] == "complete: 3"
 
 
-def test_a_removed_work_package_keeps_nothing_open(book: Book) -> None:
-    told(book, {"WP01": "done", "WP02": "done"}, 1)
-    without = replace(shows({"WP02": "doing"}, 2), rosters={})
-    tell(book, without, LIVE)
-    last = replace(shows({"WP02": "done"}, 3), rosters={FEATURE: Roster({"WP01": (), "WP02": ("WP01",)})})
-    assert said(tell(book, last, LIVE))[-1] == "complete: 2"
-
-
-def test_a_merge_brought_it(book: Book) -> None:
-    assert told(book, {"WP02": "done"}, 1, origin="side")[-1] == "WP03 waits no longer for WP02, merged"
-
-
-def test_a_history_goes_by_its_own_walk() -> None:
-    """What came after the baseline and is done by now doesn't make the past complete."""
-    book = Book()
-    lanes = {"WP01": "done", "WP02": "doing", "WP03": "done"}
-    adopt(book, shows(lanes, 10), "baseline")
-    book.saved()
-    assert told(book, lanes, 11) == []
-    assert told(book, {"WP02": "done"}, 12)[-1] == "complete: 3"
-    book.known = {}
-    past = replace(shows(dict.fromkeys(WAITING, "planned"), 0), past=True)
-    tell(book, past, HISTORY)
-    finished = said(tell(book, replace(shows({"WP01": "done", "WP03": "done"}, 5), past=True), HISTORY))
-    assert finished == [
+def test_a_history_goes_by_its_own_commits() -> None:
+    """Rule 3: what came after the baseline and is done by now doesn't make the past complete."""
+    shown = {one.wp_id: one for one in lanes(WP01="planned", WP02="planned", WP03="planned")}
+    past = {one.wp_id: one for one in lanes(WP01="done", WP02="doing", WP03="done")}
+    world = World(start=[shown, past])
+    world.graph.dependencies = WAITING
+    assert world.emits(*lanes(WP02="done"))[-1] == "complete: 3"
+    assert [one for one in world.replay() if "created" not in one] == [
+        f"feature {FEATURE}",
         "WP01 planned→done",
-        "WP02 waits no longer for WP01, completed",
-        "WP03 waits no longer for WP01, completed",
+        *RESOLVED,
+        "WP02 planned→doing",
         "WP03 planned→done",
     ]
-    assert said(tell(book, shows({"WP02": "doing"}, 6), HISTORY)) == ["WP02 planned→doing"]
-    assert said(tell(book, shows({"WP02": "done"}, 12), HISTORY)) == []
+    assert world.replay() == []
+
+
+def test_a_removed_work_package_keeps_nothing_open(world: World) -> None:
+    """Rule 2: what the commit shows."""
+    world.emits(*lanes(WP01="done"))
+    world.graph.dependencies = {"WP01": (), "WP02": ("WP01",)}
+    left = {"WP01": world.shown()["WP01"], "WP02": package("done", wp_id="WP02")}
+    before = len(world.facts)
+    world.commit(left)
+    assert world.words[before:] == ["WP02 planned→done", "complete: 2"]
+
+
+def test_an_edit_causes_the_same_and_its_commit_nothing() -> None:
+    world = World("W", start=[{}])
+    world.graph.dependencies = WAITING
+    world.emits(*lanes(WP01="planned", WP02="planned", WP03="planned"))
+    before = len(world.facts)
+    world.edit({**world.shown(), "WP01": package("done")})
+    assert world.words[before:] == ["WP01 planned→done", *RESOLVED]
+    world.commit()
+    assert len(world.facts) == before + 3
+
+
+def test_what_a_merge_itself_decides_is_merged(world: World) -> None:
+    """Rule 7: what came in with it has its own commits."""
+    world.checkout("topic")
+    world.emits(*lanes(WP01="for_review"))
+    world.checkout("main")
+    world.emits(*lanes(WP01="doing"))
+    before = len(world.facts)
+    world.merge("topic", {**world.shown(), "WP01": package("done")})
+    assert world.words[before:] == ["WP01 doing→done", *(one.replace("completed", "merged") for one in RESOLVED)]
+
+
+# What was emitted manually.
+
+
+def test_the_first_observer_that_sees_a_manual_step(world: World) -> None:
+    """Rule 6: it says what follows, with the event and the time of the manual one; once."""
+    by_hand(world, "WP01")
+    assert world.emits(package("done")) == RESOLVED
+    fact = world.facts[-1]
+    assert isinstance(fact, ResolutionFact)
+    assert (fact.cause.event_id, fact.cause.moment, fact.cause.commit) == ("hand-WP01", NOON, None)
+    assert world.state.pages[WP01] == {"dWP02": "told", "dWP03": "told"}
+    assert world.emits(package("done", body="more")) == []
+
+
+def test_the_last_manual_step_completes(world: World) -> None:
+    """Rules 5 and 6: all others of the same commit first, and once for several."""
+    for wp_id in ("WP01", "WP02"):
+        by_hand(world, wp_id)
+    assert world.emits(*ALL_DONE) == [
+        "WP03 planned→done",
+        *RESOLVED,
+        "WP03 waits no longer for WP02, completed",
+        "complete: 3",
+    ]
+
+
+def test_others_do_not_use_a_manual_step_up(world: World) -> None:
+    by_hand(world, "WP01")
+    world.go(world.theirs({**world.shown(), "WP01": package("done")}, world.tip))
+    assert world.state.pages[WP01] == {"phand-WP01": NOON.isoformat()}
+
+
+def test_a_dependency_that_was_resolved_manually(world: World) -> None:
+    """Whoever comes second of a pair is silent, and the next time it is emitted again."""
+    world.state.seen(WP01)["dWP02"] = "by hand"
+    assert world.emits(*lanes(WP01="done")) == ["WP01 planned→done", RESOLVED[1]]
+    world.emits(*lanes(WP01="doing"))
+    assert world.emits(*lanes(WP01="done")) == ["WP01 doing→done", *RESOLVED]
+
+
+def test_left_done() -> None:
+    """What waits for it waits again; what was seen stays seen."""
+    pages = {"dWP02": "by hand", "pevent": NOON.isoformat(), "rabc": "told", "oabc#1": "told"}
+    state = LedgerState(pages={WP01: pages, PAGE: {COMPLETE: "told"}})
+    left_done(state, WP01)
+    assert state.pages == {WP01: {"rabc": "told", "oabc#1": "told"}, PAGE: {}}
+    assert state.changed_pages == {WP01, PAGE}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from msgspec.structs import replace
 
-from kittywatch.derive.changes import CommitChanges, Key, Provenance, WorktreeLook
+from kittywatch.derive.changes import CommitChanges, FeatureGraph, Key, Provenance, WorktreeLook
 from kittywatch.derive.commits import record_baseline, record_earlier, resolve_commit
 from kittywatch.derive.edits import resolve_worktree
 from kittywatch.derive.facts import Fact, TransitionFact
@@ -130,6 +130,17 @@ class World:
         self.look()
         return self.tip
 
+    def emits(self, *packages: WorkPackage) -> list[str]:
+        """Commit some work packages as they are then; returns what was emitted, in short."""
+        before = len(self.facts)
+        self.commit({**self.shown(), **{one.wp_id: one for one in packages}})
+        return said(self.facts[before:])
+
+    def move_to(self, package: WorkPackage) -> str:
+        """The same for one work package; returns the commit."""
+        self.emits(package)
+        return self.tip
+
     def move(self, lane: str, trail: Sequence[str] | None = None, **fields: str) -> str:
         """Edit WP01 and commit it."""
         self.write(lane, trail, **fields)
@@ -195,7 +206,7 @@ class World:
         if look is not None:
             seen_on = self.seen_on.get(view[0], view[1])
             home = tip if seen_on == view[1] else self.views.get((view[0], seen_on))
-            home_states, before = self.graph.states(home), self.graph.states(old)
+            home_states, before = self.graph.states(home), self.graph.states(old if old != tip else None)
             facts += resolve_worktree(resolver, look, " ".join(view), home=home_states, before=before)
         self.views[view], self.seen_on[view[0]] = tip, view[1]
         return self._emit(facts)
@@ -250,8 +261,9 @@ class World:
         clean = {key: files[key[1]] for key in shown if key not in edited and key[1] in files}
         written = {key: str(hash(one)) for key, one in (edited | clean).items()}
         states = {key: one for key, one in self.graph.states(tip).items() if key in edited or key in clean}
-        made = self.graph.changes(tip).graphs if not edited else {}
-        return WorktreeLook(tip, self.now, edited, clean, states, graphs=made, written=written)
+        graph = FeatureGraph(self.graph.dependencies, {wp_id: one.lane for wp_id, one in files.items()})
+        graphs = {FEATURE: graph} if any(one.lane == "done" for one in edited.values()) else {}
+        return WorktreeLook(tip, self.now, edited, clean, states, graphs=graphs, written=written)
 
     def replay(self, revision: str | None = None) -> list[str]:
         """Replay a branch or a commit; returns what was emitted, in short."""

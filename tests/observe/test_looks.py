@@ -111,13 +111,13 @@ def _forget(desk: Desk) -> None:
 
 
 def test_what_was_looked_at_is_gone_from_the_repository(desk: Desk) -> None:
-    """All that is there now is compared with what was known."""
+    """Nothing says any more what the branch showed: the commits that are there count, each with its own steps (D7)."""
     gone = desk.commit(WP01="doing")
     assert desk.look() == ["WP01 planned→doing"]
     desk.commit("--amend", WP01="for_review", WP02="planned")
     _forget(desk)
     assert not Git.find(desk.root).exists(gone)
-    assert desk.look() == ["WP01 doing→for_review", "WP02 created"]
+    assert desk.look() == ["WP01 planned→for_review", "WP02 created"]
     assert desk.look() == []
 
 
@@ -197,6 +197,17 @@ def test_an_edit_that_went_there_and_back_and_was_taken_back(desk: Desk) -> None
     assert desk.look() == ["WP01 planned→doing"]
     desk.commit()
     assert desk.look() == []
+
+
+def test_an_edit_of_the_agent_alone(desk: Desk) -> None:
+    """The lane is the commit's, and all the same it is an edit: HEAD has not moved under it."""
+    desk.commit(WP01="doing")
+    assert desk.look() == ["WP01 planned→doing"]
+    path = desk.root / _ONE
+    path.write_text(path.read_text("utf-8").replace("---\n", "---\nagent: bob\n", 1), "utf-8")
+    assert [type(event).__name__ for event in desk.see().events] == ["WPAssigned"]
+    desk.commit()
+    assert desk.see().events == []
 
 
 # What can't be read, or says nothing.
