@@ -6,18 +6,14 @@ changed by the time the plan is carried out, the plan is thrown away and made ag
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from kittywatch.derive.changes import (
-    BrokenContent,
-    CommitChanges,
-    FeatureGraph,
     Key,
-    Provenance,
     WorktreeLook,
 )
 from kittywatch.derive.commits import record_baseline, record_earlier, resolve_commit
@@ -31,16 +27,16 @@ from kittywatch.emit.emitter import EventEmitter
 from kittywatch.emit.unit_of_work import UnitOfWork
 from kittywatch.git import reflog
 from kittywatch.git.ancestry import Ancestry
-from kittywatch.git.output import Commit
 from kittywatch.git.repository import Git, Head
 from kittywatch.observe.head_moves import Visit, head_moves
 from kittywatch.observe.history import History
 from kittywatch.observe.names import ref_name
 from kittywatch.observe.provenance import Origins
+from kittywatch.observe.ranges import CommitRange, RangeReader, keys_of, of_broken, of_graphs
 from kittywatch.observe.reader import Reader
 from kittywatch.observe.worktree import Worktree
 from kittywatch.store.ledger import BoundaryKind
-from kittywatch.store.views import DETACHED, Checkout, Views
+from kittywatch.store.views import Checkout, Views
 from kittywatch.workpackages.reader import WorkPackage
 
 
@@ -89,25 +85,6 @@ class Plan(Struct):
     baseline: int | None = None
     unsettled: tuple[str, ...] = ()
     held: dict[Key, WorkPackage] = field(default_factory=dict)
-
-
-class _Leg(Struct):
-    """A view's way from the commit that it showed to a newer one: the commits that came, parents first.
-
-    `left` are the keys of work packages that a rewrite left commits of behind, None where nothing was rewritten.
-    `earlier` are commits from before the baseline that the view left behind, or that some that came are copies of.
-    """
-
-    ref: str
-    old: str | None
-    new: str
-    commits: Sequence[Commit]
-    changes: Sequence[CommitChanges]
-    provenance: Mapping[str, Provenance]
-    recorded: Set[str]
-    left: frozenset[Key] | None = None
-    earlier: Sequence[CommitChanges] = ()
-    pulled: frozenset[Key] = frozenset()
 
 
 class Planner:
@@ -160,7 +137,7 @@ class Planner:
         """Look at everything and resolve it; `at_rest` says that HEAD hasn't moved."""
         if not self.before.observed:
             return self._baseline()
-        return self._plan([] if at_rest else self._legs(self._visits()))
+        return self._plan([] if at_rest else self._ranges(self._visits()))
 
     # Where the views went.
 
@@ -172,79 +149,22 @@ class Planner:
         entries = self._entries() if self.before.checkout is not None else ()
         return list(head_moves(self.git, self.head, entries, each_commit=self.each_commit))
 
-    def _legs(self, visits: Iterable[Visit]) -> list[_Leg]:
-        legs: list[_Leg] = []
-        origins = Origins(self.git, self._entries(), self._introduced)
-        first = True
-        for visit in visits:
-            if visit.tip is not None:
-                legs += self._way(visit, visit.tip, origins)
-            self.tips[visit.ref] = visit.tip
-            if first or (self.before.checkout is not None and visit.ref == self.before.checkout.ref):
+    def _ranges(self, visits: Iterable[Visit]) -> list[CommitRange]:
+        reader = RangeReader(
+            self.git,
+            self.reader,
+            self.history,
+            Origins(self.git, self._entries(), self._introduced),
+            tips=self.tips,
+            boundaries=self.before.tips,
+            baselines=self.baselines,
+        )
+        found: list[CommitRange] = []
+        for number, visit in enumerate(visits):
+            found += reader.visited(visit)
+            if number == 0 or (self.before.checkout is not None and visit.ref == self.before.checkout.ref):
                 self.home = visit.tip
-            first = False
-        return legs
-
-    def _way(self, visit: Visit, tip: str, origins: Origins) -> list[_Leg]:
-        old = self.tips.get(visit.ref)
-        if visit.ref == DETACHED and visit.came is not None and self.git.exists(visit.came):
-            # Not what a detached HEAD showed elsewhere counts, but where it came to, and what came after.
-            legs = [self._leg(visit.ref, None, visit.came, origins)]
-            return legs if visit.came == tip else [*legs, self._leg(visit.ref, visit.came, tip, origins)]
-        return [] if old == tip else [self._leg(visit.ref, old, tip, origins)]
-
-    def _leg(self, ref: str, old: str | None, new: str, origins: Origins) -> _Leg:
-        commits = self.reader.commits_between(old, new) if old is not None else None
-        aside: list[CommitChanges] | None = None
-        if commits is None:
-            rewritten = old is not None and not self.git.is_ancestor(old, new)
-            if rewritten and (not self.git.exists(str(old)) or reflog.begun_anew(self.git.common, ref, str(old))):
-                rewritten, old = False, None
-            boundary = [old] if old is not None else [*self.before.tips, *(tip for tip in self.tips.values() if tip)]
-            commits = self.git.commits(new, without=[*boundary, *self.baselines])
-            if rewritten and old is not None:
-                aside = self._aside(old, new, {commit.id for commit in commits})
-        changes = [one for one in self.history.changes(commits) if one]
-        ids = [one.commit for one in changes]
-        leg = _Leg(ref, old, new, commits, changes, origins.of(ids), origins.recorded(ids))
-        leg.earlier = self._earlier(changes, aside or ())
-        if aside is not None:
-            leg.left, leg.pulled = frozenset(_keys(aside)), self._pulled(new, origins)
-        return leg
-
-    def _aside(self, old: str, new: str, walked: Set[str]) -> list[CommitChanges]:
-        """What a rewrite left behind, and what the new tip has from before the baseline."""
-        left = self.git.commits(old, without=[new])
-        if self.baselines:
-            left += [one for one in self.git.commits(new, without=[old]) if one.id not in walked]
-        return [one for one in self.history.changes(left) if one]
-
-    def _pulled(self, tip: str, origins: Origins) -> frozenset[Key]:
-        """What came in with a pull that brought HEAD to `tip`, after something that nobody looked at took it away."""
-        before = origins.pulled(tip)
-        if before is None or not self.git.exists(before):
-            return frozenset()
-        changes = [one for one in self.history.changes(self.git.commits(tip, without=[before])) if one]
-        whose = origins.of(one.commit for one in changes)
-        return frozenset(_keys(one for one in changes if whose[one.commit] is Provenance.REMOTE))
-
-    def _earlier(self, came: Sequence[CommitChanges], aside: Sequence[CommitChanges]) -> list[CommitChanges]:
-        """Commits from before the baseline that matter: those of both sides of a rewrite, and what was copied since.
-
-        A copy keeps the author time. Only one that is older than the baseline can be a copy of what was there before.
-        """
-        if not self.baselines or not (came or aside):
-            return []
-        ids = {one.commit for one in aside}
-        after = self.git.not_reached(ids, self.baselines) if ids else set()
-        earlier = [one for one in aside if one.commit not in after]
-        newest = self.reader.newest(self.baselines)
-        copied = {one.moment for one in came if newest is not None and one.moment <= newest}
-        if copied:
-            for baseline in self.baselines:
-                there = self.git.commits(baseline) if self.git.exists(baseline) else []
-                earlier += History(self.reader, self.git).changes([one for one in there if one.moment in copied])
-        return earlier
+        return found
 
     def _introduced(self, commits: Iterable[str]) -> set[str]:
         return self.emitter.peek(lambda unit: unit.ledger.introduced(commits))
@@ -269,10 +189,10 @@ class Planner:
         count += record_baseline(state, edited, look.broken if look is not None else (), before)
         self.tips[self.ref] = before
         self.baselines = (before,) if before is not None else ()
-        legs = []
+        ranges = []
         if before != self.head.tip and self.head.tip is not None:
-            legs = self._legs([Visit(self.ref, self.head.tip)])
-        plan = self._resolve(state, {}, legs, None)
+            ranges = self._ranges([Visit(self.ref, self.head.tip)])
+        plan = self._resolve(state, {}, ranges, None)
         plan.boundaries = [(before, "baseline")] if before is not None else []
         plan.baseline = count
         for package in edited:
@@ -291,15 +211,15 @@ class Planner:
 
     # Every other observation.
 
-    def _plan(self, legs: list[_Leg]) -> Plan:
-        keys = {key for leg in legs for key in _keys([*leg.changes, *leg.earlier])} | {
-            key for leg in legs for key in leg.left or ()
+    def _plan(self, ranges: list[CommitRange]) -> Plan:
+        keys = {key for one in ranges for key in keys_of([*one.changes, *one.earlier])} | {
+            key for one in ranges for key in one.left or ()
         }
-        lost = {key for leg in legs for key in leg.left or ()}
-        look = self._look(self.before.pending | lost | self.worktree.held.keys(), at_rest=not legs)
+        lost = {key for one in ranges for key in one.left or ()}
+        look = self._look(self.before.pending | lost | self.worktree.held.keys(), at_rest=not ranges)
         keys |= self.before.pending
         if look is not None:
-            keys |= look.edited.keys() | look.clean.keys() | _of_graphs(look.graphs) | _of_broken(look.broken)
+            keys |= look.edited.keys() | look.clean.keys() | of_graphs(look.graphs) | of_broken(look.broken)
         held = self.worktree.held
         state, pending = self.emitter.peek(lambda unit: self._read(unit, keys | held.keys()))
         waiting: dict[Key, WorkPackage] = {}
@@ -307,7 +227,7 @@ class Planner:
             look, waiting = hold(look, pending, held, self.rules.names)
             if not self.waits:
                 look, waiting = replace(look, edited={**look.edited, **waiting}), {}
-        plan = self._resolve(state, pending, legs, look)
+        plan = self._resolve(state, pending, ranges, look)
         plan.held = waiting
         return plan
 
@@ -331,23 +251,27 @@ class Planner:
         return _kept(look, self.before.renames) if self.before.renames or look.renamed else look
 
     def _resolve(
-        self, state: LedgerState, pending: dict[Key, PendingEdit], legs: Sequence[_Leg], look: WorktreeLook | None
+        self,
+        state: LedgerState,
+        pending: dict[Key, PendingEdit],
+        ranges: Sequence[CommitRange],
+        look: WorktreeLook | None,
     ) -> Plan:
-        asked = _commits(state)  # by these, and by those of a leg, entries are behind or not
+        asked = _commits(state)
         resolver = Resolver(
             state, Ancestry(self.git, {}, marked=(), asked=asked), self.rules, pending=pending, look=look
         )
         resolver.replaced = dict(self.pairs)
         plan = Plan(state, pending, self.ref, {}, self.log_size)
-        for leg in legs:
-            for earlier in leg.earlier:
+        for one in ranges:
+            for earlier in one.earlier:
                 record_earlier(resolver, earlier)
             asked = _commits(state)
-            walk = {commit.id: commit.parents for commit in leg.commits}
-            marked = {changes.commit for changes in leg.changes} | (asked & walk.keys())
+            walk = {commit.id: commit.parents for commit in one.commits}
+            marked = {changes.commit for changes in one.changes} | (asked & walk.keys())
             resolver.graph = Ancestry(self.git, walk, marked=marked, asked=asked)
-            plan.facts += self._resolve_leg(resolver, leg)
-            plan.views[leg.ref] = leg.new
+            plan.facts += self._resolve_range(resolver, one)
+            plan.views[one.ref] = one.new
         plan.views[self.ref] = self.head.tip
         if look is not None:
             resolver.graph = Ancestry(self.git, {}, marked=(), asked=_commits(state))
@@ -359,22 +283,22 @@ class Planner:
             plan.unsettled = look.unsettled
         return plan
 
-    def _resolve_leg(self, resolver: Resolver, leg: _Leg) -> list[Fact]:
-        view = f"{self.git.directory} {leg.ref}"
+    def _resolve_range(self, resolver: Resolver, span: CommitRange) -> list[Fact]:
+        view = f"{self.git.directory} {span.ref}"
         came = [
-            (changes, Occurrence(changes.moment, view, one, None, leg.provenance[one], one in leg.recorded))
-            for changes in leg.changes
+            (changes, Occurrence(changes.moment, view, one, None, span.provenance[one], one in span.recorded))
+            for changes in span.changes
             for one in [changes.commit]
         ]
         for changes, _ in came:
             for new, old in changes.renamed.items():
                 resolver.state.rename(new, old, changes.commit)
-        if leg.left is not None and leg.old is not None:
-            keys = leg.left | _keys(leg.changes)
+        if span.left is not None and span.old is not None:
+            keys = span.left | keys_of(span.changes)
             kept = {resolver.state.key(*key) for key in keys}
-            was, now = self._states(kept, leg.old), self._packages(keys, leg.new, resolver.state)
-            pulled = {resolver.state.key(*key) for key in leg.pulled}
-            return resolve_rewrite(resolver, Rewrite(view, leg.old, leg.new, self.now, came, was, now, pulled))
+            was, now = self._states(kept, span.old), self._packages(keys, span.new, resolver.state)
+            pulled = {resolver.state.key(*key) for key in span.pulled}
+            return resolve_rewrite(resolver, Rewrite(view, span.old, span.new, self.now, came, was, now, pulled))
         for changes, where in came:
             resolver.join(changes, where)
         return [fact for changes, where in came for fact in resolve_commit(resolver, changes, where)]
@@ -395,23 +319,6 @@ class Planner:
         tree = self.history.tree(commit)
         found = ((key, self.history.package(tree, key)) for key in _with_names(keys, state.renames))
         return {state.key(*key): package for key, package in found if package is not None}
-
-
-def _keys(changes: Iterable[CommitChanges]) -> set[Key]:
-    """The work packages that some changes are about, by the names in the files."""
-    found: set[Key] = set()
-    for one in changes:
-        found |= {(change.package.feature, change.wp_id) for change in one.packages}
-        found |= _of_graphs(one.graphs) | _of_broken(one.broken)
-    return found
-
-
-def _of_graphs(graphs: Mapping[str, FeatureGraph]) -> set[Key]:
-    return {(feature, wp_id) for feature, graph in graphs.items() for wp_id in graph.dependencies}
-
-
-def _of_broken(broken: Iterable[BrokenContent]) -> set[Key]:
-    return {(one.feature, one.wp_id or "") for one in broken}
 
 
 def _commits(state: LedgerState) -> set[str]:
