@@ -60,10 +60,10 @@ def test_a_view_of_each_branch_in_each_checkout(views: Views) -> None:
         views.save_view(checkout, ref, tip)
     assert views.of_checkout(here) == {MAIN: "c4", SIDE: "c2"}
     assert views.of_checkout(there) == {MAIN: "c3"}
-    linked = views.save_checkout("/here/.git/worktrees/other", SIDE, 1)
-    views.save_view(linked, SIDE, "c5")
-    assert views.tips("/here/.git") == {"c2", "c4", "c5"}, "of one clone, in all of its worktrees"
+    views.save_view(views.save_checkout("/here/.git/worktrees/one", SIDE, 1), SIDE, "c5")
+    assert views.tips("/here/.git") == {"c2", "c4", "c5"}, "its worktrees are the same clone's, another clone's are not"
     assert views.tips("/there/.git") == {"c3"}
+    assert views.tips("/her") == set()
 
 
 def test_pending_edits_are_replaced_as_a_whole(database: Database, views: Views) -> None:
