@@ -42,18 +42,15 @@ def test_by_the_commit_that_introduced_it(world: World) -> None:
 
 
 def test_by_the_commit_that_git_says_it_replaces(world: World) -> None:
-    """The author date was reset, so that no identity is left: post-rewrite named the pair."""
+    """The record was written anew, so that no identity is left: post-rewrite named the pair."""
     start = world.tip
-    commit = world.move("doing")
-    world.observed = False
-    world.commit(PLANNED)
-    world.refs["main"] = copy = world.make(DOING, world.make(PLANNED, start))
+    commit = world.move("doing", [moved(1, "doing")])
+    copy = world.make({"WP01": package("doing", [moved(2, "doing")])}, start)
     world.pairs = {copy: {commit}}
-    world.observed = True
     world.checkout("fresh", copy)
     assert world.steps == ["planned→doing"]
     (entry,) = world.entries("doing")
-    assert copy in entry.commits
+    assert entry.commits == {commit, copy}
 
 
 def test_by_identity_and_the_commit_joins(world: World) -> None:
