@@ -160,6 +160,16 @@ def test_what_was_made_here_and_what_was_not(world: World) -> None:
     assert world.aliases == {}
 
 
+def test_a_step_known_as_somebody_elses_has_no_alias_here(world: World) -> None:
+    """Theirs was emitted by them, under whatever id; here nothing was."""
+    start = world.tip
+    world.go(world.theirs(DOING, start))
+    world.checkout("topic", start)
+    world.move("doing")
+    assert world.steps == []
+    assert world.aliases == {}
+
+
 def test_one_tick_for_each_that_the_ancestors_have(world: World) -> None:
     """Scenario 57: the same on every machine; what is behind is never matched."""
     moment = world.time(world.tip)

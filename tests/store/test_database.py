@@ -84,7 +84,7 @@ def test_a_statement_that_is_wrong_is_the_stores_error(home: Path) -> None:
 def test_soundness(home: Path) -> None:
     with closing(_database(home)) as database:
         assert database.is_sound()
-        ((page,),) = database.connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'landings_of_entry'")
+        ((page,),) = database.connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'links_of_commit'")
     with (home / NAME).open("r+b") as file:
         file.seek((page - 1) * 4096)
         file.write(b"\xff" * 4096)

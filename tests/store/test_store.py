@@ -43,7 +43,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of a few pages; only root can mount one."""
     place = tmp_path / "small"
     place.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)]
+    mounting = ["mount", "-t", "tmpfs", "-o", "size=640k", "tmpfs", str(place)]
     if os.geteuid() != 0 or subprocess.run(mounting, capture_output=True, check=False).returncode:
         pytest.skip("no right to mount a file system")
     yield place
