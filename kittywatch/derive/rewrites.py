@@ -104,6 +104,7 @@ class _Net:
             self._absorb(fresh)
             return facts
         if now.lane == self.was.lane:
+            self._contain(now)
             return []
         if self._is_known(now):
             for entry in self.lost:
@@ -137,6 +138,15 @@ class _Net:
                 self.state.link(self.key, entry, commit, step.new)
                 self.state.identify(self.key, entry, identity(moment, step.new))
                 self.state.alias(self.resolver.rules.identify(one.change.package, step, moment), entry)
+
+    def _contain(self, now: LaneState) -> None:
+        """Let the commit that came with the known step to the lane have what was lost in it: it may be a squash."""
+        steps = list(self.state.history(self.key).steps())
+        for _, where in reversed(self.rewrite.came):
+            if where.commit is not None and any((where.commit, now.lane) in entry.links for entry in steps):
+                for entry in self.lost:
+                    self.state.link(self.key, entry, where.commit)
+                return
 
     def _is_known(self, now: LaneState) -> bool:
         """Whether the new tip has a known step to its lane that the old tip did not have."""

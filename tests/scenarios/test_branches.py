@@ -152,3 +152,16 @@ def test_a_squash_that_was_silent_is_known_when_it_is_squashed_again(world: Worl
     world.git("commit", "-q", "-m", "squash")
     world.settle()
     world.expect("planned>done", "done>doing")
+
+
+def test_a_move_after_a_squash_to_a_lane_that_the_squash_passes(world: World) -> None:
+    """O4, O5: the squash is known by its record, and what it has in it besides is behind it."""
+    world.move("for_review")
+    world.move("done", trail=[("2026-01-01T10:00:00Z", "done")])
+    world.settle()
+    world.expect("planned>for_review", "for_review>done")
+    world.git("rebase", "-q", "-i", "HEAD~2", GIT_SEQUENCE_EDITOR="sed -i -e '2 s/^pick/squash/'")
+    world.settle()
+    world.move("for_review", trail=[("2026-01-01T10:00:00Z", "done")])
+    world.expect("planned>for_review", "for_review>done", "done>for_review")
+    world.replay_adds_nothing()

@@ -11,6 +11,7 @@ from tests.stateful.bench import Checkout, Repository
 from tests.stateful.branching import CHOICE, NAMES, Branching, free
 from tests.stateful.contents import references
 from tests.stateful.editing import LANE, STYLE, files_of
+from tests.stateful.elsewhere import SecondMachine, converge
 from tests.stateful.looking import past
 from tests.stateful.machine import Driving, Kind, operation
 from tests.stateful.model import Key
@@ -262,9 +263,14 @@ class Exchanging(Branching):
             checkout.observe_many(3)
         self.watched[name] = before
 
-    @operation(lambda self: [0] if self.settled < self.bench.clock else [])
-    def settle(self, _: int) -> None:
-        """Everybody looks at everything; afterwards nobody has anything to tell, nor has a replay of any branch.
+    @operation(
+        lambda self: [0] if self.settled < self.bench.clock else [],
+        order=st.integers(0, 1_000),
+        cloned=st.sampled_from([0, 0, 1, 2]),
+    )
+    def settle(self, _: int, order: int, cloned: int) -> None:
+        """Everybody looks at everything; afterwards nobody has anything to tell, nor has a replay of any branch, and
+        what a second machine replays is known to be what was told (O11).
 
         But where a rebase put commits on others' edits, the net difference alone was told (O4), and a replay goes along
         the commits (B2).
@@ -282,7 +288,15 @@ class Exchanging(Branching):
                     found = [one.payload for one in repository.main.replay(name) if isinstance(one, WPStatusChanged)]
                     added = [one for one in found if (one.feature_slug, one.wp_id) not in self.netted]
                     assert not added, f"a replay of {name} in {repository.name} adds {added}"
+        self._replay_elsewhere(self.bench.repositories[cloned], order)
         self.settled = self.bench.clock + 1
+
+    def _replay_elsewhere(self, repository: Repository, order: int) -> None:
+        looked = [tip for tip in repository.branches().values() if tip in self.looked[repository.name]]
+        if looked:
+            second = SecondMachine(repository)
+            second.replay(dict.fromkeys(looked))
+            converge(self.bench, second, order, self.netted)
 
     @operation(lambda self: self.bench.repositories[:2] if self.watchers else [])
     def watcher(self, repository: Repository) -> None:

@@ -1,8 +1,8 @@
 """Runs hooks as the interpreter would that git's hook starts, but for the start: each in a child of a warm process.
 
 git runs the installed hook, the hook's script decides whether Python is needed, and the script's interpreter is
-`client`: it hands the hook's name, arguments, directory and environment over and waits. What is saved is only the time
-in which Python starts.
+`client`: it hands the hook's name, arguments, directory, environment and input over and waits. What is saved is only
+the time in which Python starts.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ PACKAGE = str(Path(kittywatch.__file__).parent)
 _CLIENT = """\
 #!/bin/sh
 shift 4
+if [ "$1" = post-rewrite ]; then cat >@GIVEN@; else : >@GIVEN@; fi
 { printf '%s\\n' "$PWD" "$#" "$@"; env -0; } >@REQUEST@
 IFS= read -r answer <@REPLY@
 """
@@ -40,7 +41,9 @@ class HookServer:
         for pipe in (self._request, reply):
             os.mkfifo(pipe)
         self.said.touch()
-        text = _CLIENT.replace("@REQUEST@", shlex.quote(str(self._request))).replace("@REPLY@", shlex.quote(str(reply)))
+        text = _CLIENT
+        for word, path in (("REQUEST", self._request), ("REPLY", reply), ("GIVEN", directory / "given")):
+            text = text.replace(f"@{word}@", shlex.quote(str(path)))
         self.client.write_text(text, "utf-8")
         self.client.chmod(0o755)
         command = [sys.executable, "-P", "-m", "tests.stateful.hook_server", str(directory)]
@@ -98,6 +101,9 @@ def serve(directory: Path) -> None:
                 os.environb.update({name: value for name, equals, value in pairs if equals})
                 said = os.open(directory / "said", os.O_WRONLY | os.O_APPEND)
                 os.dup2(said, 2)
+                # What git tells post-rewrite; the server's own input has a thread that waits for it, and its lock.
+                sys.stdin = (directory / "given").open(encoding="utf-8")
+                os.dup2(sys.stdin.fileno(), 0)
                 if line := os.environ.get(DIE):
                     die_at(int(line))
                 name, *others = (os.fsdecode(argument) for argument in arguments)

@@ -270,7 +270,8 @@ class Home:
         if view not in told.floors:
             ahead |= told.known - {FIRST}
         others = zip(told.steps[:count], told.views[:count], strict=True)
-        concurrent = told.elsewhere | {step.new for step, other in others if other != view}
+        # Where HEAD was detached twice it was two views.
+        concurrent = told.elsewhere | {step.new for step, other in others if other != view or not view[1]}
 
         def fits(expected: Sequence[Step], new: Sequence[Heard]) -> bool:
             if not expected:
