@@ -47,8 +47,8 @@ class HookServer:
         self.client.write_text(text, "utf-8")
         self.client.chmod(0o755)
         command = [sys.executable, "-P", "-m", "tests.stateful.hook_server", str(directory)]
-        path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
-        self._process = subprocess.Popen(command, env=dict(os.environ) | {"PYTHONPATH": path}, stdin=subprocess.PIPE)
+        found = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+        self._process = subprocess.Popen(command, env=dict(os.environ) | {"PYTHONPATH": found}, stdin=subprocess.PIPE)
 
     def close(self) -> None:
         self._process.terminate()
