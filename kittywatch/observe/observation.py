@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from kittywatch.derive.facts import FeatureFact
 from kittywatch.derive.resolve import Rules
 from kittywatch.emit.unit_of_work import UnitOfWork
 from kittywatch.errors import StoreError
@@ -145,7 +146,7 @@ class _Attempt:
             # Git began something while we looked: what we saw may be neither before nor after. With the index written
             # and HEAD not yet, it is a checkout's half, which looks as if nothing were going on.
             raise _OutdatedError
-        if plan.facts:
+        if any(isinstance(fact, FeatureFact) for fact in plan.facts):
             self.emitter.context.target_branch()  # asks git, which a transaction must not wait for
         events = self.emitter.transact(lambda unit: self._carry_out(unit, before, plan))
         self.observer.worktree.held = plan.held
