@@ -35,7 +35,7 @@ from kittywatch.derive.ledger import (
     behind,
     identity,
 )
-from kittywatch.derive.steps import Step, steps_between
+from kittywatch.derive.steps import Step, lane_state, steps_between
 from kittywatch.workpackages.lanes import LaneNames
 from kittywatch.workpackages.reader import WorkPackage
 
@@ -308,6 +308,16 @@ class Resolver:
         if self._staged_before(key, edit):
             return next((one for one in reversed(edit.entries) if one.kind == "step"), None)
         return None
+
+    def take_over_rest(self, key: Key, package: WorkPackage, where: Occurrence) -> None:
+        """Let a commit that shows all of an edit contain the rest of what was emitted for it: who took it on, say."""
+        edit = self.pending.get(key)
+        if where.commit is None or where.provenance is not Provenance.LOCAL or edit is None:
+            return
+        if lane_state(package) == edit.state:
+            for entry in edit.entries:
+                self.state.link(key, entry, where.commit)
+            edit.entries = []
 
     def _staged_before(self, key: Key, edit: PendingEdit) -> bool:
         """Whether the worktree still shows the edit untouched: a commit of something else was staged before it."""
