@@ -18,7 +18,7 @@ from typing import Any
 
 from kittywatch.cli.lines import event_line
 from kittywatch.cli.output import plain
-from kittywatch.errors import AuthenticationError, SyncError
+from kittywatch.errors import AuthenticationError, GitError, SyncError
 from kittywatch.events import LARGEST_CLOCK, InvalidEventError, from_json, to_json
 from kittywatch.git import objects, output, reflog
 from kittywatch.home import sync_settings
@@ -148,7 +148,11 @@ def answers_of_git(data: bytes) -> None:
     stream = io.BytesIO(b"1" * 40 + b" blob %d\n" % len(data) + data + b"\n" + b"2" * 40 + b" missing\n")
     assert objects._answer(stream) == (b"blob", data)
     assert objects._answer(stream) == (b"missing", None)
-    kind, content = objects._answer(io.BytesIO(data))
+    try:
+        kind, content = objects._answer(io.BytesIO(data))
+    except GitError:
+        assert data == b"", "only where git has ended there is no answer"
+        return
     assert content is None or data.startswith(kind, data.index(kind))
 
 

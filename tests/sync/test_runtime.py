@@ -99,10 +99,10 @@ def test_threads_get_one_runtime(project: Path, home: Path) -> None:
 
 
 def test_without_a_login_there_is_no_thread_and_a_login_is_noticed(project: Path, home: Path, hub: Hub) -> None:
-    assert kittywatch.emit_history_added("WP01", "note", "before")
+    assert kittywatch.emit_history_added("WP01", "note", "before", feature_slug="001-x")
     assert threads() == set()
     delivering.log_in(home, hub)
-    assert kittywatch.emit_history_added("WP01", "note", "after")
+    assert kittywatch.emit_history_added("WP01", "note", "after", feature_slug="001-x")
     until(lambda: kittywatch.get_connection_status() == "Connected")
     all_delivered(home, hub)
 
@@ -110,7 +110,7 @@ def test_without_a_login_there_is_no_thread_and_a_login_is_noticed(project: Path
 def test_auto_start_off_is_respected(project: Path, home: Path, hub: Hub) -> None:
     (project / ".kittify" / "config.yaml").write_text(CONFIG + "sync:\n  auto_start: false\n")
     delivering.log_in(home, hub)
-    assert kittywatch.emit_history_added("WP01", "note", "stays")
+    assert kittywatch.emit_history_added("WP01", "note", "stays", feature_slug="001-x")
     assert threads() == set()
     assert not get_runtime().started
     kittywatch.close_emitter()
@@ -200,10 +200,10 @@ child = os.fork()
 if child == 0:
     assert runtime._runtime is None
     assert kittywatch.get_connection_status() != "Connected"
-    kittywatch.emit_history_added("WP01", "note", "from the child")
+    kittywatch.emit_history_added("WP01", "note", "from the child", feature_slug="001-x")
     kittywatch.close_emitter()
     os._exit(0)
-kittywatch.emit_history_added("WP01", "note", "from the parent")
+kittywatch.emit_history_added("WP01", "note", "from the parent", feature_slug="001-x")
 _, status = os.waitpid(child, 0)
 assert status == 0
 print(""",

@@ -83,7 +83,7 @@ def test_clocks_of_others_move_ours(home: Path, own_hub: Hub, target: EventEmitt
             until(lambda: clock_value(home) > before)
             assert clock_value(home) == 9_001
             connected(session)
-    event = target.emit_history_added("WP01", "note", "next")
+    event = target.emit_history_added("WP01", "note", "next", feature_slug="001-x")
     assert event is not None
     assert event["lamport_clock"] == 9_002
 
