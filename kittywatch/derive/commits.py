@@ -40,7 +40,8 @@ def resolve_commit(
             reopen(state, key, where.provenance)
         emitted = resolver.steps(change, where) if key not in left_out else []
         facts += package_facts(resolver, Sighting(key, package, change.base, emitted, where))
-        resolver.take_over_rest(key, package, where)
+        if key not in left_out:
+            resolver.take_over_rest(key, package, where)
     facts = in_order(facts + errors(resolver, changes.broken, where))
     context = ChangeContext(where.provenance, changes.is_merge, changes.graphs, resolver.graph)
     return with_consequences(state, facts, context)

@@ -117,6 +117,7 @@ class _Net:
         used: list[Entry] = []
         for step in steps_between(self.was, package, self.resolver.rules.names):
             emitted += self.resolver.step(self.key, package, step, last.where, used)
+        self.resolver.take_over_rest(self.key, package, last.where)
         self.lost += used
         return emitted_facts(emitted, last.where.commit)
 
