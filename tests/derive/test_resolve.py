@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from kittywatch.derive.ledger import CONTAINED, TICK, Entry, behind, identity
 from kittywatch.derive.steps import Step
@@ -326,9 +326,13 @@ def test_an_edit_and_the_same_move_on_another_branch() -> None:
 LANES = ("planned", "doing", "for_review", "done")
 
 
-@given(st.lists(st.tuples(st.sampled_from("mmmtns"), st.integers(0, 3)), max_size=12), st.booleans(), st.booleans())
-def test_random_histories(moves: list[tuple[str, int]], with_trail: bool, watched: bool) -> None:
+# The same in every run: of some thousand others one may have steps that one machine alone knows for one.
+@pytest.mark.parametrize("seed", range(300))
+def test_random_histories(seed: int) -> None:
     """Moves on two branches, with switching and merging; each branch's own steps, once."""
+    drawn = random.Random(seed)
+    moves = [(drawn.choice("mmmtns"), drawn.randint(0, 3)) for _ in range(drawn.randint(0, 12))]
+    with_trail, watched = drawn.random() < 0.5, drawn.random() < 0.5
     world = World("W" if watched else "H")
     world.refs["topic"] = world.tip
     records: list[str] = []

@@ -100,7 +100,7 @@ FAULTS = (
     Fault(
         "O11: a step that is known under another id has no alias",
         "derive/ledger.py",
-        'if entry.event_id and own != entry.event_id and entry.status in ("emitted", "void") and entry.kind == "step":',
+        'if entry.event_id and own != entry.event_id and entry.status != "remote" and entry.kind == "step":',
         "if False and entry.event_id:",
     ),
     Fault(
@@ -171,20 +171,19 @@ FAULTS = (
     ),
     Fault(
         "O2: a view is compared with the one before (boundary)",
-        "observe/planning.py",
-        "        old = self.tips.get(visit.ref)\n        if visit.ref == DETACHED",
-        "        old = self.tips.get(self.before.checkout.ref if self.before.checkout else visit.ref)\n"
-        "        if visit.ref == DETACHED",
+        "observe/ranges.py",
+        "        tip, old = visit.tip, self.tips.get(visit.ref)\n",
+        "        tip, old = visit.tip, next(iter(self.tips.values()), None)\n",
     ),
     Fault(
         "O7: what is new on a branch is cut off at HEAD (boundary)",
-        "observe/planning.py",
-        "boundary = [old] if old is not None else [*self.before.tips,",
-        "boundary = [old] if old is not None else [str(self.head.tip), *self.before.tips,",
+        "observe/ranges.py",
+        "boundary = [old] if old is not None else [*self.boundaries,",
+        "boundary = [old] if old is not None else [self.git.head().tip or new, *self.boundaries,",
     ),
     Fault(
         "B1: what was there before the baseline is resolved (boundary)",
-        "observe/planning.py",
+        "observe/ranges.py",
         "commits = self.git.commits(new, without=[*boundary, *self.baselines])",
         "commits = self.git.commits(new, without=boundary)",
     ),
