@@ -1,7 +1,7 @@
 """The machine at work: a part that is always the same, and a part that never is in a campaign.
 
-That part is a known seed, or fresh ones for `KITTYWATCH_CAMPAIGN=<minutes>`; `KITTYWATCH_SEED=<number>` repeats one that
-another run printed, and makes it as small as it can be.
+That part is a known seed, or fresh ones for `KITTYWATCH_CAMPAIGN=<minutes>`; `KITTYWATCH_SEED=<number>` repeats one
+that another run printed, and makes it as small as it can be.
 """
 
 from __future__ import annotations
