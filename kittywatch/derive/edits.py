@@ -78,11 +78,12 @@ def hold(
         edit, package = pending.get(key), look.edited.get(key)
         shown = package or look.clean.get(key)
         before = held.get(key)
+        base = edit.state if edit is not None else look.committed.get(key)
         if before is not None and (shown is None or shown.lane != before.lane):
-            if shown is not None:
+            # What waited with the lane that it had, waited for the lane of its record: nothing moved before that.
+            if shown is not None and (base is None or before.lane != base.lane):
                 moved_on[key] = before
             continue
-        base = edit.state if edit is not None else look.committed.get(key)
         if package is not None and key in look.young and _awaits_record(package, base, names):
             waiting[key] = package
     edited = {key: package for key, package in look.edited.items() if key not in waiting}
@@ -92,8 +93,10 @@ def hold(
 
 def _awaits_record(package: WorkPackage, base: LaneState | None, names: LaneNames) -> bool:
     """Whether a lane moved without its record, or a record without its lane, where the last move has a record."""
-    if base is None or base.records < 2 or len(package.trail) < base.records:
+    if base is None or not base.records or len(package.trail) < base.records:
         return False
+    if base.records == 1 and names.lane(package.trail[0].lane) == "planned":
+        return False  # only its creation has a record
     if names.lane(package.trail[base.records - 1].lane) != base.lane:
         return False
     last = names.lane(package.trail[-1].lane)
