@@ -315,7 +315,7 @@ class History:
 
 def _renamed(touched: Mapping[str, tuple[FeatureTree, FeatureTree]]) -> dict[str, str]:
     """Features that appear with the work packages of one that disappears, by their names: the new one and the old."""
-    gone = {name: old for name, (old, new) in touched.items() if old.packages and not new.packages}
+    gone = {name: old for name, (old, new) in touched.items() if old.packages and not any(map(place, new.files))}
     found: dict[str, str] = {}
     for name, (old, new) in touched.items():
         if old.packages or not new.packages:
