@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from kittywatch.derive.annotations import Sighting
 from kittywatch.derive.changes import Key, WorktreeLook
-from kittywatch.derive.commits import errors, feature_fact, in_order, package_facts
+from kittywatch.derive.commits import emitted_facts, errors, feature_fact, in_order, package_facts
 from kittywatch.derive.consequences import ChangeContext, with_consequences
-from kittywatch.derive.facts import EmittedStep, Fact, TransitionFact
+from kittywatch.derive.facts import EmittedStep, Fact
 from kittywatch.derive.ledger import PendingEdit
 from kittywatch.derive.resolve import Occurrence, Resolver
 from kittywatch.derive.steps import LaneState, lane_state, steps_between
@@ -52,14 +52,12 @@ def resolve_worktree(
             if package.feature not in seen_features:
                 seen_features.add(package.feature)
                 facts += feature_fact(resolver, package.feature, look.features.get(package.feature), where)
-            if key in look.held:
-                facts += _edited(resolver, key, look.held[key], look, where)
-            facts += _edited(resolver, key, package, look, where)
-        elif key in look.held:
+            shows = [look.held[key], package] if key in look.held else [package]
+            facts += [fact for one in shows for fact in _edited(resolver, key, one, look, where)]
+            continue
+        if key in look.held:
             facts += _edited(resolver, key, look.held[key], look, where)
-            if (found := clean.get(key)) is not None:
-                facts += _gone(resolver, key, found, home.get(key) or look.committed.get(key), where)
-        elif edit is not None and (found := clean.get(key)) is not None:
+        if key in resolver.pending and (found := clean.get(key)) is not None:
             facts += _gone(resolver, key, found, home.get(key) or look.committed.get(key), where)
     facts = in_order(facts + errors(resolver, look.broken, where))
     return with_consequences(resolver.state, facts, ChangeContext(graphs=look.graphs, commits=resolver.graph))
@@ -130,11 +128,9 @@ def _gone(resolver: Resolver, key: Key, package: WorkPackage, home: LaneState | 
     if home is None or not edit.entries or edit.state.lane == home.lane:
         _drop(resolver, key)
         return []
-    back = replace(package, lane=home.lane, trail=())
-    step = steps_between(edit.state, back, resolver.rules.names)[0]
-    emitted = list(resolver.take_back(key, back, step, where))
+    taken_back = resolver.take_back(key, replace(package, lane=home.lane), edit.state, where)
     _drop(resolver, key)
-    return [TransitionFact(one, None) for one in emitted]
+    return emitted_facts([taken_back], None)
 
 
 def _keep_assignments(resolver: Resolver, key: Key) -> None:

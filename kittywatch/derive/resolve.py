@@ -35,7 +35,7 @@ from kittywatch.derive.ledger import (
     behind,
     identity,
 )
-from kittywatch.derive.steps import Step, lane_state, steps_between
+from kittywatch.derive.steps import LaneState, Step, lane_state, steps_between
 from kittywatch.workpackages.lanes import LaneNames
 from kittywatch.workpackages.reader import WorkPackage
 
@@ -209,12 +209,17 @@ class Resolver:
             return behind(entry, where.commit, self.graph)
         return behind(entry, where.tip, self.graph, inclusive=True)
 
-    def take_back(self, key: Key, package: WorkPackage, step: Step, where: Occurrence) -> Iterable[EmittedStep]:
-        """Emit that what was emitted was taken back; the entry is void, for nothing that comes later is this step."""
-        moment, event_id = self._unique(self.state.history(key), package, step, where.moment)
+    def take_back(self, key: Key, package: WorkPackage, was: LaneState, where: Occurrence) -> EmittedStep:
+        """Emit that what was emitted was taken back, from `was` to another lane, which `package` shows again.
+
+        No record states that. The entry is void, for nothing that comes later is this step.
+        """
+        back = replace(package, trail=())
+        (step,) = steps_between(was, back, self.rules.names)
+        moment, event_id = self._unique(self.state.history(key), back, step, where.moment)
         entry = Entry("step", "void", step.new, step.previous, event_id, edited_on=where.tip)
         self.state.add(key, entry)
-        yield EmittedStep(package, step, moment, entry)
+        return EmittedStep(back, step, moment, entry)
 
     # What a step may be known as.
 
@@ -347,8 +352,7 @@ class Resolver:
         if where.commit is not None:
             self.state.link(key, entry, where.commit, step.new)
         self.state.identify(key, entry, identity(moment, step.new))
-        if where.is_ours or where.provenance is Provenance.REMOTE:
-            self.state.alias(self.rules.identify(package, step, moment), entry)
+        self.state.alias(self.rules.identify(package, step, moment), entry)
 
     def _promote(self, key: Key, entry: Entry, emitted: EmittedStep, where: Occurrence) -> Iterable[EmittedStep]:
         """Emit what was only known so far."""

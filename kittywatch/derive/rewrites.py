@@ -14,11 +14,10 @@ What was lost of others' is not taken back here, and neither is what a pull brou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from kittywatch.derive.changes import CommitChanges, Key, PackageChange
 from kittywatch.derive.commits import emitted_facts, resolve_commit
@@ -171,12 +170,10 @@ class _Net:
                 edit = self.resolver.pending[self.key] = PendingEdit(self.was, written=written)
             edit.entries = [*self.lost, *edit.entries]
             return []
-        back = replace(package, trail=())
         where = Occurrence(self.rewrite.moment, self.rewrite.view, tip=self.rewrite.new)
-        step = steps_between(self.was, back, self.resolver.rules.names)[0]
-        emitted = list(self.resolver.take_back(self.key, back, step, where))
+        taken_back = self.resolver.take_back(self.key, package, self.was, where)
         self._void()
-        return emitted_facts(emitted, None)
+        return emitted_facts([taken_back], None)
 
     def _void(self) -> None:
         for entry in self.lost:
@@ -191,8 +188,3 @@ def _entries(resolver: Resolver, key: Key, rewrite: Rewrite, tip: str) -> list[E
 
 def _reached(resolver: Resolver, entry: Entry, tip: str) -> bool:
     return behind(entry, tip, resolver.graph, inclusive=True)
-
-
-def keys_of(resolver: Resolver, changes: Iterable[CommitChanges]) -> set[Key]:
-    """The work packages that some commits change."""
-    return {resolver.state.key(one.package.feature, one.wp_id) for commit in changes for one in commit.packages}

@@ -21,7 +21,7 @@ from kittywatch.git import reflog
 from kittywatch.git.repository import Git, Head
 from kittywatch.git.state import Index, busy, ends_apply, index, rebased
 from kittywatch.observe.names import ref_name
-from kittywatch.observe.planning import Before, Plan, Planner
+from kittywatch.observe.planning import Before, Plan, Planner, Request
 from kittywatch.observe.reader import Reader
 from kittywatch.observe.traces import note_observed
 from kittywatch.observe.worktree import Worktree
@@ -91,8 +91,8 @@ class Observer:
                 time.sleep(INDEX_QUIET)
             looks = worktree and (patient or not young)
             try:
-                attempt = _Attempt(self, worktree=looks, hook=hook, paths=paths, pairs=pairs, waits=waits)
-                seen = attempt.run(at_first)
+                request = Request(hook, looks, paths, pairs or {}, waits, self.each_commit)
+                seen = _Attempt(self, request).run(at_first)
             except _OutdatedError:
                 continue
             return replace(seen, unsettled=("",)) if young and not patient else seen
@@ -110,24 +110,11 @@ def observe(project: Project, name: str, *, worktree: bool = True, hook: str | N
 class _Attempt:
     """One try at an observation."""
 
-    def __init__(
-        self,
-        observer: Observer,
-        *,
-        worktree: bool,
-        hook: str | None,
-        paths: frozenset[str] | None,
-        pairs: Mapping[str, set[str]] | None,
-        waits: bool,
-    ) -> None:
-        self.waits = waits
+    def __init__(self, observer: Observer, request: Request) -> None:
         self.git: Git = observer.project.git
         self.emitter = observer.project.emitter
         self.observer = observer
-        self.worktree = worktree
-        self.hook = hook
-        self.paths = paths
-        self.pairs = pairs
+        self.request = request
         self.carried_out = False
 
     def run(self, at_first: Index | None) -> Observed:
@@ -137,10 +124,10 @@ class _Attempt:
         log_size = reflog.size(reflog.head_log(self.git.directory))
         head = self._head(before)
         at_rest = _at_rest(before, head, log_size)
-        if at_rest and not self.worktree and not before.pending:
+        if at_rest and not self.request.worktree and not before.pending:
             return Observed()
         plan = self._plan(before, head, log_size, at_rest=at_rest)
-        if self.hook is None and (
+        if self.request.hook is None and (
             busy(self.git.directory) or index(self.git.directory) != at_first or self.git.head() != head
         ):
             # Git began something while we looked: what we saw may be neither before nor after. With the index written
@@ -156,7 +143,7 @@ class _Attempt:
 
     def _head(self, before: Before) -> Head:
         head = self.git.head()
-        if head.ref is None and ends_apply(self.git.directory, self.hook):
+        if head.ref is None and ends_apply(self.git.directory, self.request.hook):
             return Head(rebased(self.git, before.checkout.ref if before.checkout else None), head.tip)
         return head
 
@@ -172,12 +159,7 @@ class _Attempt:
                 before=before,
                 head=head,
                 log_size=log_size,
-                hook=self.hook,
-                watched=self.worktree,
-                paths=self.paths,
-                each_commit=self.observer.each_commit,
-                pairs=self.pairs,
-                waits=self.waits,
+                request=self.request,
             )
             return planner.plan(at_rest=at_rest)
 

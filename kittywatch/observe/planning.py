@@ -6,16 +6,14 @@ changed by the time the plan is carried out, the plan is thrown away and made ag
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from kittywatch.derive.changes import (
-    Key,
-    WorktreeLook,
-)
+from kittywatch.derive.changes import Key, WorktreeLook
 from kittywatch.derive.commits import record_baseline, record_earlier, resolve_commit
 from kittywatch.derive.edits import hold, resolve_worktree
 from kittywatch.derive.facts import Fact
@@ -87,12 +85,25 @@ class Plan(Struct):
     held: dict[Key, WorkPackage] = field(default_factory=dict)
 
 
-class Planner:
-    """Plans one observation of a checkout.
+class Request(Struct, frozen=True):
+    """What one observation is to look at.
 
-    `hook` is the name of the git hook that asks, `watched` says whether edits that are not committed count, `paths` are
-    the only files to look at where HEAD hasn't moved.
+    `hook` is the name of the git hook that asks, None outside of git. `worktree` says whether edits that are not
+    committed count, `paths` are the only files to look at where HEAD hasn't moved. `pairs` are the commits that each
+    rewritten commit replaces, as far as git said so. Without `waits` an edit doesn't wait for its record (rule D3b).
+    With `each_commit` commits that were left behind since count by themselves, as they do for hooks (scenario 55).
     """
+
+    hook: str | None = None
+    worktree: bool = True
+    paths: frozenset[str] | None = None
+    pairs: Mapping[str, set[str]] = field(default_factory=dict)
+    waits: bool = True
+    each_commit: bool = False
+
+
+class Planner:
+    """Plans one observation of a checkout."""
 
     def __init__(
         self,
@@ -105,12 +116,7 @@ class Planner:
         before: Before,
         head: Head,
         log_size: int,
-        hook: str | None = None,
-        watched: bool = True,
-        paths: frozenset[str] | None = None,
-        each_commit: bool = False,
-        pairs: Mapping[str, set[str]] | None = None,
-        waits: bool = True,
+        request: Request,
     ) -> None:
         self.git = git
         self.reader = reader
@@ -120,12 +126,7 @@ class Planner:
         self.before = before
         self.head = head
         self.log_size = log_size
-        self.hook = hook
-        self.watched = watched
-        self.paths = paths
-        self.each_commit = each_commit
-        self.pairs = pairs or {}
-        self.waits = waits
+        self.request = request
         self.now = datetime.now(UTC)
         self.ref = ref_name(head.ref)
         self.history = History(reader, git, self._is_known)
@@ -141,20 +142,21 @@ class Planner:
 
     # Where the views went.
 
+    @functools.cached_property
     def _entries(self) -> Sequence[reflog.Entry]:
         start = self.before.checkout.log_size if self.before.checkout else 0
         return reflog.read(reflog.head_log(self.git.directory), start=start, end=self.log_size)
 
     def _visits(self) -> list[Visit]:
-        entries = self._entries() if self.before.checkout is not None else ()
-        return list(head_moves(self.git, self.head, entries, each_commit=self.each_commit))
+        entries = self._entries if self.before.checkout is not None else ()
+        return list(head_moves(self.git, self.head, entries, each_commit=self.request.each_commit))
 
     def _ranges(self, visits: Iterable[Visit]) -> list[CommitRange]:
         reader = RangeReader(
             self.git,
             self.reader,
             self.history,
-            Origins(self.git, self._entries(), self._introduced),
+            Origins(self.git, self._entries, self._introduced),
             tips=self.tips,
             boundaries=self.before.tips,
             baselines=self.baselines,
@@ -177,11 +179,12 @@ class Planner:
 
     def _baseline(self) -> Plan:
         """Record what is there (rule B1); a hook's baseline is the state before its operation, which counts."""
-        before = self._before_hook() if self.hook is not None and self.head.tip is not None else self.head.tip
+        before = self._before_hook() if self.request.hook is not None and self.head.tip is not None else self.head.tip
         tree = self.history.tree(None)
         files = self.git.files(before) if before is not None else []
         _, found = self.history.difference(tree, files, (), self.now, tip=before)
-        look = self.worktree.look(self.history, before, self.now) if self.watched and before == self.head.tip else None
+        looks = self.request.worktree and before == self.head.tip
+        look = self.worktree.look(self.history, before, self.now) if looks else None
         state = LedgerState()
         packages = [one.package for one in found.packages]
         edited = list(look.edited.values()) if look is not None else []
@@ -204,7 +207,7 @@ class Planner:
 
     def _before_hook(self) -> str | None:
         assert self.head.tip is not None
-        entries = self._entries()
+        entries = self._entries
         if entries and entries[-1].new == self.head.tip:
             return entries[-1].old if entries[-1].old.strip("0") else None
         return next(iter(self.git.parents(self.head.tip)), None)
@@ -212,20 +215,17 @@ class Planner:
     # Every other observation.
 
     def _plan(self, ranges: list[CommitRange]) -> Plan:
-        keys = {key for one in ranges for key in keys_of([*one.changes, *one.earlier])} | {
-            key for one in ranges for key in one.left or ()
-        }
-        lost = {key for one in ranges for key in one.left or ()}
-        look = self._look(self.before.pending | lost | self.worktree.held.keys(), at_rest=not ranges)
-        keys |= self.before.pending
+        held = self.worktree.held
+        looked_for = self.before.pending | held.keys() | {key for one in ranges for key in one.left or ()}
+        look = self._look(looked_for, at_rest=not ranges)
+        keys = looked_for | {key for one in ranges for key in keys_of([*one.changes, *one.earlier])}
         if look is not None:
             keys |= look.edited.keys() | look.clean.keys() | of_graphs(look.graphs) | of_broken(look.broken)
-        held = self.worktree.held
-        state, pending = self.emitter.peek(lambda unit: self._read(unit, keys | held.keys()))
+        state, pending = self.emitter.peek(lambda unit: self._read(unit, keys))
         waiting: dict[Key, WorkPackage] = {}
-        if look is not None and self.watched:
+        if look is not None and self.request.worktree:
             look, waiting = hold(look, pending, held, self.rules.names)
-            if not self.waits:
+            if not self.request.waits:
                 look, waiting = replace(look, edited={**look.edited, **waiting}), {}
         plan = self._resolve(state, pending, ranges, look)
         plan.held = waiting
@@ -240,9 +240,9 @@ class Planner:
 
     def _look(self, keys: Iterable[Key], *, at_rest: bool) -> WorktreeLook | None:
         shown = _with_names(keys, self.before.renames)
-        if self.watched and at_rest and self.paths:
-            look = self.worktree.look_at_paths(self.history, self.head.tip, self.now, shown, self.paths)
-        elif self.watched:
+        if self.request.worktree and at_rest and self.request.paths:
+            look = self.worktree.look_at_paths(self.history, self.head.tip, self.now, shown, self.request.paths)
+        elif self.request.worktree:
             look = self.worktree.look(self.history, self.head.tip, self.now, shown)
         elif shown:
             look = self.worktree.look_at_packages(self.history, self.head.tip, self.now, shown)
@@ -261,7 +261,7 @@ class Planner:
         resolver = Resolver(
             state, Ancestry(self.git, {}, marked=(), asked=asked), self.rules, pending=pending, look=look
         )
-        resolver.replaced = dict(self.pairs)
+        resolver.replaced = dict(self.request.pairs)
         plan = Plan(state, pending, self.ref, {}, self.log_size)
         for one in ranges:
             for earlier in one.earlier:

@@ -17,7 +17,7 @@ from kittywatch.derive.edits import resolve_worktree
 from kittywatch.derive.facts import Fact, TransitionFact
 from kittywatch.derive.ledger import Entry, LedgerState, PendingEdit
 from kittywatch.derive.resolve import Occurrence, Resolver
-from kittywatch.derive.rewrites import Rewrite, keys_of, resolve_rewrite
+from kittywatch.derive.rewrites import Rewrite, resolve_rewrite
 from kittywatch.workpackages.reader import WorkPackage
 from tests.builders import FEATURE
 from tests.derive.graphs import Content, Graph
@@ -226,10 +226,10 @@ class World:
         for changes in self._earlier([changes for changes, _ in came], went or []):
             record_earlier(resolver, changes)
         if went is not None and old is not None:
-            keys = keys_of(resolver, [*went, *(changes for changes, _ in came)])
+            keys = _keys([*went, *(changes for changes, _ in came)])
             was = {key: state for key, state in self.graph.states(old).items() if key in keys}
             now = {key: self.shown(tip)[key[1]] for key in keys if key[1] in self.shown(tip)}
-            pulled = keys_of(resolver, (self.graph.changes(one) for one in self.pulled))
+            pulled = _keys(self.graph.changes(one) for one in self.pulled)
             return resolve_rewrite(resolver, Rewrite(" ".join(view), old, tip, self.now, came, was, now, pulled))
         for changes, where in came:
             resolver.join(changes, where)
@@ -250,7 +250,7 @@ class World:
     def _worktree_look(
         self, tip: str, pending: dict[Key, PendingEdit], went: Iterable[CommitChanges]
     ) -> WorktreeLook | None:
-        left = {(FEATURE, change.wp_id) for changes in went for change in changes.packages}
+        left = _keys(went)
         shown = set(pending) | left
         if "W" not in self.mode and not shown:
             return None
@@ -302,3 +302,8 @@ def elsewhere(world: World) -> World:
 
 def _is_step(fact: Fact) -> bool:
     return isinstance(fact, TransitionFact) and fact.emitted.step is not None
+
+
+def _keys(changes: Iterable[CommitChanges]) -> set[Key]:
+    """The work packages that some commits change."""
+    return {(FEATURE, one.wp_id) for commit in changes for one in commit.packages}
