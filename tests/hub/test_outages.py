@@ -35,12 +35,18 @@ def closing(socket: ClientConnection) -> tuple[list[str], int | None]:
     return said, socket.close_code
 
 
-@pytest.mark.parametrize("outage", OUTAGES, ids=lambda outage: outage.__name__)
+OF_DATABASES = [
+    pytest.param(kind, outage, id=f"{kind}-{outage.__name__}")
+    for kind in ("sqlite", "postgresql")
+    for outage in OUTAGES
+    if (kind, outage) != ("sqlite", read_only)  # SQLite has no standby
+]
+
+
+@pytest.mark.parametrize(("database", "outage"), OF_DATABASES, indirect=["database"])
 def test_nothing_is_rejected_while_nothing_can_be_stored(
     hub: Hub, machine: Machine, outage: Callable[[Hub], AbstractContextManager[None]]
 ) -> None:
-    if outage is read_only and hub.database.startswith("sqlite"):
-        pytest.skip("SQLite has no standby")
     url = hub.url.replace("http", "ws", 1) + "/ws/v1/events/"
     assert is_ready(hub)
     told = created("WP01", lamport=1)

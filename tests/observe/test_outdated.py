@@ -71,7 +71,7 @@ def test_a_replay_goes_on_from_what_another_observer_emitted(
         others = _overtaken(project, tmp_path / "home", monkeypatch)
         run = Replay(project.git, project.names, project.emitter)
         told = [event for batch in run.run("HEAD") for event in batch]
-    assert lanes(others) == ["WP01 planned→doing"]
         state = project.emitter.peek(lambda unit: unit.ledger.read())
+    assert lanes(others) == ["WP01 planned→doing"]
     assert lanes(told) == ["WP01 created"]
     assert len(list(state.history(("001-x", "WP01")).steps())) == 1, "and the ledger has it once"
