@@ -24,7 +24,6 @@ from kittywatch.derive.facts import (
 from kittywatch.derive.steps import Step
 from kittywatch.events import (
     EVENT_TYPES,
-    SCHEMA_VERSION,
     Assignment,
     Completion,
     Creation,
@@ -36,6 +35,7 @@ from kittywatch.events import (
     Payload,
     Resolution,
     StatusChange,
+    beyond_1_0,
     content_id,
     random_id,
 )
@@ -137,7 +137,7 @@ def envelopes(
             team_slug=context.team_slug,
             project_uuid=context.project_uuid,
             project_slug=context.project_slug,
-            schema_version=SCHEMA_VERSION,
+            schema_version="1.0.0" if beyond_1_0(draft.payload) is None else "1.1.0",
         )
         events.append((event, draft.source))
     return events

@@ -9,6 +9,7 @@ from kittywatch.events.envelope import (
     FeatureCompleted,
     FeatureCreated,
     HistoryAdded,
+    SchemaVersion,
     WPAssigned,
     WPCreated,
     WPStatusChanged,
@@ -18,6 +19,7 @@ from kittywatch.events.envelope import (
 from kittywatch.events.fields import LARGEST_CLOCK, InvalidEventError
 from kittywatch.events.ids import content_id, random_id
 from kittywatch.events.payloads import (
+    Actor,
     Assignment,
     Completion,
     Creation,
@@ -27,12 +29,14 @@ from kittywatch.events.payloads import (
     Payload,
     Resolution,
     StatusChange,
+    beyond_1_0,
 )
 
 __all__ = [
     "EVENT_TYPES",
     "LARGEST_CLOCK",
     "SCHEMA_VERSION",
+    "Actor",
     "Assignment",
     "Completion",
     "Creation",
@@ -48,10 +52,12 @@ __all__ = [
     "LoggedError",
     "Payload",
     "Resolution",
+    "SchemaVersion",
     "StatusChange",
     "WPAssigned",
     "WPCreated",
     "WPStatusChanged",
+    "beyond_1_0",
     "content_id",
     "from_json",
     "random_id",

@@ -13,6 +13,7 @@ import re
 from typing import Literal, TypeAlias
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from kittywatch.events.fields import (
     Checked,
@@ -34,13 +35,19 @@ from kittywatch.events.payloads import (
     LoggedError,
     Resolution,
     StatusChange,
+    beyond_1_0,
 )
 
-SCHEMA_VERSION: Literal["1.0.0"] = "1.0.0"
+SchemaVersion: TypeAlias = Literal["1.0.0", "1.1.0"]
+SCHEMA_VERSION: SchemaVersion = "1.1.0"
+"""The newest version. An event states the lowest one that can say it: what 1.0.0 can say is 1.0.0."""
 
 
 class _Envelope(Checked, frozen=True, tag_field="event_type"):
-    """What all events have; `project_uuid` is None only while the event waits for an identity, unsent."""
+    """What all events have; `project_uuid` is None only while the event waits for an identity, unsent.
+
+    `source` is the lane source, `observer` who came upon the change, `commit` the one that it was emitted from.
+    """
 
     event_id: Ulid
     aggregate_id: Text
@@ -53,45 +60,62 @@ class _Envelope(Checked, frozen=True, tag_field="event_type"):
     team_slug: Text
     project_uuid: ProjectUuid | None
     project_slug: str | None
-    schema_version: Literal["1.0.0"]
+    schema_version: SchemaVersion
+    source: Text | UnsetType = UNSET
+    observer: Text | UnsetType = UNSET
+    commit: Text | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.schema_version == "1.0.0" and (field := _beyond_1_0(self)) is not None:
+            raise InvalidEventError(type(self).__name__, field, "Not in version 1.0.0")
 
 
-class WPStatusChanged(_Envelope, frozen=True, tag=True):
+def _beyond_1_0(event: _Envelope) -> str | None:
+    for field in ("source", "observer", "commit"):
+        if getattr(event, field) is not UNSET:
+            return field
+    payload = getattr(event, "payload", None)
+    beyond = beyond_1_0(payload) if payload is not None else None
+    return f"payload.{beyond}" if beyond is not None else None
+
+
+class WPStatusChanged(_Envelope, frozen=True, kw_only=True, tag=True):
     aggregate_type: Literal["WorkPackage"]
     payload: StatusChange
 
 
-class WPCreated(_Envelope, frozen=True, tag=True):
+class WPCreated(_Envelope, frozen=True, kw_only=True, tag=True):
     aggregate_type: Literal["WorkPackage"]
     payload: Creation
 
 
-class WPAssigned(_Envelope, frozen=True, tag=True):
+class WPAssigned(_Envelope, frozen=True, kw_only=True, tag=True):
     aggregate_type: Literal["WorkPackage"]
     payload: Assignment
 
 
-class FeatureCreated(_Envelope, frozen=True, tag=True):
+class FeatureCreated(_Envelope, frozen=True, kw_only=True, tag=True):
     aggregate_type: Literal["Feature"]
     payload: FeatureCreation
 
 
-class FeatureCompleted(_Envelope, frozen=True, tag=True):
+class FeatureCompleted(_Envelope, frozen=True, kw_only=True, tag=True):
     aggregate_type: Literal["Feature"]
     payload: Completion
 
 
-class HistoryAdded(_Envelope, frozen=True, tag=True):
+class HistoryAdded(_Envelope, frozen=True, kw_only=True, tag=True):
     aggregate_type: Literal["WorkPackage"]
     payload: HistoryEntry
 
 
-class ErrorLogged(_Envelope, frozen=True, tag=True):
+class ErrorLogged(_Envelope, frozen=True, kw_only=True, tag=True):
     aggregate_type: Literal["WorkPackage", "Feature"]
     payload: LoggedError
 
 
-class DependencyResolved(_Envelope, frozen=True, tag=True):
+class DependencyResolved(_Envelope, frozen=True, kw_only=True, tag=True):
     aggregate_type: Literal["WorkPackage"]
     payload: Resolution
 

@@ -17,7 +17,11 @@ from kittywatch.startup.patterns import pattern
 
 # \Z instead of $: Python's $ also matches before a trailing newline. The schema export writes it back as $.
 Ulid = Annotated[str, Meta(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")]
-WorkPackageId = Annotated[str, Meta(pattern=r"^WP[0-9]{2}\Z")]
+# What version 1.0.0 of the contract has of a field stands beside what it may be today, for the export of that version.
+WorkPackageId = Annotated[
+    str,
+    Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}\Z", extra_json_schema={"1.0.0": {"pattern": r"^WP[0-9]{2}\Z"}}),
+]
 NodeId = Annotated[str, Meta(pattern=r"^[0-9a-f]{12}\Z")]
 ProjectUuid = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")]
 FeatureName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z")]
@@ -29,7 +33,12 @@ Tick = Annotated[int, Meta(ge=1)]
 # beyond it is taken for a fault or a lie: clients don't follow it, and a hub puts its own in its place.
 LARGEST_CLOCK = 1 << 48
 DateTime = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
-LaneName = Literal["planned", "doing", "for_review", "done"]
+FOUR_LANES = ("planned", "doing", "for_review", "done")
+LaneName = Annotated[
+    str,
+    Meta(pattern=r"^[a-z0-9][a-z0-9_]{0,39}\Z", extra_json_schema={"1.0.0": {"enum": list(FOUR_LANES)}}),
+]
+CategoryName = Literal["backlog", "active", "review", "done", "blocked", "canceled"]
 
 # No leap seconds: neither datetime nor the field's library takes one.
 _RFC3339 = pattern(
@@ -64,6 +73,8 @@ class Checked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         rules = Checked._rules.get(kind) or _compile(kind)
         for field, hint, exact, is_moment in rules:
             value = getattr(self, field)
+            if value is msgspec.UNSET:
+                continue  # an optional field; a required one is never left out
             try:
                 msgspec.convert(value, hint)
                 if exact is not None and not isinstance(value, exact):

@@ -1,12 +1,19 @@
-"""The eight payloads of the contract. `feature_slug` is the name of the directory under `kitty-specs/`."""
+"""The eight payloads of the contract. `feature_slug` is the name of the directory under `kitty-specs/`.
+
+Optional fields came with version 1.1.0, and so did lanes and ids of other sources than spec-kitty 2.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeAlias
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from kittywatch.events.fields import (
+    FOUR_LANES,
+    CategoryName,
     Checked,
     Count,
     DateTime,
@@ -20,13 +27,26 @@ from kittywatch.events.fields import (
 
 
 class StatusChange(Checked, frozen=True):
-    """A work package went from one lane to another."""
+    """A work package went from one lane to another.
+
+    The categories are what both lanes mean; without them the lanes are spec-kitty 2's. `lane_now` is the lane that the
+    source gives as a whole, where this transition is older than one that was emitted before. `force`, `execution_mode`
+    and `review_ref` are the source's; `reason` and `evidence` too, only for a project that shares them.
+    """
 
     wp_id: WorkPackageId
     previous_status: LaneName
     new_status: LaneName
     changed_by: Text
     feature_slug: str | None
+    previous_category: CategoryName | UnsetType = UNSET
+    new_category: CategoryName | UnsetType = UNSET
+    lane_now: LaneName | UnsetType = UNSET
+    force: bool | UnsetType = UNSET
+    execution_mode: Text | UnsetType = UNSET
+    review_ref: Text | UnsetType = UNSET
+    reason: Text | UnsetType = UNSET
+    evidence: dict[str, Any] | UnsetType = UNSET
 
 
 class Creation(Checked, frozen=True):
@@ -43,6 +63,15 @@ class Creation(Checked, frozen=True):
             raise InvalidEventError("Creation", "dependencies", "Expected distinct ids")
 
 
+class Actor(Checked, frozen=True):
+    """What a source knows of an agent; at least one of them."""
+
+    role: Text | UnsetType = UNSET
+    profile: Text | UnsetType = UNSET
+    tool: Text | UnsetType = UNSET
+    model: Text | UnsetType = UNSET
+
+
 class Assignment(Checked, frozen=True):
     """An agent took a work package on; `retry_count` counts the agents before it in the same phase."""
 
@@ -51,6 +80,7 @@ class Assignment(Checked, frozen=True):
     phase: Literal["implementation", "review"]
     retry_count: Count
     feature_slug: str | None
+    actor: Actor | UnsetType = UNSET
 
 
 class FeatureCreation(Checked, frozen=True):
@@ -105,3 +135,46 @@ class Resolution(Checked, frozen=True):
 Payload: TypeAlias = (
     StatusChange | Creation | Assignment | FeatureCreation | Completion | HistoryEntry | LoggedError | Resolution
 )
+
+
+_OLD_ID = re.compile(r"WP[0-9]{2}\Z", re.ASCII)
+
+
+def _is_old_id(value: str) -> bool:
+    return _OLD_ID.match(value) is not None
+
+
+_ADDED = frozenset(
+    (
+        "previous_category",
+        "new_category",
+        "lane_now",
+        "force",
+        "execution_mode",
+        "review_ref",
+        "reason",
+        "evidence",
+        "actor",
+    )
+)
+_OLD: dict[str, Callable[[Any], bool]] = {
+    "previous_status": FOUR_LANES.__contains__,
+    "new_status": FOUR_LANES.__contains__,
+    "dependency_wp_id": _is_old_id,
+    "dependencies": lambda ids: all(map(_is_old_id, ids)),
+}
+
+
+def beyond_1_0(payload: Payload) -> str | None:
+    """The first field of a payload that version 1.0.0 of the contract can't say; None where it can say all of it."""
+    for field in payload.__struct_fields__:
+        value = getattr(payload, field)
+        if field == "wp_id":
+            known = isinstance(payload, LoggedError) or _is_old_id(value)
+        elif field in _OLD:
+            known = _OLD[field](value)
+        else:
+            known = field not in _ADDED or value is UNSET
+        if not known:
+            return field
+    return None

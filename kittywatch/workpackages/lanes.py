@@ -1,13 +1,14 @@
-"""The four lanes, and the names that other tools use for them (rule R3)."""
+"""The names of lanes; the four lanes of frontmatter, and the names that other tools use for them (rule R3)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from msgspec import Struct, field
 
-Lane: TypeAlias = Literal["planned", "doing", "for_review", "done"]
+Lane: TypeAlias = str
+"""The name of a lane, as its source writes it; what it means is its scheme's to say (schemes.py)."""
 
 LANES: dict[str, Lane] = {"planned": "planned", "doing": "doing", "for_review": "for_review", "done": "done"}
 DEFAULT_ALIASES: dict[str, Lane] = {

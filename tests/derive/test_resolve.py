@@ -23,7 +23,7 @@ def world() -> World:
 def own_id(world: World, commit: str, lane: str, previous: str = "planned") -> str:
     """The event id that the step of a commit has by itself."""
     shown = world.shown(commit)["WP01"]
-    step = Step(previous, lane, "user", None)  # type: ignore[arg-type]
+    step = Step(previous, lane, "user", None)
     return RULES.identify(shown, step, world.time(commit))
 
 

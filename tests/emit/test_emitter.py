@@ -234,7 +234,7 @@ def test_each_kind_is_an_event_of_the_contract(emitter: EventEmitter) -> None:
 @pytest.mark.parametrize(
     ("call", "field"),
     [
-        (lambda one: one.emit_wp_status_changed("WP1", "planned", "doing"), "wp_id"),
+        (lambda one: one.emit_wp_status_changed("WP 1", "planned", "doing"), "wp_id"),
         (lambda one: one.emit_wp_status_changed("WP01", "planned", "sécret"), "new_status"),
         (lambda one: one.emit_wp_status_changed("WP01", "planned", "doing", ""), "changed_by"),
         (lambda one: one.emit_wp_created("WP01", "sécret", ["WP02", "WP02"], FEATURE), "dependencies"),

@@ -50,7 +50,7 @@ def _is_date_time(instance: object) -> bool:
 
 _Validator: type[Draft202012Validator] = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
 _contract = _Validator(CONTRACT, format_checker=_formats)
-_exported = _Validator(json_schema(), format_checker=_formats)
+_exported = _Validator(json_schema("1.0.0"), format_checker=_formats)
 
 
 def accepted(event: Any) -> bool:
@@ -69,7 +69,7 @@ def accepted(event: Any) -> bool:
 
 def test_both_schemas_are_schemas() -> None:
     _Validator.check_schema(CONTRACT)
-    _Validator.check_schema(json_schema())
+    _Validator.check_schema(json_schema("1.0.0"))
 
 
 @pytest.mark.skipif(not _BESIDE.exists(), reason="the contract is not checked out beside the project")

@@ -81,7 +81,7 @@ def finish(world: World) -> None:
     world.run("emit", "replay")
     known = {event["event_id"] for event in world.events(None) if event["payload"].get("feature_slug") == SLUG}
     assert known <= set(before)
-    validator = Draft202012Validator(json_schema())
+    validator = Draft202012Validator(json_schema("1.0.0"))
     for event in world.events(None):
         validator.validate(event)
     ids = {event["event_id"]: event for event in world.events(None)}
