@@ -27,10 +27,11 @@ from kittywatch.derive.changes import Key, Provenance
 from kittywatch.derive.facts import Annotation, Assigned, EmittedStep, Note
 from kittywatch.derive.ledger import Entry, Phase, behind, identity
 from kittywatch.derive.resolve import Occurrence, Resolver, is_alive
-from kittywatch.derive.seen import SeenKeys, feedback_key, pairs_up, record_keys
+from kittywatch.derive.seen import SeenKeys, feedback_key, pairs_up, record_keys, stated_key
 from kittywatch.derive.steps import DEFAULT_AGENT, LaneState
 from kittywatch.workpackages.lanes import Lane, LaneNames
 from kittywatch.workpackages.reader import WorkPackage
+from kittywatch.workpackages.stated import Who
 from kittywatch.workpackages.trail import digest
 
 _NOBODY = frozenset(("system", "unknown", "user"))  # what tools write where they know no name
@@ -72,6 +73,9 @@ def see_silently(seen: SeenKeys, package: WorkPackage, kind: str) -> bool:
     keys = record_keys(package.trail)
     if package.feedback:
         keys.append(feedback_key(package.feedback))
+    keys += [stated_key(step.id) for step in package.stated]
+    keys += [stated_key(step.id, "verdict") for step in package.stated if step.verdict is not None]
+    keys += [stated_key(note.id) for note in package.notes]
     before = len(seen)
     for key in keys:
         seen.setdefault(key, kind)
@@ -100,14 +104,14 @@ def _notes(resolver: Resolver, sighting: Sighting) -> tuple[dict[int, bool], lis
         if named is None:
             continue
         moves, lane = named != lane, named
-        fresh[index] = _see(resolver, sighting, keys[index], kind) and where.is_ours
+        fresh[index] = see(resolver, sighting, keys[index], kind) and where.is_ours
         if fresh[index] and not moves and not (index == 0 and named == "planned"):
             note = Note("note", record.note or f"lane={record.lane}", record.agent)
-            found += _note(resolver, sighting, note, record.moment, index)
+            found += note_down(resolver, sighting, note, record.moment, index)
     feedback = package.feedback
-    if feedback and _see(resolver, sighting, feedback_key(feedback), kind) and where.is_ours:
+    if feedback and see(resolver, sighting, feedback_key(feedback), kind) and where.is_ours:
         note = Note("review", feedback, package.reviewer or package.agent or DEFAULT_AGENT)
-        found += _note(resolver, sighting, note, where.moment, len(keys))
+        found += note_down(resolver, sighting, note, where.moment, len(keys))
     return fresh, found
 
 
@@ -118,7 +122,7 @@ def _appended(base: LaneState | None, package: WorkPackage) -> tuple[int, Lane]:
     return 0, "planned"
 
 
-def _see(resolver: Resolver, sighting: Sighting, name: str, kind: str) -> bool:
+def see(resolver: Resolver, sighting: Sighting, name: str, kind: str) -> bool:
     """Whether this is news; to a replay also what was only recorded with the baseline."""
     known = resolver.state.pages.get(sighting.key, {}).get(name)
     replayed = known == "baseline" and sighting.where.provenance is Provenance.HISTORY
@@ -128,7 +132,8 @@ def _see(resolver: Resolver, sighting: Sighting, name: str, kind: str) -> bool:
     return True
 
 
-def _note(resolver: Resolver, sighting: Sighting, note: Note, moment: datetime, place: float) -> list[Annotation]:
+def note_down(resolver: Resolver, sighting: Sighting, note: Note, moment: datetime, place: float) -> list[Annotation]:
+    """Resolve a note that was not seen before: none if it was emitted manually."""
     if pairs_up(resolver.state.seen(sighting.key), "o", (note.kind, note.author, note.content)):
         return []
     return [Annotation(sighting.package, note, moment, place)]
@@ -144,7 +149,7 @@ def _reviewers(resolver: Resolver, sighting: Sighting, fresh: dict[int, bool]) -
         before, record = package.trail[index - 1], package.trail[index]
         reviewed = names.lane(before.lane) == "for_review" and record.agent != before.agent
         if reviewed and record.agent not in _NOBODY:
-            found += _assign(resolver, sighting, (record.agent, "review"), record.moment, index - 0.5)
+            found += assign(resolver, sighting, (record.agent, "review"), record.moment, index - 0.5)
     return found
 
 
@@ -157,7 +162,7 @@ def _taken_on(resolver: Resolver, sighting: Sighting, fresh: dict[int, bool]) ->
     arrived = (sighting.base.lane if sighting.base else "planned") != lane
     phase: Phase = "implementation" if lane == "doing" or arrived else "review"
     moment, place = _when(resolver, sighting, fresh)
-    return next(iter(_assign(resolver, sighting, (agent, phase), moment, place)), None)
+    return next(iter(assign(resolver, sighting, (agent, phase), moment, place)), None)
 
 
 def _when(resolver: Resolver, sighting: Sighting, fresh: dict[int, bool]) -> tuple[datetime, float]:
@@ -176,8 +181,13 @@ def _when(resolver: Resolver, sighting: Sighting, fresh: dict[int, bool]) -> tup
     return moment, len(package.trail) + 0.5
 
 
-def _assign(
-    resolver: Resolver, sighting: Sighting, who: tuple[str, Phase], moment: datetime, place: float
+def assign(
+    resolver: Resolver,
+    sighting: Sighting,
+    who: tuple[str, Phase],
+    moment: datetime,
+    place: float,
+    about: Who | None = None,
 ) -> list[Annotation]:
     """Resolve an assignment (rule 5); returns it if it is to be emitted."""
     agent, phase = who
@@ -198,7 +208,7 @@ def _assign(
         if where.commit is not None:
             state.link(key, known, where.commit)
         return []
-    what = Assigned(agent, phase, sum(1 for entry in past if entry.phase == phase))
+    what = Assigned(agent, phase, sum(1 for entry in past if entry.phase == phase), about)
     event_id = resolver.rules.identify(sighting.package, what, moment)
     status = "emitted" if where.is_ours else "remote"
     lane: Lane = "doing" if phase == "implementation" else "for_review"

@@ -13,6 +13,7 @@ from kittywatch.derive.steps import LaneState, lane_state
 from kittywatch.workpackages.features import Meta
 from kittywatch.workpackages.lanes import Lane
 from kittywatch.workpackages.reader import Problem, WorkPackage
+from kittywatch.workpackages.schemes import SPEC_KITTY_2, Scheme
 
 Key: TypeAlias = tuple[str, str]
 """Feature and work package id; the feature under the first name that it had (scenario 58)."""
@@ -43,6 +44,11 @@ class FeatureGraph(Struct, frozen=True):
     dependencies: Mapping[str, tuple[str, ...]]
     lanes: Mapping[str, Lane | None]
     created_at: str | None = None
+    schemes: Mapping[str, Scheme] = field(default_factory=dict)
+
+    def scheme(self, wp_id: str) -> Scheme:
+        """The lane scheme of a work package."""
+        return self.schemes.get(wp_id, SPEC_KITTY_2)
 
 
 class BrokenContent(Struct, frozen=True):
@@ -97,7 +103,7 @@ class WorktreeLook(Struct, frozen=True):
     now, and stays as it was. `committed` are the states of all of them in the commit. `written` are fingerprints of
     the files that were looked at, `young` the work packages whose file was written less than 250 ms ago, `unsettled`
     paths of files that somebody may still be writing. `held` are edits that waited for their record and moved on
-    instead, to be resolved first (rule D3b).
+    instead, to be resolved first (rule D3b). `before` is what the commit shows of the edited ones.
     """
 
     tip: str | None
@@ -113,6 +119,7 @@ class WorktreeLook(Struct, frozen=True):
     written: Mapping[Key, str] = field(default_factory=dict)
     young: frozenset[Key] = frozenset()
     held: Mapping[Key, WorkPackage] = field(default_factory=dict)
+    before: Mapping[Key, WorkPackage] = field(default_factory=dict)
 
     def shows(self, key: Key) -> LaneState | None:
         """What is there of a work package now, None where nothing is."""

@@ -11,6 +11,7 @@ from kittywatch.derive.facts import AnnotationFact, EmittedStep, ErrorFact, Fact
 from kittywatch.derive.ledger import Entry, LedgerState, identity
 from kittywatch.derive.resolve import Occurrence, Resolver
 from kittywatch.derive.seen import COMPLETE, manual_key
+from kittywatch.derive.stated import StatedChange, record_stated, resolve_stated
 from kittywatch.derive.steps import steps_between
 from kittywatch.workpackages.reader import WorkPackage
 
@@ -36,8 +37,11 @@ def resolve_commit(
             feature = package.feature
             facts += feature_fact(resolver, feature, changes.features.get(feature), where)
         key = state.key(feature, change.wp_id)
-        if change.base is not None and change.base.lane == "done" and package.lane != "done":
+        if change.base is not None and change.base.lane == "done" and not package.scheme.is_over(package.lane):
             reopen(state, key, where.provenance)
+        if package.stated:
+            facts += resolve_stated(resolver, StatedChange(key, package, change.before, change.base, where))
+            continue
         emitted = resolver.steps(change, where) if key not in left_out else []
         facts += package_facts(resolver, Sighting(key, package, change.base, emitted, where))
         if key not in left_out:
@@ -116,14 +120,17 @@ def record_baseline(
             state.changed_pages.add(key)
         if key[0] not in state.features:
             state.know_feature(key[0], "baseline")
-        if not state.history(key).entries:
+        if not state.history(key).entries and not package.stated:
             agent = package.assigned if package.lane != "planned" else None
             entry = Entry("known", "baseline", package.lane, first=commit, agent=agent)
             entry.phase = "implementation" if agent else None
             state.add(key, entry)
             count += 1
+        elif package.stated:
+            count += not state.history(key).entries
+            record_stated(state, key, package, commit)
     for feature, stated in lanes.items():
-        if all(lane == "done" for lane in stated):
+        if "done" in stated and all(lane in ("done", "canceled") for lane in stated):
             state.seen((feature, ""))[COMPLETE] = "baseline"
     for one in broken:
         if one.content not in state.broken:
@@ -138,6 +145,7 @@ def record_earlier(resolver: Resolver, changes: CommitChanges) -> None:
     for change in changes.packages:
         key, used = state.key(change.package.feature, change.wp_id), list[Entry]()
         history = state.history(key)
+        record_stated(state, key, change.package, changes.commit)
         for step in steps_between(change.base, change.package, resolver.rules.names):
             moment = resolver.moment(history, step, where, used)
             entry = resolver.known(key, step, moment, where, used)

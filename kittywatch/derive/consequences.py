@@ -1,4 +1,7 @@
-"""What follows from a step to done: who waits no longer, and whether the feature is complete.
+"""What follows from a step: who waits no longer, and whether the feature is complete.
+
+What a lane means is its scheme's to say: a dependent may begin when a lane releases it (done; with an event log
+approved as well, rule E13), and a feature is complete when nothing is left to do in it and one work package is done.
 
 Where the contract is silent, these are the rules:
 
@@ -24,6 +27,7 @@ from kittywatch.derive.changes import FeatureGraph, Key, Provenance
 from kittywatch.derive.facts import Cause, CompletionFact, Fact, ResolutionFact, TransitionFact
 from kittywatch.derive.ledger import CommitGraph, LedgerState
 from kittywatch.derive.seen import COMPLETE
+from kittywatch.workpackages.lanes import Lane
 
 _ONLY_PASSING = (Provenance.HISTORY, Provenance.OUT_OF_SCOPE)
 """What a replay comes by and does not keep: whether a feature was complete then is no news of what it is now."""
@@ -60,14 +64,14 @@ def left_done(state: LedgerState, key: Key) -> None:
 def with_consequences(state: LedgerState, facts: list[Fact], context: ChangeContext) -> list[Fact]:
     """The same facts, each step to done with what follows from it right after it."""
     causes = _causes(state, facts, context)
-    last = {cause.feature: at for at, cause in causes.items()}
+    last = {cause.feature: at for at, cause in causes.items() if cause.ends}
     late = _manual_causes(state, context) if context.provenance is Provenance.LOCAL else []
     found: list[Fact] = []
     for at, fact in enumerate(facts):
         found.append(fact)
         if (cause := causes.get(at)) is not None:
             found += _resolved(state, cause, context)
-            if last[cause.feature] == at and cause.feature not in {one.feature for one in late}:
+            if last.get(cause.feature) == at and cause.feature not in {one.feature for one in late}:
                 found += _completed(state, cause, context)
     for number, cause in enumerate(late):
         found += _resolved(state, cause, context)
@@ -81,16 +85,24 @@ def with_consequences(state: LedgerState, facts: list[Fact], context: ChangeCont
 
 
 def _causes(state: LedgerState, facts: list[Fact], context: ChangeContext) -> dict[int, Cause]:
-    """The steps to done among some facts, by their places; takes note of those out of done."""
+    """The steps among some facts that others follow from, by their places; takes note of those that go back."""
     causes: dict[int, Cause] = {}
     for at, fact in enumerate(facts):
         if not isinstance(fact, TransitionFact) or (step := fact.emitted.step) is None:
             continue
         package, entry = fact.emitted.package, fact.emitted.entry
-        if step.previous == "done" and context.provenance is not Provenance.HISTORY:
-            left_done(state, state.key(package.feature, package.wp_id))
-        if step.new == "done":
-            causes[at] = Cause(package.feature, package.wp_id, entry.event_id or "", fact.emitted.moment, fact.commit)
+        scheme = package.scheme
+        released, over = scheme.releases(step.previous), scheme.is_over(step.previous)
+        releases, ends = scheme.releases(step.new), scheme.is_over(step.new)
+        if context.provenance is not Provenance.HISTORY:
+            key = state.key(package.feature, package.wp_id)
+            if released and not releases:
+                left_done(state, key)
+            elif over and not ends:
+                reopen(state, key, Provenance.LOCAL)
+        if (releases and not released) or (ends and not over):
+            who = package.feature, package.wp_id, entry.event_id or ""
+            causes[at] = Cause(*who, fact.emitted.moment, fact.commit, releases and not released, ends and not over)
     return causes
 
 
@@ -100,7 +112,7 @@ def _manual_causes(state: LedgerState, context: ChangeContext) -> list[Cause]:
     for feature, graph in sorted(context.graphs.items()):
         for wp_id in sorted(graph.dependencies):
             key = state.key(feature, wp_id)
-            if graph.lanes.get(wp_id) != "done":
+            if not graph.scheme(wp_id).releases(graph.lanes.get(wp_id)):
                 continue
             for name, when in [item for item in state.pages.get(key, {}).items() if item[0][0] == "p"]:
                 del state.seen(key)[name]
@@ -112,7 +124,7 @@ def _resolved(state: LedgerState, cause: Cause, context: ChangeContext) -> list[
     graph = context.graphs.get(cause.feature)
     key = state.key(cause.feature, cause.wp_id)
     found: list[Fact] = []
-    for wp_id, dependencies in sorted(graph.dependencies.items()) if graph else ():
+    for wp_id, dependencies in sorted(graph.dependencies.items()) if graph and cause.releases else ():
         if cause.wp_id not in dependencies:
             continue
         if context.provenance is Provenance.LOCAL:
@@ -150,20 +162,21 @@ def _note_complete(state: LedgerState, feature: str, context: ChangeContext) -> 
 
 
 def _work_packages(state: LedgerState, feature: str, graph: FeatureGraph, context: ChangeContext) -> int:
-    """How many work packages a feature has, 0 unless all of them are done."""
-    lanes = [
-        "done" if _is_done(state, state.key(feature, wp_id), context) else graph.lanes.get(wp_id)
-        for wp_id in graph.dependencies
-        if graph.lanes.get(wp_id) != "done"
-    ]
-    stated = [lane for lane in lanes if lane is not None]
-    done = sum(1 for wp_id in graph.dependencies if graph.lanes.get(wp_id) == "done")
-    return done + len(stated) if all(lane == "done" for lane in stated) else 0
+    """How many work packages a feature has; 0 unless nothing is left to do in any of them, and one is done."""
+    lanes: dict[str, Lane] = {}
+    for wp_id in graph.dependencies:
+        shown, scheme = graph.lanes.get(wp_id), graph.scheme(wp_id)
+        further = None if scheme.is_over(shown) else _further(state, state.key(feature, wp_id), context)
+        lane = further if scheme.is_over(further) else shown
+        if lane is not None:
+            lanes[wp_id] = lane
+    over = all(graph.scheme(wp_id).is_over(lane) for wp_id, lane in lanes.items())
+    return len(lanes) if over and any(graph.scheme(wp_id).is_done(lane) for wp_id, lane in lanes.items()) else 0
 
 
-def _is_done(state: LedgerState, key: Key, context: ChangeContext) -> bool:
-    """Whether the ledger knows that a work package reached done on another branch (rule 3)."""
+def _further(state: LedgerState, key: Key, context: ChangeContext) -> Lane | None:
+    """The lane that the ledger knows of a work package, which may have gone further on another branch (rule 3)."""
     history = state.histories.get(key)
     if context.provenance is not Provenance.LOCAL or history is None:
-        return False
-    return history.last_lane(context.commits) == "done"
+        return None
+    return history.last_lane(context.commits)

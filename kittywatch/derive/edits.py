@@ -17,6 +17,7 @@ from kittywatch.derive.consequences import ChangeContext, with_consequences
 from kittywatch.derive.facts import EmittedStep, Fact
 from kittywatch.derive.ledger import PendingEdit
 from kittywatch.derive.resolve import Occurrence, Resolver
+from kittywatch.derive.stated import StatedChange, resolve_stated
 from kittywatch.derive.steps import LaneState, lane_state, steps_between
 from kittywatch.workpackages.lanes import LaneNames
 from kittywatch.workpackages.reader import WorkPackage
@@ -46,18 +47,27 @@ def resolve_worktree(
     for key in sorted(resolver.pending.keys() | edited.keys() | look.held.keys()):
         package, edit = edited.get(key), resolver.pending.get(key)
         if package is not None:
-            if edit is None and before.get(key) == lane_state(package):
+            if edit is None and not package.stated and before.get(key) == lane_state(package):
                 resolver.pending[key] = PendingEdit(before[key], written=look.written.get(key, ""))
                 continue
             if package.feature not in seen_features:
                 seen_features.add(package.feature)
                 facts += feature_fact(resolver, package.feature, look.features.get(package.feature), where)
+            if package.stated:
+                # What is stated with an id is never taken back, so no edit is pending of it (rule E10).
+                change = StatedChange(key, package, look.before.get(key), look.committed.get(key), where)
+                facts += resolve_stated(resolver, change)
+                resolver.pending.pop(key, None)
+                continue
             shows = [look.held[key], package] if key in look.held else [package]
             facts += [fact for one in shows for fact in _edited(resolver, key, one, look, where)]
             continue
         if key in look.held:
             facts += _edited(resolver, key, look.held[key], look, where)
         if key in resolver.pending and (found := clean.get(key)) is not None:
+            if found.stated:
+                del resolver.pending[key]
+                continue
             facts += _gone(resolver, key, found, home.get(key) or look.committed.get(key), where)
     facts = in_order(facts + errors(resolver, look.broken, where))
     return with_consequences(resolver.state, facts, ChangeContext(graphs=look.graphs, commits=resolver.graph))

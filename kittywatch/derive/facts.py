@@ -11,24 +11,30 @@ from kittywatch.derive.changes import BrokenContent, FeatureInfo
 from kittywatch.derive.ledger import Entry, Phase
 from kittywatch.derive.steps import Step
 from kittywatch.workpackages.reader import WorkPackage
+from kittywatch.workpackages.stated import Who
 
 Fact: TypeAlias = "FeatureFact | TransitionFact | AnnotationFact | ResolutionFact | CompletionFact | ErrorFact"
 
 
 class Assigned(Struct, frozen=True):
-    """Somebody took a work package on; `retry_count` counts the assignments before it in the same phase."""
+    """Somebody took a work package on; `retry_count` counts the assignments before it in the same phase.
+
+    `who` is what the source knows of the agent.
+    """
 
     agent: str
     phase: Phase
     retry_count: int
+    who: Who | None = None
 
 
 class Note(Struct, frozen=True):
-    """An entry of a work package's history."""
+    """An entry of a work package's history; a private one leaves the machine only if the project shares such texts."""
 
     kind: Literal["note", "review"]
     content: str
     author: str
+    is_private: bool = False
 
 
 class Annotation(Struct, frozen=True):
@@ -77,13 +83,15 @@ class AnnotationFact(Struct, frozen=True):
 
 
 class Cause(Struct, frozen=True):
-    """The step to done that something follows from."""
+    """The step that something follows from: dependents may begin (`releases`), nothing is left to do (`ends`)."""
 
     feature: str
     wp_id: str
     event_id: str
     moment: datetime
     commit: str | None
+    releases: bool = True
+    ends: bool = True
 
 
 class ResolutionFact(Struct, frozen=True):

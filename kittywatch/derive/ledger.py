@@ -7,7 +7,7 @@ ancestor. Nothing here knows git; `CommitGraph` is asked for what precedes what.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct, field
@@ -16,6 +16,7 @@ from kittywatch.derive.changes import BrokenContent, Key
 from kittywatch.derive.seen import SeenKeys
 from kittywatch.derive.steps import LaneState
 from kittywatch.workpackages.lanes import Lane
+from kittywatch.workpackages.stated import StatedStep
 
 EntryKind: TypeAlias = Literal["created", "step", "assigned", "known"]
 Status: TypeAlias = Literal["emitted", "remote", "baseline", "void"]
@@ -60,6 +61,22 @@ class Entry(Struct, eq=False):
     agent: str | None = None
     phase: Phase | None = None
     row: int | None = None
+
+    @property
+    def stated_order(self) -> tuple[float, str] | None:
+        """The place of a step that its source stated with an id: its time in seconds since 1970, and the id."""
+        name = next((one[1:] for one in self.identities if one.startswith("#")), None)
+        at = next((one[1:] for one in self.identities if one.startswith("=")), None)
+        return (float(at), name) if name is not None and at is not None else None
+
+    def state_as(self, step: StatedStep) -> None:
+        """Let the entry be a step that its source states with an id."""
+        self.identities |= {f"#{step.id}", f"={step.moment.timestamp():.6f}"}
+
+    def moments(self) -> list[datetime]:
+        """The times of the steps that are this one, but for those that are stated with an id."""
+        stated = (one.partition("|")[0] for one in self.identities if one[0].isdigit())
+        return [datetime.fromtimestamp(float(one), UTC) for one in stated]
 
     @property
     def commits(self) -> set[str]:
@@ -107,6 +124,9 @@ class PackageHistory:
         """
         lanes = [entry for entry in self.entries if entry.kind != "assigned"]
         baseline = next((at for at, entry in enumerate(lanes) if entry.kind == "known"), len(lanes))
+        stated = [entry for entry in lanes if entry.status != "void" and entry.stated_order is not None]
+        if stated:
+            return max(stated, key=lambda entry: entry.stated_order or (0.0, ""))
         later = [entry for entry in lanes[baseline:] if entry.kind == "known" or entry.status != "baseline"]
         last: Entry | None = None
         for entry in later or lanes:
@@ -141,8 +161,9 @@ class Alias(Struct, frozen=True):
 class LedgerState(Struct):
     """A project's ledger as far as one observation needs it, and what the observation changes in it.
 
-    `features` and `broken` say how each came to be known. `complete` are the features that a replay has come by when
-    all was done. `changed` are entries to be stored, in order; `changed_pages` pages of seen keys.
+    `features` and `broken` say how each came to be known. `stated` has entries by the ids that sources gave them.
+    `complete` are the features that a replay has come by when all was done. `changed` are entries to be
+    stored, in order; `changed_pages` pages of seen keys.
     """
 
     histories: dict[Key, PackageHistory] = field(default_factory=dict)
@@ -158,6 +179,7 @@ class LedgerState(Struct):
     new_renames: dict[str, tuple[str, str | None]] = field(default_factory=dict)
     aliases: list[Alias] = field(default_factory=list)
     met: set[str] = field(default_factory=set)
+    stated: dict[str, Entry] = field(default_factory=dict)
     already_emitted: int = 0
     not_ours: int = 0
 
@@ -175,7 +197,20 @@ class LedgerState(Struct):
         """Add a new entry."""
         self.history(key).entries.append(entry)
         self.changed[entry] = key
+        self.know_stated(entry)
         return entry
+
+    def know_stated(self, entry: Entry) -> None:
+        """Let an entry be found by the id that its source gave the step, under whichever work package."""
+        if (order := entry.stated_order) is not None:
+            self.stated[order[1]] = entry
+
+    def state_as(self, key: Key, entry: Entry, step: StatedStep) -> None:
+        """Record that an entry is a step that its source states with an id."""
+        if entry.stated_order is None:
+            entry.state_as(step)
+            self.changed[entry] = key
+            self.know_stated(entry)
 
     def link(self, key: Key, entry: Entry, commit: str, lane: str = CONTAINED) -> None:
         """Record that a commit introduced an entry, as its own step to `lane` or as part of its past."""

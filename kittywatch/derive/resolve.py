@@ -141,10 +141,13 @@ class Resolver:
             self.state.already_emitted += known.kind == "created" and known.status != "remote"
             return
         trail = package.trail
-        moment = trail[0].moment if trail and trail[0].lane == "planned" else where.moment
+        if package.stated:
+            moment = package.stated[0].moment
+        else:
+            moment = trail[0].moment if trail and trail[0].lane == "planned" else where.moment
         moment, event_id = self._unique(history, package, None, moment)
         entry = Entry("created", "emitted", "planned", None, event_id, first=where.commit)
-        yield from self._enter(key, entry, EmittedStep(package, None, moment, entry), where, replaces=known)
+        yield from self.enter(key, entry, EmittedStep(package, None, moment, entry), where, replaces=known)
 
     @staticmethod
     def _is_news(known: Entry, where: Occurrence) -> bool:
@@ -163,8 +166,8 @@ class Resolver:
         if entry is not None:
             _use(entry, step, used)
             self._join(key, entry, package, (step, moment), where)
-            if self._is_unemitted(entry, where):
-                yield from self._promote(key, entry, EmittedStep(package, step, moment, entry), where)
+            if self.is_unemitted(entry, where):
+                yield from self.promote(key, entry, EmittedStep(package, step, moment, entry), where)
             else:
                 self.state.already_emitted += entry.status != "remote"
                 self.state.not_ours += entry.status == "remote"
@@ -176,12 +179,12 @@ class Resolver:
         entry = Entry("step", "emitted", step.new, told.previous, event_id, first=where.commit, edited_on=where.tip)
         entry.identities.add(name)
         used.append(entry)
-        yield from self._enter(key, entry, EmittedStep(package, told, moment, entry), where)
+        yield from self.enter(key, entry, EmittedStep(package, told, moment, entry), where)
         if where.is_kept:
             self.state.alias(own, entry)
 
     @staticmethod
-    def _is_unemitted(entry: Entry, where: Occurrence) -> bool:
+    def is_unemitted(entry: Entry, where: Occurrence) -> bool:
         """Whether a known entry is to be emitted all the same.
 
         What was taken for somebody else's may have been made in another clone on this machine (scenario 25); what was
@@ -229,7 +232,7 @@ class Resolver:
         found = (
             self._introduced(history, step, where, used)
             or self._alike(history, step, moment, where, used)
-            or self._manual(history, step, where)
+            or self.manual(history, step, where)
         )
         edit = self.pending.get(key) if where.commit is not None and where.provenance is Provenance.LOCAL else None
         if edit is not None and edit.entries:
@@ -254,7 +257,8 @@ class Resolver:
         return next((entry for entry in alive if not self.is_behind(entry, where)), None)
 
     @staticmethod
-    def _manual(history: PackageHistory, step: Step, where: Occurrence) -> Entry | None:
+    def manual(history: PackageHistory, step: Step, where: Occurrence) -> Entry | None:
+        """Find the entry of a step that was emitted manually, and that no observer has come by since."""
         if not where.is_ours:
             return None
         manual = (entry for entry in history.steps() if entry.is_manual and entry.lane == step.new)
@@ -354,14 +358,14 @@ class Resolver:
         self.state.identify(key, entry, identity(moment, step.new))
         self.state.alias(self.rules.identify(package, step, moment), entry)
 
-    def _promote(self, key: Key, entry: Entry, emitted: EmittedStep, where: Occurrence) -> Iterable[EmittedStep]:
+    def promote(self, key: Key, entry: Entry, emitted: EmittedStep, where: Occurrence) -> Iterable[EmittedStep]:
         """Emit what was only known so far."""
         entry.status = "emitted" if entry.status == "remote" else entry.status
         entry.event_id = self.rules.identify(emitted.package, emitted.step, emitted.moment)
         self.state.changed[entry] = key
         yield emitted
 
-    def _enter(
+    def enter(
         self, key: Key, entry: Entry, emitted: EmittedStep, where: Occurrence, *, replaces: Entry | None = None
     ) -> Iterable[EmittedStep]:
         """Add a new entry, and emit it if it was made here."""

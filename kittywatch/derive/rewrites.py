@@ -71,6 +71,9 @@ def resolve_rewrite(resolver: Resolver, rewrite: Rewrite) -> list[Fact]:
     for changes, where in rewrite.came:
         facts += resolve_commit(resolver, changes, where, without=lost)
     for key in sorted(rewrite.was):
+        now = rewrite.now.get(key)
+        if now is not None and now.stated:
+            continue  # what is stated with an id is never taken back (rule E10)
         if key in lost or key not in fresh:
             facts += _Net(resolver, rewrite, key, lost.get(key, []), contained[key]).resolve(fresh.get(key, []))
     return facts
@@ -181,7 +184,11 @@ class _Net:
 
 
 def _entries(resolver: Resolver, key: Key, rewrite: Rewrite, tip: str) -> list[Entry]:
-    entries = (entry for entry in resolver.state.history(key).entries if entry.kind in ("step", "assigned"))
+    entries = (
+        entry
+        for entry in resolver.state.history(key).entries
+        if entry.kind in ("step", "assigned") and entry.stated_order is None
+    )
     alive = (entry for entry in entries if is_alive(entry, rewrite.view))
     return [entry for entry in alive if _reached(resolver, entry, tip)]
 

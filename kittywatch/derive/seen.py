@@ -6,6 +6,7 @@ A page of seen keys belongs to a work package, or to a feature (then the id is "
   was the record of a step; `baseline` and `elsewhere`, when it was only recorded.
 - `o`, `h`: a note that an observer saw, or that was emitted manually, by its text. Whichever comes second of a pair
   isn't emitted.
+- `i`: a step or a note that the source states with an id; with `!verdict` behind it, the step's verdict.
 - `d`: that a dependent was told that it waits for this one no longer; `by hand`, where no observer has come by since.
 - `p`: a step to done that was emitted manually, and when. What it causes is emitted when an observer comes by.
 - `complete`: that a feature's completion was emitted, and no work package of it has left done since.
@@ -38,6 +39,11 @@ def record_keys(trail: Iterable[Record]) -> list[str]:
 def feedback_key(text: str) -> str:
     """The key of a text of review feedback."""
     return f"f{short(text)}"
+
+
+def stated_key(name: str, what: str = "") -> str:
+    """The key of what the source states under an id of its own."""
+    return f"i{name}!{what}" if what else f"i{name}"
 
 
 def pairs_up(seen: SeenKeys, letter: str, content: tuple[str, ...]) -> bool:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from kittywatch.workpackages.lanes import Lane, LaneNames
 from kittywatch.workpackages.reader import WorkPackage
+from kittywatch.workpackages.stated import StatedStep
 from kittywatch.workpackages.trail import Record, digest
 
 DEFAULT_AGENT = "user"
@@ -23,12 +24,18 @@ class LaneState(Struct, frozen=True):
 
 
 class Step(Struct, frozen=True):
-    """One transition. `moment` is the trail record's time, None where no record states it."""
+    """One transition. `moment` is the trail record's time, None where no record states it.
+
+    `stated` is the step as the source states it, with an id, and `lane_now` then the lane that the source gives as a
+    whole, where a later step was emitted before this one (rule E4).
+    """
 
     previous: Lane
     new: Lane
     agent: str
     moment: datetime | None
+    stated: StatedStep | None = None
+    lane_now: Lane | None = None
 
 
 def lane_state(package: WorkPackage | None) -> LaneState | None:
@@ -43,8 +50,8 @@ def steps_between(before: LaneState | None, package: WorkPackage, names: LaneNam
 
     `before` is None for a work package that was in no lane before: its steps then begin at planned (rule D2).
     """
-    if package.lane is None:
-        return ()
+    if package.lane is None or package.stated:
+        return ()  # what a source states by ids is no difference (stated.py)
     first = before.lane if before else "planned"
     if package.lane == first:
         return ()

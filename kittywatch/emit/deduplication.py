@@ -42,7 +42,6 @@ from kittywatch.events import (
     from_json,
 )
 from kittywatch.store import outbox
-from kittywatch.workpackages.lanes import LANES
 
 _TICK = timedelta(microseconds=1)
 Emit: TypeAlias = Callable[[Payload], Event]
@@ -144,7 +143,7 @@ def _transition(unit: UnitOfWork, state: LedgerState, key: Key, payload: StatusC
             if isinstance(earlier, WPStatusChanged) and earlier.payload.previous_status == payload.previous_status:
                 return earlier
     event = emit(payload)
-    entry = Entry("step", "emitted", LANES[payload.new_status], LANES[payload.previous_status], event.event_id)
+    entry = Entry("step", "emitted", payload.new_status, payload.previous_status, event.event_id)
     state.add(key, entry)
     if payload.previous_status == "done":
         left_done(state, key)

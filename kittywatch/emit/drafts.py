@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from kittywatch.derive.facts import (
     AnnotationFact,
@@ -24,6 +24,7 @@ from kittywatch.derive.facts import (
 from kittywatch.derive.steps import Step
 from kittywatch.events import (
     EVENT_TYPES,
+    Actor,
     Assignment,
     Completion,
     Creation,
@@ -40,6 +41,7 @@ from kittywatch.events import (
     random_id,
 )
 from kittywatch.workpackages.reader import WorkPackage
+from kittywatch.workpackages.stated import Who
 
 FirstMoment: TypeAlias = Callable[[str, str | None], str | None]
 
@@ -47,7 +49,8 @@ FirstMoment: TypeAlias = Callable[[str, str | None], str | None]
 class EnvelopeContext(Struct, frozen=True):
     """Fields that every event of one checkout carries; see the contract for each.
 
-    `target_branch` is the repository's default branch, asked for only where a feature doesn't name its own.
+    `target_branch` is the repository's default branch, asked for only where a feature doesn't name its own. Reasons,
+    evidence and notes of a source that may hold paths and names go out only with `share_reasons` (rule E8).
     """
 
     project_uuid: str | None
@@ -55,10 +58,25 @@ class EnvelopeContext(Struct, frozen=True):
     node_id: str
     build_id: str
     team_slug: str = "local"
+    share_reasons: bool = False
     target_branch: Callable[[], str] = lambda: "main"
 
     def event_id(self, package: WorkPackage, what: Step | Assigned | None, moment: datetime) -> str:
-        """The id of the event that a step, an assignment, or a creation (`what` is None) becomes (rule O9)."""
+        """The id of the event that a step, an assignment, or a creation (`what` is None) becomes (rule O9).
+
+        A step that its source states with a ULID has that one; with any other id, nothing goes into it that is
+        written again later, with another name of the agent, say (rule E7).
+        """
+        if isinstance(what, Step) and what.stated is not None:
+            if what.stated.is_ulid:
+                return what.stated.id
+            return content_id(
+                project=self.project_uuid,
+                event_type="WPStatusChanged",
+                aggregate_id=package.wp_id,
+                payload={"id": what.stated.id},
+                timestamp=timestamp(moment),
+            )
         if isinstance(what, Assigned):
             kind, fields = "WPAssigned", _assignment_fields(package, what)
         elif what is not None:
@@ -75,7 +93,10 @@ class EnvelopeContext(Struct, frozen=True):
 
 
 class EventDraft(Struct, frozen=True):
-    """An event that lacks its tick. `source` is JSON that says where it came from, for `explain`."""
+    """An event that lacks its tick. `source` is JSON that says where it came from, for `explain`.
+
+    `lane_source` is what stated it, None for whatever version 1.0.0 of the contract can say.
+    """
 
     payload: Payload
     aggregate_id: str
@@ -84,6 +105,7 @@ class EventDraft(Struct, frozen=True):
     event_id: str
     causation_id: str | None
     source: str
+    lane_source: str | None = None
 
 
 def timestamp(moment: datetime) -> str:
@@ -109,7 +131,7 @@ def drafts(
         try:
             if isinstance(fact, CompletionFact):
                 made.append(_completion_draft(fact, context, observer, _began(fact, made, first_moment)))
-            else:
+            elif not (isinstance(fact, AnnotationFact) and _is_kept_back(fact, context)):
                 made.append(_draft(fact, context, observer, causes))
         except InvalidEventError as error:
             warn(f"an event was discarded: {error}")
@@ -123,6 +145,7 @@ def envelopes(
     events: list[tuple[Event, str]] = []
     for tick, draft in enumerate(made, start=first_tick):
         kind: Any = EVENT_TYPES[type(draft.payload)]
+        is_old = beyond_1_0(draft.payload) is None
         event = kind(
             event_id=draft.event_id,
             aggregate_id=draft.aggregate_id,
@@ -137,10 +160,19 @@ def envelopes(
             team_slug=context.team_slug,
             project_uuid=context.project_uuid,
             project_slug=context.project_slug,
-            schema_version="1.0.0" if beyond_1_0(draft.payload) is None else "1.1.0",
+            schema_version="1.0.0" if is_old else "1.1.0",
+            **({} if is_old else _where_from(draft)),
         )
         events.append((event, draft.source))
     return events
+
+
+def _where_from(draft: EventDraft) -> dict[str, str]:
+    """The fields of the envelope that say where an event came from, as far as it is known (version 1.1.0)."""
+    stated = json.loads(draft.source)
+    observer = "by hand" if stated.get("observer") == "hand" else stated.get("observer")
+    fields = {"source": draft.lane_source, "observer": observer, "commit": stated.get("commit")}
+    return {key: value for key, value in fields.items() if value}
 
 
 def manual_draft(
@@ -150,6 +182,12 @@ def manual_draft(
     when = timestamp(moment)
     event_id = _identify(payload, aggregate[0], context, when)
     return EventDraft(payload, *aggregate, when, event_id, causation_id, _source("hand", None, None))
+
+
+def _is_kept_back(fact: AnnotationFact, context: EnvelopeContext) -> bool:
+    """Whether a text stays on this machine."""
+    what = fact.annotation.what
+    return isinstance(what, Note) and what.is_private and not context.share_reasons
 
 
 def _draft(
@@ -163,7 +201,7 @@ def _draft(
         moment = fact.info.meta.created_at or timestamp(fact.moment)
         return _feature_draft(fact, context, observer, causes[fact.feature], moment)
     if isinstance(fact, TransitionFact):
-        return _transition_draft(fact, observer, causes)
+        return _transition_draft(fact, context, observer, causes)
     if isinstance(fact, AnnotationFact):
         return _annotation_draft(fact, context, observer)
     if isinstance(fact, ResolutionFact):
@@ -171,17 +209,20 @@ def _draft(
     return _error_draft(fact, context, observer)
 
 
-def _transition_draft(fact: TransitionFact, observer: str, causes: dict[str, str]) -> EventDraft:
+def _transition_draft(
+    fact: TransitionFact, context: EnvelopeContext, observer: str, causes: dict[str, str]
+) -> EventDraft:
     emitted = fact.emitted
     package, step = emitted.package, emitted.step
     payload: Payload
     if step is None:
         payload, cause = Creation(**_creation_fields(package)), causes.get(package.feature)
     else:
-        payload, cause = StatusChange(**_step_fields(package, step)), None
+        stated = _stated_fields(package, step, context) if step.stated is not None else {}
+        payload, cause = StatusChange(**_step_fields(package, step), **stated), None
     source = _source(observer, fact.commit, package.path, record=step is not None and step.moment is not None)
-    event_id = emitted.entry.event_id or ""
-    return EventDraft(payload, package.wp_id, "WorkPackage", timestamp(emitted.moment), event_id, cause, source)
+    event_id, when = emitted.entry.event_id or "", timestamp(emitted.moment)
+    return EventDraft(payload, package.wp_id, "WorkPackage", when, event_id, cause, source, package.source)
 
 
 def _annotation_draft(fact: AnnotationFact, context: EnvelopeContext, observer: str) -> EventDraft:
@@ -198,10 +239,10 @@ def _annotation_draft(fact: AnnotationFact, context: EnvelopeContext, observer: 
         )
         event_id = _identify(payload, package.wp_id, context, when)
     else:
-        payload = Assignment(**_assignment_fields(package, annotation.what))
+        payload = Assignment(**_assignment_fields(package, annotation.what), actor=_actor(annotation.what.who))
         event_id = (annotation.entry and annotation.entry.event_id) or ""
     source = _source(observer, fact.commit, package.path, record=annotation.place % 1 == 0)
-    return EventDraft(payload, package.wp_id, "WorkPackage", when, event_id, None, source)
+    return EventDraft(payload, package.wp_id, "WorkPackage", when, event_id, None, source, package.source)
 
 
 def _resolution_draft(fact: ResolutionFact, context: EnvelopeContext, observer: str) -> EventDraft:
@@ -304,6 +345,30 @@ def _step_fields(package: WorkPackage, step: Step) -> dict[str, Any]:
         "changed_by": step.agent,
         "feature_slug": package.feature,
     }
+
+
+def _stated_fields(package: WorkPackage, step: Step, context: EnvelopeContext) -> dict[str, Any]:
+    """What a source says of a step beside its lanes, as far as it may be known elsewhere (rule E8)."""
+    stated = step.stated
+    assert stated is not None
+    scheme = package.scheme
+    fields = {
+        "previous_category": scheme.category(step.previous) or "backlog",
+        "new_category": scheme.category(step.new),
+        "lane_now": step.lane_now,
+        "force": stated.force,
+        "execution_mode": stated.execution_mode,
+        "review_ref": stated.review_ref,
+        "reason": stated.reason if context.share_reasons else None,
+        "evidence": json.loads(stated.evidence) if context.share_reasons and stated.evidence else None,
+    }
+    return {key: value for key, value in fields.items() if value is not None}
+
+
+def _actor(who: Who | None) -> Actor | UnsetType:
+    if who is None:
+        return UNSET
+    return Actor(**{key: value for key, value in msgspec.structs.asdict(who).items() if value is not None})
 
 
 def _assignment_fields(package: WorkPackage, assigned: Assigned) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from kittywatch.git.output import Commit, File
 from kittywatch.workpackages.layout import SPECS
 
 LONGEST = 16  # commits
-_OWN = ("meta.json", "tasks.md", "tasks")  # what matters of a feature's directory
+_OWN = ("meta.json", "tasks.md", "tasks", "status.events.jsonl")  # what matters of a feature's directory
 
 
 class _NotHereError(Exception):

@@ -26,10 +26,13 @@ from kittywatch.derive.steps import LaneState, lane_state
 from kittywatch.git.output import Commit, File
 from kittywatch.git.repository import Git
 from kittywatch.observe.reader import SYMLINK, Reader, broken_content
-from kittywatch.workpackages.features import dependencies_of, first_of_each
+from kittywatch.workpackages.event_log import Log
+from kittywatch.workpackages.features import dependencies_of
 from kittywatch.workpackages.lanes import Lane
-from kittywatch.workpackages.layout import SPECS, feature_of, place
+from kittywatch.workpackages.layout import SPECS, feature_of
 from kittywatch.workpackages.reader import Problem, WorkPackage
+from kittywatch.workpackages.schemes import Scheme
+from kittywatch.workpackages.sources import matters, read_feature, states_lanes
 
 _UNDONE = frozenset(("planned", "doing", "for_review"))
 
@@ -45,6 +48,20 @@ class FeatureTree(Struct, frozen=True):
 
 
 _NOTHING = FeatureTree({}, {})
+
+
+class _Contents:
+    """The contents of a feature's files, as the reader has them."""
+
+    def __init__(self, reader: Reader, files: Mapping[str, File]) -> None:
+        self._reader = reader
+        self._files = files
+
+    def package(self, path: str) -> tuple[WorkPackage | Problem, str]:
+        return self._reader.package(self._files[path])
+
+    def log(self, path: str) -> Log:
+        return self._reader.log(self._files[path])
 
 
 class ProjectTree(Struct, frozen=True):
@@ -114,7 +131,7 @@ class History:
     def _enter(self, base: str, features: Set[str]) -> None:
         new = {name for name in features if (base, name) not in self._bases}
         read = self._reader.files(base, new) if new else {}
-        kept = {name: {file.path: file for file in files if _matters(file.path, name)} for name, files in read.items()}
+        kept = {name: {file.path: file for file in files if matters(file.path)} for name, files in read.items()}
         self._reader.prefetch(file for files in kept.values() for file in files.values())
         for name, files in kept.items():
             self._bases[base, name] = self._read(files)
@@ -173,6 +190,9 @@ class History:
         for change in difference.packages:
             key = (change.package.feature, change.wp_id)
             lane = change.package.lane
+            if change.package.stated:
+                own += self._stated_by(merge, change)
+                continue
             if lane is None or lane == (change.base.lane if change.base else None):
                 continue
             if not any(self._came_from(merge, side, key, lane, bases) for side in merge.parents[1:]):
@@ -185,6 +205,19 @@ class History:
             {name: graph for name, graph in difference.graphs.items() if name in features},
             difference.renamed,
         )
+
+    def _stated_by(self, merge: Commit, change: PackageChange) -> list[PackageChange]:
+        """What a merge itself states of a work package: what none of its parents does."""
+        key = (change.package.feature, change.wp_id)
+        sides = [self.feature(self.tree(side), key[0]).packages.get(key[1]) for side in merge.parents[1:]]
+        there = [one for one in (change.before, *sides) if one is not None]
+        steps = {step.id: step for one in there for step in one.stated}
+        if all(step.id in steps for step in change.package.stated) and any(
+            one.notes == change.package.notes for one in there
+        ):
+            return []
+        before = change.before or next(iter(there), None)
+        return [replace(change, before=replace(before, stated=tuple(steps.values())) if before is not None else None)]
 
     def _came_from(self, merge: Commit, side: str, key: Key, lane: Lane, bases: dict[str, ProjectTree]) -> bool:
         shown = self.feature(self.tree(side), key[0]).packages.get(key[1])
@@ -225,7 +258,7 @@ class History:
                 packages.append(PackageChange(self._complete(one, new), was.packages.get(one.wp_id), base))
             broken += [one for one in new.broken if one not in old.broken]
             self._inform(name, new, news, was, moment, infos)
-            if any(_was_done(one) for one in news):
+            if any(_was_over(one) for one in news):
                 graphs[name] = self._graph(name, new, before, tip)
         return after, Difference(tuple(packages), tuple(broken), infos, graphs, renamed)
 
@@ -252,7 +285,7 @@ class History:
         edits: dict[str, dict[str, File | None]] = {}
         for path, file in [*((path, None) for path in removed), *((file.path, file) for file in changed)]:
             feature = feature_of(path)
-            if feature is not None and _matters(path, feature):
+            if feature is not None and matters(path):
                 edits.setdefault(feature, {})[path] = file
         if before.base is not None:
             self._enter(before.base, edits.keys() - before.features.keys())
@@ -271,17 +304,11 @@ class History:
     # One feature.
 
     def _read(self, files: Mapping[str, File]) -> FeatureTree:
-        read: list[tuple[str, WorkPackage | Problem]] = []
-        contents: dict[str, str] = {}
-        for path in files:
-            file = self._regular(path, files)
-            if file is not None and place(path) is not None:
-                package, contents[path] = self._reader.package(file)
-                read.append((path, package))
-        packages, problems = first_of_each(read)
-        broken = tuple(broken_content(problem, contents[problem.path], packages) for problem in problems)
+        there = {path: file for path in files if (file := self._regular(path, files)) is not None}
+        stated = read_feature(there, _Contents(self._reader, there))
+        broken = tuple(broken_content(one.problem, one.content, stated.packages) for one in stated.faults)
         own = {path.rsplit("/", 1)[-1]: file for path, file in files.items() if path.count("/") == 2}
-        return FeatureTree(files, packages, broken, own.get("meta.json"), own.get("tasks.md"))
+        return FeatureTree(files, stated.packages, broken, own.get("meta.json"), own.get("tasks.md"))
 
     def _regular(self, path: str, files: Mapping[str, File]) -> File | None:
         """The file at a path; through a symbolic link what it leads to within its feature (rule R1)."""
@@ -297,7 +324,7 @@ class History:
         unread: dict[str, tuple[str, ...]] = {one.wp_id: () for one in feature.broken if one.wp_id is not None}
         stated = {wp_id: self._complete(one, feature).dependencies or () for wp_id, one in feature.packages.items()}
         began = self._reader.meta(feature.meta, name).created_at
-        if began is None and all(one.lane in ("done", None) for one in feature.packages.values()):
+        if began is None and all(one.lane is None or one.scheme.is_over(one.lane) for one in feature.packages.values()):
             walked = before.base is None
             moment = self._began.get(name) if walked else self._reader.began(name, tip or before.base)
             began = moment.isoformat() if moment else None
@@ -305,7 +332,8 @@ class History:
         for wp_id in unread.keys() - {wp_id for wp_id, lane in lanes.items() if lane is not None}:
             state = self.state(before, (name, wp_id))
             lanes[wp_id] = state.lane if state is not None else None
-        return FeatureGraph(unread | stated, lanes, began)
+        schemes: dict[str, Scheme] = {wp_id: one.scheme for wp_id, one in feature.packages.items()}
+        return FeatureGraph(unread | stated, lanes, began, schemes)
 
     def _complete(self, package: WorkPackage, feature: FeatureTree) -> WorkPackage:
         if package.dependencies is not None:
@@ -315,7 +343,7 @@ class History:
 
 def _renamed(touched: Mapping[str, tuple[FeatureTree, FeatureTree]]) -> dict[str, str]:
     """Features that appear with the work packages of one that disappears, by their names: the new one and the old."""
-    gone = {name: old for name, (old, new) in touched.items() if old.packages and not any(map(place, new.files))}
+    gone = {name: old for name, (old, new) in touched.items() if old.packages and not any(map(states_lanes, new.files))}
     found: dict[str, str] = {}
     for name, (old, new) in touched.items():
         if old.packages or not new.packages:
@@ -338,10 +366,13 @@ def _same(one: WorkPackage | None, other: WorkPackage) -> bool:
     return one is not None and replace(one, path=other.path, feature=other.feature) == other
 
 
-def _was_done(package: WorkPackage) -> bool:
-    """Whether it is done, or may have been on the way to where it is; done may have other names in a trail."""
-    return package.lane == "done" or any(record.lane not in _UNDONE for record in package.trail)
+def _was_over(package: WorkPackage) -> bool:
+    """Whether dependents may begin or nothing is left to do, or may have been on the way to where it is.
 
-
-def _matters(path: str, feature: str) -> bool:
-    return place(path) is not None or path in (f"{SPECS}/{feature}/meta.json", f"{SPECS}/{feature}/tasks.md")
+    Done may have other names in a trail.
+    """
+    lanes = {package.lane, *(step.new for step in package.stated)}
+    scheme = package.scheme
+    return any(scheme.releases(lane) or scheme.is_over(lane) for lane in lanes) or any(
+        record.lane not in _UNDONE for record in package.trail
+    )

@@ -7,7 +7,7 @@ changed by the time the plan is carried out, the plan is thrown away and made ag
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import UTC, datetime
 
 from msgspec import Struct, field
@@ -221,7 +221,8 @@ class Planner:
         keys = looked_for | {key for one in ranges for key in keys_of([*one.changes, *one.earlier])}
         if look is not None:
             keys |= look.edited.keys() | look.clean.keys() | of_graphs(look.graphs) | of_broken(look.broken)
-        state, pending = self.emitter.peek(lambda unit: self._read(unit, keys))
+        stated = _stated_ids(ranges, look)
+        state, pending = self.emitter.peek(lambda unit: self._read(unit, keys, stated))
         waiting: dict[Key, WorkPackage] = {}
         if look is not None and self.request.worktree:
             look, waiting = hold(look, pending, held, self.rules.names)
@@ -231,9 +232,12 @@ class Planner:
         plan.held = waiting
         return plan
 
-    def _read(self, unit: UnitOfWork, keys: Iterable[Key]) -> tuple[LedgerState, dict[Key, PendingEdit]]:
+    def _read(
+        self, unit: UnitOfWork, keys: Iterable[Key], stated: Set[str]
+    ) -> tuple[LedgerState, dict[Key, PendingEdit]]:
         renames = self.before.renames
-        state = unit.ledger.read({(renames.get(feature, feature), wp_id) for feature, wp_id in keys})
+        kept = {(renames.get(feature, feature), wp_id) for feature, wp_id in keys}
+        state = unit.ledger.read(kept | unit.ledger.stated(stated))
         checkout = self.before.checkout
         pending = Views(unit.connection, unit.project).pending(checkout.key, unit.ledger) if checkout else {}
         return state, pending
@@ -326,6 +330,17 @@ def _commits(state: LedgerState) -> set[str]:
     return {commit for history in state.histories.values() for entry in history.entries for commit in entry.commits}
 
 
+def _stated_ids(ranges: Iterable[CommitRange], look: WorktreeLook | None) -> set[str]:
+    """The ids of steps that sources state and that were not there before: they may be known of other work packages."""
+    found: set[str] = set()
+    changes = [(one.package, one.before) for span in ranges for commit in span.changes for one in commit.packages]
+    changes += [(one, look.before.get(key)) for key, one in look.edited.items()] if look is not None else []
+    for package, before in changes:
+        there = {step.id for step in before.stated} if before is not None else set()
+        found |= {step.id for step in package.stated if step.id not in there}
+    return found
+
+
 def _with_names(keys: Iterable[Key], renames: Mapping[str, str]) -> set[Key]:
     """Some work packages under all names that their features had."""
     wanted = set(keys)
@@ -349,5 +364,6 @@ def _kept(look: WorktreeLook, renames: Mapping[str, str]) -> WorktreeLook:
         clean={kept(key): one for key, one in look.clean.items()},
         committed={kept(key): one for key, one in look.committed.items()},
         written={kept(key): one for key, one in look.written.items()},
+        before={kept(key): one for key, one in look.before.items()},
         young=frozenset(kept(key) for key in look.young),
     )

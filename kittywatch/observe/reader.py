@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from datetime import UTC, datetime
 
 from kittywatch.derive.changes import BrokenContent
@@ -11,6 +11,7 @@ from kittywatch.git.linear import commits_between, files_of
 from kittywatch.git.output import Commit, File
 from kittywatch.git.repository import Git
 from kittywatch.startup.digests import sha256
+from kittywatch.workpackages.event_log import Log, LogReader
 from kittywatch.workpackages.features import Meta, read_dependencies, read_meta
 from kittywatch.workpackages.lanes import LaneNames
 from kittywatch.workpackages.layout import feature_of, place
@@ -19,6 +20,7 @@ from kittywatch.workpackages.reader import Problem, WorkPackage, read_work_packa
 SYMLINK = "120000"
 _NAMED = 100  # features whose trees are read one by one; more of them with everything there is
 _REMEMBERED = 50_000  # files; a long-running watcher starts over there
+_REMEMBERED_LOGS = 2_000  # versions of logs, whose lines are kept once
 
 
 class Reader:
@@ -35,6 +37,8 @@ class Reader:
         self._files: dict[str, list[File]] = {}
         self._packages: dict[tuple[str, str], tuple[WorkPackage | Problem, str]] = {}
         self._provided: dict[str, bytes] = {}
+        self._logs: dict[str, Log] = {}
+        self._log_reader = LogReader()
         self._metas: dict[tuple[str, str], Meta] = {}
         self._dependencies: dict[str, dict[str, tuple[str, ...]]] = {}
         self._beginnings: dict[str, datetime | None] = {}
@@ -43,6 +47,9 @@ class Reader:
         self._provided.clear()
         if len(self._packages) > _REMEMBERED:
             self._packages.clear()
+        if len(self._logs) > _REMEMBERED_LOGS:
+            self._logs.clear()
+        self._log_reader.forget()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -86,6 +93,12 @@ class Reader:
         found = self._packages.get((file.path, file.blob))
         return found if found is not None else self._parse(file, self._data(file.blob) or b"")
 
+    def log(self, file: File) -> Log:
+        """What an event log says."""
+        if file.blob not in self._logs:
+            self._logs[file.blob] = self._log_reader.read(self._data(file.blob) or b"")
+        return self._logs[file.blob]
+
     def prefetch(self, files: Iterable[File]) -> None:
         """Read many work packages at once, which is faster than one by one."""
         wanted = {
@@ -105,6 +118,10 @@ class Reader:
     def provide(self, blob: str, data: bytes) -> None:
         """Let a file of a worktree stand under a name of its own, as if it were a blob."""
         self._provided[blob] = data
+
+    def provided(self, blob: str) -> bytes | None:
+        """What was provided under a name, None for nothing."""
+        return self._provided.get(blob)
 
     def _data(self, blob: str) -> bytes | None:
         return self._provided[blob] if blob in self._provided else self._objects.read(blob)
@@ -145,7 +162,7 @@ def content_key(data: bytes) -> str:
     return sha256(text[: end if end > 0 else len(text)]).hexdigest()[:32]
 
 
-def broken_content(problem: Problem, content: str, packages: dict[str, WorkPackage]) -> BrokenContent:
+def broken_content(problem: Problem, content: str, packages: Mapping[str, WorkPackage]) -> BrokenContent:
     """A problem as something to be told once for its content; a second file of one id once for its path."""
     where = place(problem.path)
     owner = next((one.wp_id for one in packages.values() if one.problem is problem), None)
@@ -153,4 +170,4 @@ def broken_content(problem: Problem, content: str, packages: dict[str, WorkPacka
     # Which file has the id doesn't matter: when that one goes and the next one takes its place, nothing is news.
     key = sha256(f"{problem.path}\0{reason}\0{'' if duplicate else content}".encode(errors="replace"))
     wp_id = owner or (reason if duplicate else where.wp_id if where else None)
-    return BrokenContent(problem, where.feature if where else "", wp_id, key.hexdigest()[:32])
+    return BrokenContent(problem, feature_of(problem.path) or "", wp_id, key.hexdigest()[:32])

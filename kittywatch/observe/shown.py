@@ -13,8 +13,8 @@ from kittywatch.observe.history import History
 from kittywatch.observe.reader import Reader
 from kittywatch.observe.worktree import read_file
 from kittywatch.project import Project
-from kittywatch.workpackages.layout import place
 from kittywatch.workpackages.reader import WorkPackage
+from kittywatch.workpackages.sources import states_lanes
 
 
 class Shown(Struct, frozen=True):
@@ -31,7 +31,7 @@ def shown_now(project: Project) -> Shown:
     with Reader(git, project.names) as reader:
         files = {file.path: file for file in git.files(tip)} if tip else {}
         for path in git.dirty():
-            if place(path) is None:
+            if not states_lanes(path):
                 continue
             read = read_file(git.root, path)
             if read is None:

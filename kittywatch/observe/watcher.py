@@ -25,7 +25,7 @@ from kittywatch.observe.waits import seconds_until
 from kittywatch.observe.worktree import SETTLED
 from kittywatch.project import Project
 from kittywatch.store.lock import locked
-from kittywatch.workpackages.layout import SPECS, place
+from kittywatch.workpackages.sources import ROOT, states_lanes
 
 QUIET = 0.05  # seconds without an event after which a file that nobody closed counts as written
 GIT_QUIET = 0.02
@@ -129,11 +129,11 @@ class Watcher:
             if path == watched.git.directory or watched.git.directory in path.parents or path == root / ".git":
                 if not path.name.startswith("kittywatch-"):
                     self._due.put_off((root, None), now + GIT_QUIET)
-            elif path == root or path == root / SPECS or (path.parent == root and path.name == SPECS):
+            elif path == root or path == root / ROOT or (path.parent == root and path.name == ROOT):
                 self._due.put_off((root, None), now + GIT_QUIET)
-            elif root / SPECS in path.parents:
+            elif root / ROOT in path.parents:
                 relative = path.relative_to(root).as_posix()
-                if place(relative) is None:
+                if not states_lanes(relative):
                     if not path.suffix:
                         self._due.put_off((root, None), now + GIT_QUIET)  # a directory came or went
                 elif over:
@@ -166,7 +166,7 @@ class Watcher:
         if not watched.git.directory.is_dir() or not root.is_dir():
             self._gone(root)
             return
-        self._watch.watch(root / SPECS, below=True)
+        self._watch.watch(root / ROOT, below=True)
         self._watch.watch(watched.git.directory / "logs", below=False)
         if paths is None:
             self._watch.check()
@@ -210,7 +210,7 @@ class Watcher:
         self._worktrees[root] = _Watched(git, Observer(project, "watcher"))
         for directory, below in (
             (root, False),
-            (root / SPECS, True),
+            (root / ROOT, True),
             (git.directory, False),
             (git.directory / "logs", False),
         ):

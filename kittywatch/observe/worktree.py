@@ -18,10 +18,13 @@ from kittywatch.derive.changes import Key, WorktreeLook
 from kittywatch.git.output import File
 from kittywatch.git.repository import Git
 from kittywatch.observe.history import History
+from kittywatch.observe.log_locks import is_held
 from kittywatch.observe.reader import Reader
 from kittywatch.startup.digests import sha256
-from kittywatch.workpackages.layout import SPECS, feature_of, place
-from kittywatch.workpackages.reader import MAX_BYTES, WorkPackage
+from kittywatch.workpackages import event_log
+from kittywatch.workpackages.layout import SPECS, feature_of
+from kittywatch.workpackages.reader import WorkPackage
+from kittywatch.workpackages.sources import is_log, largest, states_lanes
 
 SETTLED = 0.25  # seconds without a write, after which a broken file is no half-written one (rule R5)
 _READS = 5
@@ -29,7 +32,9 @@ _OPEN = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def read_file(root: Path, path: str) -> tuple[bytes, float] | None:
-    """The bytes of a project's file, cut after 1 MiB and a byte, and when it was last written, in seconds since 1970.
+    """The bytes of a project's file, cut a byte after the most that is read, and when it was last written.
+
+    That is in seconds since 1970.
 
     None where there is none that may be read. Believes two equal reads: one alone may be torn, if somebody writes.
     """
@@ -38,9 +43,9 @@ def read_file(root: Path, path: str) -> tuple[bytes, float] | None:
         # A link anywhere on the way may lead out of the project. As in a commit, it may lead within its feature only.
         if not target.is_relative_to(root.resolve().joinpath(*path.split("/")[:2])):
             return None
-        last = _read(target)
+        last = _read(target, largest(path))
         for _ in range(_READS):
-            again = _read(target)
+            again = _read(target, largest(path))
             if again == last:
                 break
             last = again
@@ -54,13 +59,13 @@ def _blob(data: bytes) -> str:
     return f"worktree:{sha256(data).hexdigest()}"
 
 
-def _read(target: Path) -> tuple[bytes, float] | None:
+def _read(target: Path, most: int) -> tuple[bytes, float] | None:
     descriptor = os.open(target, _OPEN)
     with os.fdopen(descriptor, "rb") as file:
         about = os.fstat(descriptor)
         if not stat.S_ISREG(about.st_mode):
             return None
-        return file.read(MAX_BYTES + 1), about.st_mtime
+        return file.read(most + 1), about.st_mtime
 
 
 class Worktree:
@@ -77,14 +82,14 @@ class Worktree:
 
     def look(self, history: History, tip: str | None, moment: datetime, keys: Set[Key] = frozenset()) -> WorktreeLook:
         """Look at everything; of the work packages `keys`, say also what they show when they have no edit."""
-        self._dirty = {path for path in self._git.dirty() if place(path) is not None}
+        self._dirty = {path for path in self._git.dirty() if states_lanes(path)}
         return self._look(history, tip, moment, keys, self._dirty)
 
     def look_at_paths(
         self, history: History, tip: str | None, moment: datetime, keys: Set[Key], paths: Iterable[str]
     ) -> WorktreeLook:
         """Look at some files alone, and at what else differs in their features."""
-        touched = {path for path in paths if place(path) is not None}
+        touched = {path for path in paths if states_lanes(path)}
         self._dirty |= touched
         features = {feature_of(path) for path in touched}
         seen = {path for path in self._dirty if feature_of(path) in features}
@@ -97,13 +102,16 @@ class Worktree:
             paths |= {file.path for file in self._reader.files(tip, {feature})[feature]}
             tasks = self._git.root / SPECS / feature / "tasks"
             paths |= {path.relative_to(self._git.root).as_posix() for path in tasks.rglob("WP[0-9][0-9]*.md")}
-        look = self._look(history, tip, moment, keys, {path for path in paths if place(path) is not None})
+            paths.add(f"{SPECS}/{feature}/{event_log.NAME}")
+        look = self._look(history, tip, moment, keys, {path for path in paths if states_lanes(path)})
         return replace(look, edited={key: one for key, one in look.edited.items() if key in keys}, broken=())
 
     def _look(
         self, history: History, tip: str | None, moment: datetime, keys: Set[Key], paths: Iterable[str]
     ) -> WorktreeLook:
-        read = self._read_files(sorted(paths))
+        held = {path for path in paths if is_log(path) and is_held(self._git.common, str(feature_of(path)))}
+        read = self._read_files(sorted(set(paths) - held))
+        growing = {path for path in read if is_log(path) and self._drop_half_line(path, read, moment)}
         committed = history.tree(tip)
         changed = [File(path, "100644", blob) for path, (blob, _) in read.items() if blob]
         removed = [path for path, (blob, _) in read.items() if not blob]
@@ -128,10 +136,22 @@ class Worktree:
             found.features,
             found.graphs,
             found.renamed,
-            tuple(sorted(young)),
+            tuple(sorted(young | held | growing)),
             {key: self._fingerprint(one.path, read) for key, one in (edited | clean).items()},
             frozenset(key for key, one in edited.items() if one.path in settling),
+            before={(one.package.feature, one.wp_id): one.before for one in found.packages if one.before is not None},
         )
+
+    def _drop_half_line(self, path: str, read: dict[str, tuple[str, float]], moment: datetime) -> bool:
+        """Leave out the last line of a log that somebody is writing (rule E9); whether there is one."""
+        blob, written = read[path]
+        data = self._reader.provided(blob)
+        if not data or data.endswith(b"\n") or not 0 <= moment.timestamp() - written < SETTLED:
+            return False
+        whole = data[: data.rfind(b"\n") + 1]
+        read[path] = (_blob(whole), written)
+        self._reader.provide(read[path][0], whole)
+        return True
 
     def _read_files(self, paths: Iterable[str]) -> dict[str, tuple[str, float]]:
         """What files say now, as names of contents that the reader knows, and when they were written.

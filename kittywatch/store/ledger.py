@@ -41,6 +41,7 @@ class Ledger:
             entry = _entry(row[2:])
             self.entries[row[2]] = entry
             state.history((row[0], row[1])).entries.append(entry)
+            state.know_stated(entry)
         links = "SELECT links.entry, links.commit_id, links.lane FROM entries JOIN links ON links.entry = entries.id"
         for row, commit, lane in self._select(links, wanted):
             self.entries[row].links.add((commit, lane))
@@ -83,6 +84,20 @@ class Ledger:
         """Whether a work package has an entry."""
         sql = "SELECT 1 FROM entries WHERE project = ? AND feature = ? AND wp_id = ? LIMIT 1"
         return self.connection.execute(sql, (self.project, *key)).fetchone() is not None
+
+    def stated(self, names: Iterable[str]) -> set[Key]:
+        """The work packages that steps are kept under, by the ids that their sources gave them (rule E2)."""
+        sql = (
+            "SELECT feature, wp_id FROM entries"
+            " WHERE project = ? AND identities >= ? AND identities < ? AND identities LIKE '[\"#%' LIMIT 1"
+        )
+        found: set[Key] = set()
+        for name in names:
+            first = json.dumps([f"#{name}"])[:-1]
+            row = self.connection.execute(sql, (self.project, first, first + "~")).fetchone()
+            if row is not None:
+                found.add((row[0], row[1]))
+        return found
 
     def features_of(self, wp_id: str) -> list[str]:
         """The features that are known to have a work package of this id, in their names' order."""

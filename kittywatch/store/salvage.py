@@ -34,7 +34,6 @@ from kittywatch.store.ledger import Ledger
 from kittywatch.store.lock import locked
 from kittywatch.store.outbox import append
 from kittywatch.store.schema import TABLES
-from kittywatch.workpackages.lanes import LANES
 
 _PATIENCE = 10_000  # rows that can't be read, one after the other, before whole ranges are given up
 _LONGEST_GAP = 1 << 40
@@ -231,7 +230,7 @@ def _relearned(event: WPCreated | WPStatusChanged | WPAssigned, source: str, *, 
     observer, commit = _origin(source)
     entry = Entry("step", "emitted", "planned", None, event.event_id, first=commit)
     if isinstance(event, WPStatusChanged):
-        entry.lane, entry.previous = LANES[event.payload.new_status], LANES[event.payload.previous_status]
+        entry.lane, entry.previous = event.payload.new_status, event.payload.previous_status
     elif isinstance(event, WPAssigned):
         entry.kind, entry.agent, entry.phase = "assigned", event.payload.agent_id, event.payload.phase
         entry.lane = "doing" if entry.phase == "implementation" else "for_review"

@@ -12,6 +12,8 @@ from kittywatch.workpackages.feedback import read_feedback
 from kittywatch.workpackages.frontmatter import Frontmatter, FrontmatterError, read_frontmatter
 from kittywatch.workpackages.lanes import Lane, LaneNames
 from kittywatch.workpackages.layout import Place, place
+from kittywatch.workpackages.schemes import SPEC_KITTY_2, Scheme
+from kittywatch.workpackages.stated import StatedNote, StatedStep
 from kittywatch.workpackages.trail import Record, read_trail
 from kittywatch.yaml.values import Value
 
@@ -34,11 +36,12 @@ class Problem(Struct, frozen=True):
 
 
 class WorkPackage(Struct, frozen=True):
-    """What one file says of its work package.
+    """What its sources say of a work package.
 
     `lane` is None where none is stated or where the stated one is invalid, which is then the `problem`. `agent`,
     `assignee` and `reviewer` are None where none is named, `feedback` where the review left none. `dependencies` is
-    None where the frontmatter doesn't say, and may be empty.
+    None where the frontmatter doesn't say, and may be empty. `source` is the lane source. One that states steps by
+    ids of their own has all of them in `stated`, in their order, and its notes in `notes`; then there is no trail.
     """
 
     feature: str
@@ -53,6 +56,10 @@ class WorkPackage(Struct, frozen=True):
     assignee: str | None = None
     reviewer: str | None = None
     feedback: str | None = None
+    source: str = "frontmatter"
+    scheme: Scheme = SPEC_KITTY_2
+    stated: tuple[StatedStep, ...] = ()
+    notes: tuple[StatedNote, ...] = ()
 
     @property
     def assigned(self) -> str | None:

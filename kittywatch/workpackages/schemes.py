@@ -28,6 +28,9 @@ class Scheme(Struct, frozen=True):
     lanes: Mapping[Lane, Category]
     releasing: frozenset[Lane]
 
+    def __hash__(self) -> int:
+        return hash(self.name)
+
     def category(self, lane: Lane | None) -> Category | None:
         """What a lane means; None for no lane, and for one that the scheme doesn't have."""
         return self.lanes.get(lane) if lane is not None else None

@@ -100,5 +100,5 @@ def test_two_equal_reads_are_believed(
     are played."""
     (root / PATH).write_bytes(b"whole")
     left = iter(reads)
-    monkeypatch.setattr(worktree, "_read", lambda target: (next(left), 0.0))
+    monkeypatch.setattr(worktree, "_read", lambda target, most: (next(left), 0.0))
     assert _data(root) == believed
