@@ -17,7 +17,7 @@ NUMBERS = {str(number) for number in range(1, 60)} | {"19b", "26b", "30b"}
 def test_every_row_has_a_test() -> None:
     for module in Path(__file__).parent.glob("test_*.py"):
         importlib.import_module(f"tests.scenarios.{module.stem}")
-    assert table.ROWS == NUMBERS
+    assert {one for one in table.ROWS if one[0].isdigit()} == NUMBERS
 
 
 @pytest.mark.skipif(not CONTRACT.is_file(), reason="no contract beside the checkout (../shared/contract)")
