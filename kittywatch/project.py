@@ -89,9 +89,16 @@ class Project:
             project_slug=self.identity.project_slug,
             node_id=node,
             build_id=checkout[:16],
+            share_reasons=self._shares_reasons,
             target_branch=functools.cache(self.git.default_branch),
         )
         return EventEmitter(self.store, context, place=str(self.git.common), warn=self.warn)
+
+    @property
+    def _shares_reasons(self) -> bool:
+        """Whether texts that may hold paths and names leave this machine: `sync: share_reasons: true` (rule E8)."""
+        section = self.config.get("sync")
+        return isinstance(section, dict) and section.get("share_reasons") == "true"
 
     def _remembered(self) -> str | None:
         if not self.store.exists:

@@ -71,7 +71,7 @@ class Entry(Struct, eq=False):
 
     def state_as(self, step: StatedStep) -> None:
         """Let the entry be a step that its source states with an id."""
-        self.identities |= {f"#{step.id}", f"={step.moment.timestamp():.6f}"}
+        self.identities |= stated_identities(step.id, step.moment)
 
     def moments(self) -> list[datetime]:
         """The times of the steps that are this one, but for those that are stated with an id."""
@@ -91,6 +91,11 @@ class Entry(Struct, eq=False):
 def identity(moment: datetime, what: str) -> str:
     """The identity of a step: its record's time, else its commit's author time, and the lane (rule D8)."""
     return f"{moment.timestamp():.6f}|{what}"
+
+
+def stated_identities(name: str, moment: datetime) -> set[str]:
+    """The identities of a step that its source states with an id: the id, and its time for the order."""
+    return {f"#{name}", f"={moment.timestamp():.6f}"}
 
 
 class PackageHistory:

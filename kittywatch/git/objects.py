@@ -65,13 +65,13 @@ class Objects:
             process.stdout.close()
             process.wait()
 
-    def read(self, name: str) -> bytes | None:
-        """The blob that an id or `commit:path` names, cut after 1 MiB and a byte; None where there is none."""
-        return next(self.read_many([name]))
+    def read(self, name: str, most: int = MAX_BYTES) -> bytes | None:
+        """The blob that an id or `commit:path` names, cut a byte after `most`; None where there is none."""
+        return next(self.read_many([name], most))
 
-    def read_many(self, names: Iterable[str]) -> Iterator[bytes | None]:
+    def read_many(self, names: Iterable[str], most: int = MAX_BYTES) -> Iterator[bytes | None]:
         """The same for many, in their order; faster, because git needn't wait for each question."""
-        for kind, data in self._ask(names):
+        for kind, data in self._ask(names, most):
             yield data if kind == b"blob" else None
 
     def commit(self, name: str) -> Stated | None:
@@ -89,7 +89,7 @@ class Objects:
         except ValueError:  # not a tree's form: git is asked then, and says so
             return None
 
-    def _ask(self, names: Iterable[str]) -> Iterator[tuple[bytes, bytes | None]]:
+    def _ask(self, names: Iterable[str], most: int = MAX_BYTES) -> Iterator[tuple[bytes, bytes | None]]:
         for asked in _chunks([name for name in names if "\n" not in name], _QUESTIONS):
             if self._process is None:
                 self._process = self._start()
@@ -102,7 +102,7 @@ class Objects:
             except BrokenPipeError:
                 raise _missing() from None
             for _ in asked:
-                yield _answer(process.stdout)
+                yield _answer(process.stdout, most)
 
 
 def _missing() -> GitError:
@@ -114,7 +114,7 @@ def _missing() -> GitError:
     )
 
 
-def _answer(out: IO[bytes]) -> tuple[bytes, bytes | None]:
+def _answer(out: IO[bytes], most: int) -> tuple[bytes, bytes | None]:
     line = out.readline()
     if not line:
         raise _missing()
@@ -122,7 +122,7 @@ def _answer(out: IO[bytes]) -> tuple[bytes, bytes | None]:
     if len(header) != 3 or not header[2].isdigit():
         return b"missing", None
     size = int(header[2])
-    data = out.read(min(size, MAX_BYTES + 1))
+    data = out.read(min(size, most + 1))
     rest = size - len(data) + 1
     while rest > 0 and (skipped := out.read(min(rest, MAX_BYTES))):
         rest -= len(skipped)

@@ -319,6 +319,12 @@ class Git:
         out = self.run("ls-tree", "-r", "-z", "--full-tree", commit, "--", SPECS)
         return [listed(line) for line in out.split(b"\0") if line]
 
+    def file(self, revision: str, path: str) -> File | None:
+        """A file in a commit, None where either isn't there."""
+        done = self._try("ls-tree", "-z", "--full-tree", revision, "--", f":(literal){path}")
+        lines = [line for line in done.stdout.split(b"\0") if line] if done.returncode == 0 else []
+        return listed(lines[0]) if lines else None
+
     def run(self, *command: str, data: bytes | None = None) -> bytes:
         """Run a git command that only reads, with `data` on its input; returns what it prints. Raises GitError."""
         done = self._try(*command, data=data)

@@ -15,7 +15,8 @@ from kittywatch.workpackages.event_log import Log, LogReader
 from kittywatch.workpackages.features import Meta, read_dependencies, read_meta
 from kittywatch.workpackages.lanes import LaneNames
 from kittywatch.workpackages.layout import feature_of, place
-from kittywatch.workpackages.reader import Problem, WorkPackage, read_work_package
+from kittywatch.workpackages.reader import MAX_BYTES, Problem, WorkPackage, read_work_package
+from kittywatch.workpackages.sources import largest
 
 SYMLINK = "120000"
 _NAMED = 100  # features whose trees are read one by one; more of them with everything there is
@@ -96,7 +97,7 @@ class Reader:
     def log(self, file: File) -> Log:
         """What an event log says."""
         if file.blob not in self._logs:
-            self._logs[file.blob] = self._log_reader.read(self._data(file.blob) or b"")
+            self._logs[file.blob] = self._log_reader.read(self._data(file.blob, largest(file.path)) or b"", file.path)
         return self._logs[file.blob]
 
     def prefetch(self, files: Iterable[File]) -> None:
@@ -123,8 +124,8 @@ class Reader:
         """What was provided under a name, None for nothing."""
         return self._provided.get(blob)
 
-    def _data(self, blob: str) -> bytes | None:
-        return self._provided[blob] if blob in self._provided else self._objects.read(blob)
+    def _data(self, blob: str, most: int = MAX_BYTES) -> bytes | None:
+        return self._provided[blob] if blob in self._provided else self._objects.read(blob, most)
 
     def meta(self, file: File | None, feature: str) -> Meta:
         key = (feature, file.blob if file else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -13,8 +14,9 @@ from kittywatch.observe.history import History
 from kittywatch.observe.reader import Reader
 from kittywatch.observe.worktree import read_file
 from kittywatch.project import Project
+from kittywatch.workpackages.layout import feature_of
 from kittywatch.workpackages.reader import WorkPackage
-from kittywatch.workpackages.sources import states_lanes
+from kittywatch.workpackages.sources import log_of, states_lanes
 
 
 class Shown(Struct, frozen=True):
@@ -25,7 +27,10 @@ class Shown(Struct, frozen=True):
 
 
 def shown_now(project: Project) -> Shown:
-    """Every work package of the worktree, edits that are not committed included; writes nothing; raises GitError."""
+    """Every work package of the worktree, edits that are not committed included; writes nothing; raises GitError.
+
+    A mission with a coordination branch is where that one's worktree shows it, or the branch (rule E11).
+    """
     git = project.git
     tip = git.head().tip
     with Reader(git, project.names) as reader:
@@ -40,6 +45,26 @@ def shown_now(project: Project) -> Shown:
             blob = f"worktree:{hashlib.sha256(read[0]).hexdigest()}"
             reader.provide(blob, read[0])
             files[path] = File(path, "100644", blob)
+        files |= _coordinated(project, reader, files)
         history = History(reader, git)
         _, found = history.difference(history.tree(None), files.values(), (), datetime.now(UTC))
     return Shown(tuple(one.package for one in found.packages), found.broken)
+
+
+def _coordinated(project: Project, reader: Reader, files: Mapping[str, File]) -> dict[str, File]:
+    """The logs of missions that are kept on a coordination branch, in place of what this worktree has."""
+    found: dict[str, File] = {}
+    for path in [path for path in files if path.endswith("/meta.json")]:
+        feature = feature_of(path)
+        branch = reader.meta(files[path], feature).coordination if feature is not None else None
+        if feature is None or branch is None:
+            continue
+        log = log_of(feature)
+        read = read_file(project.git.main_root / ".worktrees" / f"{feature}-coord", log)
+        if read is not None:
+            name = f"worktree:{hashlib.sha256(read[0]).hexdigest()}"
+            reader.provide(name, read[0])
+            found[log] = File(log, "100644", name)
+        elif (committed := project.git.file(f"refs/heads/{branch}", log)) is not None:
+            found[log] = committed
+    return found

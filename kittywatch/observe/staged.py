@@ -14,6 +14,7 @@ from kittywatch.workpackages.check import check_feature
 from kittywatch.workpackages.lanes import LaneNames
 from kittywatch.workpackages.layout import SPECS, feature_of, place
 from kittywatch.workpackages.reader import Problem
+from kittywatch.workpackages.sources import largest, log_of
 
 
 def check_staged(git: Git, names: LaneNames, environment: Mapping[str, str] = os.environ) -> list[Problem]:
@@ -27,8 +28,10 @@ def _check(git: Git, feature: str, names: LaneNames) -> Iterator[Problem]:
     objects = git.objects()
     try:
         files = {file.path: file for file in git.staged_files(feature) if file.is_regular and feature_of(file.path)}
-        data = dict(zip(files, objects.read_many(file.blob for file in files.values()), strict=True))
+        data = {path: objects.read(file.blob, largest(path)) for path, file in files.items()}
     finally:
         objects.close()
     packages = {path: content or b"" for path, content in data.items() if place(path)}
-    yield from check_feature(packages, data.get(f"{SPECS}/{feature}/tasks.md"), names)
+    path = log_of(feature)
+    log = (path, data[path] or b"") if path in data else None
+    yield from check_feature(packages, data.get(f"{SPECS}/{feature}/tasks.md"), names, log)

@@ -21,10 +21,9 @@ from kittywatch.observe.history import History
 from kittywatch.observe.log_locks import is_held
 from kittywatch.observe.reader import Reader
 from kittywatch.startup.digests import sha256
-from kittywatch.workpackages import event_log
 from kittywatch.workpackages.layout import SPECS, feature_of
 from kittywatch.workpackages.reader import WorkPackage
-from kittywatch.workpackages.sources import is_log, largest, states_lanes
+from kittywatch.workpackages.sources import is_log, largest, log_of, states_lanes
 
 SETTLED = 0.25  # seconds without a write, after which a broken file is no half-written one (rule R5)
 _READS = 5
@@ -102,7 +101,7 @@ class Worktree:
             paths |= {file.path for file in self._reader.files(tip, {feature})[feature]}
             tasks = self._git.root / SPECS / feature / "tasks"
             paths |= {path.relative_to(self._git.root).as_posix() for path in tasks.rglob("WP[0-9][0-9]*.md")}
-            paths.add(f"{SPECS}/{feature}/{event_log.NAME}")
+            paths.add(log_of(feature))
         look = self._look(history, tip, moment, keys, {path for path in paths if states_lanes(path)})
         return replace(look, edited={key: one for key, one in look.edited.items() if key in keys}, broken=())
 

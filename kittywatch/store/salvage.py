@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from kittywatch.derive.ledger import Entry, LedgerState, identity
+from kittywatch.derive.ledger import Entry, LedgerState, identity, stated_identities
 from kittywatch.events import (
     Event,
     FeatureCreated,
@@ -239,8 +239,11 @@ def _relearned(event: WPCreated | WPStatusChanged | WPAssigned, source: str, *, 
     if observer == "replay" and was_before and entry.kind != "assigned":
         entry.status = "baseline"
     if observer != "hand" and entry.kind != "created":
+        moment = datetime.fromisoformat(event.timestamp.upper())
         what = entry.lane if entry.kind == "step" else f"@{entry.phase}:{entry.agent}"
-        entry.identities = {identity(datetime.fromisoformat(event.timestamp.upper()), what)}
+        # A step that its source states with an id has that one's, where the id is the event's.
+        stated = entry.kind == "step" and event.source == "event-log"
+        entry.identities = stated_identities(event.event_id, moment) if stated else {identity(moment, what)}
     if commit is not None:
         entry.links = {(commit, entry.lane)}
     elif observer != "hand":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from kittywatch.workpackages.event_log import LogReader
 from kittywatch.workpackages.features import dependencies_of, first_of_each, read_dependencies
 from kittywatch.workpackages.lanes import LaneNames
 from kittywatch.workpackages.reader import Problem, WorkPackage, read_work_package
@@ -13,10 +14,20 @@ _KEY = re.compile(rb"^([A-Za-z_][A-Za-z0-9_-]*):", re.MULTILINE)
 _END = re.compile(rb"^---+[ \t]*\r?$", re.MULTILINE)
 
 
-def check_feature(files: Mapping[str, bytes], tasks: bytes | None, names: LaneNames) -> list[Problem]:
-    """Every finding in one feature, by path and line. `files` are its work packages, `tasks` is its tasks.md."""
+def check_feature(
+    files: Mapping[str, bytes], tasks: bytes | None, names: LaneNames, log: tuple[str, bytes] | None = None
+) -> list[Problem]:
+    """Every finding in one feature, by path and line.
+
+    `files` are its work packages, `tasks` is its tasks.md, `log` the path and the content of its event log.
+    """
     read = {path: read_work_package(path, data, names) for path, data in files.items()}
     packages, findings = first_of_each(read.items())
+    if log is not None:
+        said = LogReader().read(log[1])
+        silenced = [packages[wp_id].problem for wp_id in said.lanes.keys() & packages.keys()]
+        findings = [one for one in findings if one not in silenced]  # the log says where it is (rule E12)
+        findings += [Problem(log[0], fault.line, fault.reason) for fault in said.faults]
     for path, data in files.items():
         findings += _twice(path, data)
     lines = {package.wp_id: _line(files[package.path], b"dependencies") for package in packages.values()}

@@ -25,6 +25,8 @@ MAX_BYTES = 64 << 20
 _WP_ID = pattern(r"WP[0-9]+\Z")
 _ABSENT = pattern(r"__resolved_\w*absent__\Z")
 _PATH = pattern(r"(?:[A-Za-z]:)?[\\/]|~|\.{1,2}[\\/]")
+_LANES = frozenset((*SPEC_KITTY_3.lanes, GENESIS))
+_CONFLICT = "a conflict of git's is not resolved here"
 _MARKERS = (b"<<<<<<< ", b"=======", b">>>>>>> ", b"||||||| ")
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -71,21 +73,31 @@ class _Line(Struct):
 
 
 class LogReader:
-    """Reads logs, and remembers what each line says."""
+    """Reads logs, and remembers what each line says; a log that another one only adds to is read no further."""
 
     def __init__(self) -> None:
         self._said: dict[bytes, _Said] = {}
         self._decoder = msgspec.json.Decoder(_Line)
+        self._last: dict[str, tuple[bytes, Log]] = {}
 
-    def read(self, data: bytes) -> Log:
-        """Read a log; never raises: what can't be read is a fault, and its neighbors count."""
+    def read(self, data: bytes, path: str = "") -> Log:
+        """Read the log at a path; never raises: what can't be read is a fault, and its neighbors count."""
         if len(data) > MAX_BYTES:
             return Log(faults=(Fault(1, f"the log is larger than 64 MiB ({len(data)} bytes)", ""),))
+        before, known = self._last.get(path, (b"", Log()))
+        if not (before.endswith(b"\n") and data.startswith(before)):
+            before, known = b"", Log()
+        log = self._read(data[len(before) :], known, before.count(b"\n"))
+        self._last[path] = data, log
+        return log
+
+    def _read(self, data: bytes, known: Log, lines: int) -> Log:
+        """What a log says with more lines behind it; `lines` counts those before them."""
         lanes: dict[str, dict[str, StatedStep]] = {}
         notes: dict[str, list[StatedNote]] = {}
-        faults: list[Fault] = []
-        conflict = False
-        for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+        faults = list(known.faults)
+        conflict = any(fault.reason == _CONFLICT for fault in faults)
+        for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=lines + 1):
             said = self._said.get(line, ...)
             if said is ...:
                 said = self._said[line] = self._line(line)
@@ -98,20 +110,22 @@ class LogReader:
             elif not (conflict and line.startswith(_MARKERS)):
                 conflict = conflict or line.startswith(_MARKERS)
                 faults.append(Fault(number, said, sha256(line).hexdigest()[:32]))
-        ordered = {wp_id: _ordered(found.values()) for wp_id, found in lanes.items()}
-        return Log(ordered, {wp_id: tuple(found) for wp_id, found in notes.items()}, tuple(faults))
+        steps = {wp_id: _with(known.lanes.get(wp_id, ()), found) for wp_id, found in lanes.items()}
+        noted = {wp_id: (*known.notes.get(wp_id, ()), *found) for wp_id, found in notes.items()}
+        return Log({**known.lanes, **steps}, {**known.notes, **noted}, tuple(faults))
 
     def forget(self) -> None:
         """Start over, where too much is remembered."""
-        if len(self._said) > 200_000:
+        if len(self._said) > 200_000 or len(self._last) > 2_000:
             self._said.clear()
+            self._last.clear()
 
     def _line(self, line: bytes) -> _Said:
         text = line.strip()
         if not text:
             return None
         if line.startswith(_MARKERS):
-            return "a conflict of git's is not resolved here"
+            return _CONFLICT
         try:
             written = self._decoder.decode(text)
         except (msgspec.DecodeError, ValueError, RecursionError):
@@ -119,8 +133,10 @@ class LogReader:
         return _read(written, text)
 
 
-def _ordered(lines: Iterable[StatedStep]) -> tuple[StatedStep, ...]:
-    return tuple(sorted(lines, key=lambda one: one.order))
+def _with(known: Iterable[StatedStep], more: Mapping[str, StatedStep]) -> tuple[StatedStep, ...]:
+    """The steps of a work package by their order; of two with one id, the first that stands in the log."""
+    steps = {**more, **{step.id: step for step in known}}
+    return tuple(sorted(steps.values(), key=lambda step: step.order))
 
 
 def _read(line: _Line, text: bytes) -> _Said:
@@ -168,13 +184,15 @@ def _note(line: _Line) -> _Said:
 
 def _lane(written: object, missing: Lane | None) -> Lane | None:
     """A lane by its name, GENESIS among them; None where it is none."""
+    if written.__class__ is str and written in _LANES:
+        return written
     if written is None:
         return missing
     if not isinstance(written, str):
         return None
     name = written.strip().lower()
     name = "in_progress" if name == "doing" else name  # as spec-kitty itself takes it
-    return name if name in SPEC_KITTY_3.lanes or name == GENESIS else None
+    return name if name in _LANES else None
 
 
 def _actor(written: object) -> tuple[str, Who | None]:
@@ -187,9 +205,10 @@ def _actor(written: object) -> tuple[str, Who | None]:
 
 def _text(written: object) -> str | None:
     """A text that says something; None for all else."""
-    if not isinstance(written, str) or not written.strip() or _ABSENT.match(written):
+    if not isinstance(written, str):
         return None
-    return written.strip()
+    text = written.strip()
+    return None if not text or (text[0] == "_" and _ABSENT.match(text)) else text
 
 
 def _reference(written: object) -> str | None:
@@ -210,6 +229,8 @@ def _moment(written: object) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(written.strip().upper())
+        if moment.tzinfo is UTC:
+            return moment
         return moment.astimezone(UTC) if moment.tzinfo is not None else None
     except (ValueError, OverflowError):
         return None

@@ -13,19 +13,23 @@ from kittywatch.startup.patterns import pattern
 from kittywatch.workpackages.reader import MAX_BYTES, Problem, WorkPackage, distinct
 
 _NUMBER = pattern(r"([0-9]{3})-")
-_SECTION = pattern(r"^#{2,4} .*?\b(WP[0-9]{2})\b(.*)$", re.MULTILINE)
+_SECTION = pattern(r"^#{2,4} .*?\b(WP[0-9]{2,3})\b(.*)$", re.MULTILINE)
 _HEADING = pattern(r"^#{1,6} ", re.MULTILINE)
 _DEPENDENCY_HEADING = pattern(r"^#{2,6} +Dependenc(?:y|ies)\b.*$", re.MULTILINE | re.IGNORECASE)
 _DEPENDENCY_LINE = pattern(r"^.*?\b(?:depends on|dependencies\*{0,2}:)(.*)$", re.MULTILINE | re.IGNORECASE)
-_IDS = pattern(r"\bWP[0-9]{2}\b")
+_IDS = pattern(r"\bWP[0-9]{2,3}\b")
 
 
 class Meta(Struct, frozen=True):
-    """What `meta.json` says; None where it says nothing usable."""
+    """What `meta.json` says; None where it says nothing usable.
+
+    `coordination` is the branch on which the mission's log is kept (rule E11).
+    """
 
     number: str | None = None
     target_branch: str | None = None
     created_at: str | None = None
+    coordination: str | None = None
 
 
 def read_meta(data: bytes | None, feature: str) -> Meta:
@@ -42,8 +46,16 @@ def read_meta(data: bytes | None, feature: str) -> Meta:
     if not (isinstance(number, str) and re.fullmatch(r"[0-9]{3}", number)):
         named = _NUMBER.match(feature)
         number = named[1] if named else None
-    branch = fields.get("target_branch")
-    return Meta(number, branch if isinstance(branch, str) and branch else None, _moment(fields.get("created_at")))
+    return Meta(
+        number,
+        _name(fields.get("target_branch")),
+        _moment(fields.get("created_at")),
+        _name(fields.get("coordination_branch")),
+    )
+
+
+def _name(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def _moment(value: object) -> str | None:

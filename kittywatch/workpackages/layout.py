@@ -13,7 +13,7 @@ from kittywatch.startup.patterns import pattern
 from kittywatch.workpackages.lanes import LANES, Lane
 
 SPECS = "kitty-specs"
-_NAME = pattern(r"(WP[0-9]{2}).*\.md\Z", re.DOTALL)
+_NAME = pattern(r"(WP[0-9]{2,3})(?![0-9]).*\.md\Z", re.DOTALL)
 
 
 class Place(Struct, frozen=True):

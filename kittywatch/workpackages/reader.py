@@ -18,8 +18,8 @@ from kittywatch.workpackages.trail import Record, read_trail
 from kittywatch.yaml.values import Value
 
 MAX_BYTES = 1 << 20
-_ID = pattern(r"WP[0-9]{2}\Z")
-_IDS_IN_TEXT = pattern(r"\bWP[0-9]{2}\b")
+_ID = pattern(r"WP[0-9]{2,3}\Z")
+_IDS_IN_TEXT = pattern(r"\bWP[0-9]{2,3}\b")
 _HEADING = pattern(r"^# +(.+)$", re.MULTILINE)
 _LINE_ENDS = pattern(r"\r\n?")
 

@@ -65,6 +65,11 @@ def is_log(path: str) -> bool:
     return len(parts) == 3 and parts[0] == SPECS and parts[2] == event_log.NAME
 
 
+def log_of(feature: str) -> str:
+    """The path of a feature's event log, whether it has one or not."""
+    return f"{SPECS}/{feature}/{event_log.NAME}"
+
+
 def largest(path: str) -> int:
     """How many bytes a file may have to be read."""
     return event_log.MAX_BYTES if is_log(path) else MAX_BYTES

@@ -6,6 +6,7 @@ from tests.benchmarks import (
     delivery,
     emission,
     end_to_end,
+    event_logs,
     fuzzing,
     hooks,
     hub_ingest,
@@ -19,6 +20,6 @@ from tests.benchmarks import (
 from tests.benchmarks.figure import main
 
 if __name__ == "__main__":
-    runs = [replay, emission, observation, hooks, watching, hub_ingest, viewers, delivery, end_to_end]
+    runs = [replay, emission, observation, hooks, event_logs, watching, hub_ingest, viewers, delivery, end_to_end]
     runs += [imports, inline, fuzzing]
     main(*(benchmark.run for benchmark in runs))

@@ -58,7 +58,7 @@ def _batches(place: Path, hub: Hub) -> Figure:
 def _commits(place: Path, hub: Hub, runs: int) -> list[Figure]:
     """Commits of a lane change, the flushers of all homes idle before each."""
     names = {"out": "logged out", "in": "logged in", "dead": "server gone", "silent": "server silent"}
-    repositories = {name: hooks._Repository(place / name).hooked() for name in names}
+    repositories = {name: hooks.Repository(place / name).hooked() for name in names}
 
     def ready() -> None:
         # A flusher that waits for a silent server costs nothing; the others would fall on the next measurement.

@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> list[Figure]:
         return [*_untouched(place, runs * 3), *_lanes(place, runs * 2), *_watched(place, runs), *_rebase(place, runs)]
 
 
-class _Repository:
+class Repository:
     """A repository with a planned work package and, where one is given, a post-commit hook."""
 
     def __init__(self, root: Path, hook: str | None = None) -> None:
@@ -66,7 +66,7 @@ class _Repository:
     def kittywatch(self, *words: str) -> None:
         self.call(sys.executable, "-m", "kittywatch.cli.main", "-q", *words)
 
-    def hooked(self) -> _Repository:
+    def hooked(self) -> Repository:
         """With kittywatch's hooks, as a person installs them."""
         self.kittywatch("init")
         self.git("add", "-A")
@@ -108,7 +108,7 @@ class _Repository:
 
 
 def _untouched(place: Path, runs: int) -> list[Figure]:
-    ours, no_op = _Repository(place / "untouched").hooked(), _Repository(place / "untouched no-op", _NO_OP)
+    ours, no_op = Repository(place / "untouched").hooked(), Repository(place / "untouched no-op", _NO_OP)
     measured = interleaved({"ours": ours.commits(moving=False), "no-op": no_op.commits(moving=False)}, runs)
     assert ours.told == 0, ours.told
     return [
@@ -119,7 +119,7 @@ def _untouched(place: Path, runs: int) -> list[Figure]:
 
 
 def _lanes(place: Path, runs: int) -> list[Figure]:
-    ours, bare = _Repository(place / "lanes").hooked(), _Repository(place / "lanes bare", _BARE)
+    ours, bare = Repository(place / "lanes").hooked(), Repository(place / "lanes bare", _BARE)
     commands = {"ours": ours.commits(moving=True), "bare": bare.commits(moving=True)}
     framework = _framework(place)
     if framework is not None:
@@ -139,7 +139,7 @@ def _lanes(place: Path, runs: int) -> list[Figure]:
     return figures
 
 
-def _framework(place: Path) -> _Repository | None:
+def _framework(place: Path) -> Repository | None:
     """With the pre-commit framework's hook, which has nothing to run; None, with a note, where it can't be installed.
 
     KITTYWATCH_VENVS names a directory that keeps its environment from one run to the next.
@@ -156,7 +156,7 @@ def _framework(place: Path) -> _Repository | None:
             print("left out: pre-commit cannot be installed here", *done.stderr.splitlines()[-1:], file=sys.stderr)
             return None
         complete.touch()
-    repository = _Repository(place / "lanes framework")
+    repository = Repository(place / "lanes framework")
     repository.write(".pre-commit-config.yaml", "repos: []\n")
     repository.git("add", "-A")
     repository.git("commit", "-q", "-m", "configuration")
@@ -165,7 +165,7 @@ def _framework(place: Path) -> _Repository | None:
 
 
 def _watched(place: Path, runs: int) -> list[Figure]:
-    ours, no_op = _Repository(place / "watched").hooked(), _Repository(place / "watched no-op", _NO_OP)
+    ours, no_op = Repository(place / "watched").hooked(), Repository(place / "watched no-op", _NO_OP)
     commands = {
         name: repository.commits(moving=True, pause=_SETTLED_SECONDS)
         for name, repository in {"ours": ours, "no-op": no_op}.items()
@@ -181,8 +181,8 @@ def _watched(place: Path, runs: int) -> list[Figure]:
 
 
 def _rebase(place: Path, runs: int) -> list[Figure]:
-    ours, plain = _Repository(place / "rebase").hooked(), _Repository(place / "rebase plain")
-    no_op = _Repository(place / "rebase no-op", _NO_OP)
+    ours, plain = Repository(place / "rebase").hooked(), Repository(place / "rebase plain")
+    no_op = Repository(place / "rebase no-op", _NO_OP)
     measured = interleaved({"ours": _rebased(ours), "plain": _rebased(plain), "no-op": _rebased(no_op)}, runs)
     assert ours.told > 0
     return [
@@ -194,7 +194,7 @@ def _rebase(place: Path, runs: int) -> list[Figure]:
     ]
 
 
-def _rebased(repository: _Repository) -> Command:
+def _rebased(repository: Repository) -> Command:
     """A rebase of a branch that is checked out afresh, and so observed, before each time."""
     stream = []
     for number in range(1, _PICKED + 1):

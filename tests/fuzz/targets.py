@@ -146,10 +146,10 @@ def commits(data: bytes) -> None:
 def answers_of_git(data: bytes) -> None:
     """`cat-file --batch`: a blob's bytes whole, whatever they are, and the next answer after it."""
     stream = io.BytesIO(b"1" * 40 + b" blob %d\n" % len(data) + data + b"\n" + b"2" * 40 + b" missing\n")
-    assert objects._answer(stream) == (b"blob", data)
-    assert objects._answer(stream) == (b"missing", None)
+    assert objects._answer(stream, 1 << 20) == (b"blob", data)
+    assert objects._answer(stream, 1 << 20) == (b"missing", None)
     try:
-        kind, content = objects._answer(io.BytesIO(data))
+        kind, content = objects._answer(io.BytesIO(data), 1 << 20)
     except GitError:
         assert data == b"", "only where git has ended there is no answer"
         return

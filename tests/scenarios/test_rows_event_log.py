@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import Any
 
 from tests.scenarios.missions import MISSION, append, line, line_id, log_path, plan, write_log
 from tests.scenarios.table import check, scenario
@@ -120,7 +121,7 @@ def test_old_lines_are_rewritten_with_more_fields(world: World) -> None:
     append(world, line(1, P_C))
     world.commit("moved")
     world.settle()
-    more = {"mission_id": "01KN233MB0ZCTRZHRD4KP8A8DH", "actor": "claude:opus:pedro:implementer"}
+    more: dict[str, Any] = {"mission_id": "01KN233MB0ZCTRZHRD4KP8A8DH", "actor": "claude:opus:pedro:implementer"}
     write_log(world, *lines, line(1, P_C, **more), line(2, C_I, **more))
     world.commit("rewritten")
 
