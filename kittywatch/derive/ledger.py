@@ -132,7 +132,7 @@ class PendingEdit(Struct):
 
 
 class Alias(Struct, frozen=True):
-    """Another id that the transition of an emitted event has elsewhere (rule O11)."""
+    """Another id that the transition of an event has elsewhere; the event was emitted here or by others (rule O11)."""
 
     alias: str
     event_id: str
@@ -194,8 +194,8 @@ class LedgerState(Struct):
         self.changed[entry] = key
 
     def alias(self, own: str, entry: Entry) -> None:
-        """Record the id that a step has by itself for the one that was emitted, where they differ."""
-        if entry.event_id and own != entry.event_id and entry.status != "remote" and entry.kind == "step":
+        """Record the id that a step has by itself for the emitted one, here or by others, where they differ."""
+        if entry.event_id and own != entry.event_id and entry.kind == "step":
             self.aliases.append(Alias(own, entry.event_id))
 
     def seen(self, key: Key) -> SeenKeys:

@@ -160,14 +160,18 @@ def test_what_was_made_here_and_what_was_not(world: World) -> None:
     assert world.aliases == {}
 
 
-def test_a_step_known_as_somebody_elses_has_no_alias_here(world: World) -> None:
-    """Theirs was emitted by them, under whatever id; here nothing was."""
+def test_a_step_known_as_somebody_elses_is_an_alias_of_theirs(world: World) -> None:
+    """Theirs was emitted by them. A machine that has this branch alone emits the step under the id that it has."""
     start = world.tip
-    world.go(world.theirs(DOING, start))
+    theirs = world.theirs(DOING, start)
+    world.go(theirs)
     world.checkout("topic", start)
-    world.move("doing")
+    commit = world.move("doing")
     assert world.steps == []
-    assert world.aliases == {}
+    assert world.aliases == {own_id(world, commit, "doing"): own_id(world, theirs, "doing")}
+    other = elsewhere(world)
+    other.replay("topic")
+    assert other.step_ids == [own_id(world, commit, "doing")]
 
 
 def test_one_tick_for_each_that_the_ancestors_have(world: World) -> None:
@@ -227,6 +231,17 @@ def test_another_lane_and_new_steps(world: World) -> None:
     (entry,) = world.entries("done")
     assert (made, "done") in entry.links
     assert entry.first == made
+
+
+def test_another_lane_and_a_new_step_back_to_a_lane_that_was_lost(world: World) -> None:
+    """What was lost came before the net difference: that it was in the same lane makes it no copy of it."""
+    start = world.tip
+    world.go(world.theirs(DOING, start))
+    review = world.move("for_review")
+    made = world.make(DOING, start, time=world.time(review))
+    world.go(made)
+    assert world.steps == ["doing→for_review", "for_review→doing"]
+    assert world.aliases == {own_id(world, made, "doing"): world.step_ids[-1]}
 
 
 def test_another_lane_and_known_steps(world: World) -> None:
