@@ -137,7 +137,7 @@ class _Net:
                 entry = (same or steps)[-1]
                 moment = self.resolver.moment(self.state.history(self.key), step, one.where, [])
                 self.state.link(self.key, entry, commit, step.new)
-                self.state.identify(self.key, entry, identity(moment, step.new))
+                self.state.identify(self.key, entry, identity(moment, step.new), unrecorded=step.moment is None)
                 self.state.alias(self.resolver.rules.identify(one.change.package, step, moment), entry)
 
     def _contain(self, now: LaneState) -> None:
