@@ -151,6 +151,7 @@ def record_earlier(resolver: Resolver, changes: CommitChanges) -> None:
             entry = resolver.known(key, step, moment, where, used)
             if entry is None:
                 entry = state.add(key, Entry("step", "baseline", step.new, step.previous, first=changes.commit))
+                entry.unrecorded = step.moment is None
                 entry.identities.add(identity(moment, step.new))
             used.append(entry)
             state.link(key, entry, changes.commit, step.new)

@@ -45,7 +45,8 @@ class Entry(Struct, eq=False):
     and a manual emission. `status` is `baseline` for what was before the baseline, emitted by a replay since if it has
     an `event_id`. `edited_on` is the commit that was checked out when an edit was emitted. `taken_back_in` is
     the view in which a void entry's commits were taken back, None for an edit. A `known` entry only records the lane
-    that a work package had (B1), `agent` and `phase` who had taken it on.
+    that a work package had (B1), `agent` and `phase` who had taken it on. A step is `unrecorded` as long as no record
+    of it is known.
     """
 
     kind: EntryKind
@@ -60,6 +61,7 @@ class Entry(Struct, eq=False):
     taken_back_in: str | None = None
     agent: str | None = None
     phase: Phase | None = None
+    unrecorded: bool = False
     row: int | None = None
 
     @property
@@ -157,7 +159,7 @@ class PendingEdit(Struct):
 
 
 class Alias(Struct, frozen=True):
-    """Another id that the transition of an emitted event has elsewhere (rule O11)."""
+    """Another id that the transition of an event has elsewhere; the event was emitted here or by others (rule O11)."""
 
     alias: str
     event_id: str
@@ -223,9 +225,11 @@ class LedgerState(Struct):
             entry.links.add((commit, lane))
             self.changed[entry] = key
 
-    def identify(self, key: Key, entry: Entry, name: str) -> None:
-        if name not in entry.identities:
+    def identify(self, key: Key, entry: Entry, name: str, *, unrecorded: bool = True) -> None:
+        """Record that an entry has an identity, which is that of a record unless it is `unrecorded`."""
+        if name not in entry.identities or (entry.unrecorded and not unrecorded):
             entry.identities.add(name)
+            entry.unrecorded = entry.unrecorded and unrecorded
             self.changed[entry] = key
 
     def void(self, key: Key, entry: Entry, view: str | None = None) -> None:
@@ -234,8 +238,8 @@ class LedgerState(Struct):
         self.changed[entry] = key
 
     def alias(self, own: str, entry: Entry) -> None:
-        """Record the id that a step has by itself for the one that was emitted, where they differ."""
-        if entry.event_id and own != entry.event_id and entry.status != "remote" and entry.kind == "step":
+        """Record the id that a step has by itself for the emitted one, here or by others, where they differ."""
+        if entry.event_id and own != entry.event_id and entry.kind == "step":
             self.aliases.append(Alias(own, entry.event_id))
 
     def seen(self, key: Key) -> SeenKeys:

@@ -5,8 +5,9 @@ Each step of a commit is resolved in this order (rules O1, O3, O4, O7):
 1. An entry that this commit introduced, as its step to this lane: known.
 2. An entry with the step's identity: known; the commit joins its commits.
 3. An entry that was emitted manually, or for an edit of this worktree that the commit takes over: known.
-4. A step without a record, and an entry into the same lane whose commits are all concurrent with this one: known, a
-   squash or a move made twice. What happened before that entry on its side is behind this commit as well.
+4. An entry into the same lane whose commits are all concurrent with this one and with its copies, where the step or the
+   entry has no record: known, a squash or a move made twice. What happened before that entry on its side is behind
+   this commit as well.
 5. Else it is emitted if it was made here, and recorded as remote if not.
 
 An entry that is behind the commit is never matched. Where a step is known under another id than it has by itself, its
@@ -23,9 +24,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from kittywatch.derive.changes import CommitChanges, Key, PackageChange, Provenance, WorktreeLook
+from kittywatch.derive.concurrent import Copies, is_concurrent, join_past
 from kittywatch.derive.facts import Assigned, EmittedStep
 from kittywatch.derive.ledger import (
-    RECONCILED,
     TICK,
     CommitGraph,
     Entry,
@@ -99,6 +100,7 @@ class Resolver:
         self.look = look
         self.replaced: dict[str, set[str]] = {}
         self.passed_over: dict[Key, list[Entry]] = {}
+        self._copies = Copies()
 
     # Before anything is decided about a range of commits.
 
@@ -113,6 +115,8 @@ class Resolver:
                 entry = self._introduced(history, step, where, used) or self._alike(history, step, moment, where, used)
                 if entry is None:
                     unknown.setdefault(key, []).append(step)
+                    if where.commit is not None:
+                        self._copies.add(key, identity(moment, step.new), where.commit)
                 else:
                     _use(entry, step, used)
                     self._join(key, entry, change.package, (step, moment), where)
@@ -178,6 +182,7 @@ class Resolver:
         moment, event_id = self._unique(history, package, told, moment)
         entry = Entry("step", "emitted", step.new, told.previous, event_id, first=where.commit, edited_on=where.tip)
         entry.identities.add(name)
+        entry.unrecorded = step.moment is None
         used.append(entry)
         yield from self.enter(key, entry, EmittedStep(package, told, moment, entry), where)
         if where.is_kept:
@@ -237,16 +242,20 @@ class Resolver:
         edit = self.pending.get(key) if where.commit is not None and where.provenance is Provenance.LOCAL else None
         if edit is not None and edit.entries:
             return self._taken_over(key, edit, step, where, found)
-        if found is None and step.moment is None:
-            found = self._concurrent(key, step, where, used)
-        return found
+        return found or self._concurrent(key, step, moment, where, used)
 
     def _introduced(self, history: PackageHistory, step: Step, where: Occurrence, used: list[Entry]) -> Entry | None:
         if where.commit is None:
             return None
-        links = {(commit, step.new) for commit in (where.commit, *self.replaced.get(where.commit, ()))}
-        alive = (entry for entry in history.steps() if links & entry.links and entry not in used)
-        return next((entry for entry in alive if is_alive(entry, where.view)), None)
+        own = (where.commit, step.new)
+        replaced = {(commit, step.new) for commit in self.replaced.get(where.commit, ())}
+        for entry in history.steps():
+            if entry in used or not is_alive(entry, where.view):
+                continue
+            # A rewrite may put a commit on top of what it was the same move as: then it moves there once more.
+            if own in entry.links or (replaced & entry.links and not self.is_behind(entry, where)):
+                return entry
+        return None
 
     def _alike(
         self, history: PackageHistory, step: Step, moment: datetime, where: Occurrence, used: list[Entry]
@@ -264,38 +273,19 @@ class Resolver:
         manual = (entry for entry in history.steps() if entry.is_manual and entry.lane == step.new)
         return next((entry for entry in manual if entry.previous in (None, step.previous)), None)
 
-    def _concurrent(self, key: Key, step: Step, where: Occurrence, used: list[Entry]) -> Entry | None:
-        history = self.state.history(key)
-        for entry in history.steps():
-            if entry.lane == step.new and entry not in used and self._is_concurrent(key, entry, where):
+    def _concurrent(self, key: Key, step: Step, moment: datetime, where: Occurrence, used: list[Entry]) -> Entry | None:
+        """The first entry that the step, wherever copies of it came as well, is concurrent with."""
+        commits: list[str | None] = [where.commit]
+        if where.commit is not None:
+            commits += self._copies.of(key, identity(moment, step.new), where.commit, self.graph)
+        for entry in self.state.history(key).steps():
+            if entry.lane != step.new or entry in used or not (step.moment is None or entry.unrecorded):
+                continue
+            if all(is_concurrent(entry, self.graph, one, where.tip) for one in commits):
                 if where.commit is not None:
-                    self._join_past(key, history, entry, where.commit)
+                    join_past(self.state, key, entry, where.commit, self.graph)
                 return entry
         return None
-
-    def _is_concurrent(self, key: Key, entry: Entry, where: Occurrence) -> bool:
-        if entry.status == "void" or self.is_behind(entry, where) or self._is_reconciled(entry, where):
-            return False
-        if where.commit is None:  # what descends from the commit below an edit is concurrent with the edit
-            return bool(entry.links) or entry.edited_on is not None
-        seen_on = entry.commits or ({entry.edited_on} if entry.edited_on else set())
-        return bool(seen_on) and not any(
-            one == where.commit or self.graph.precedes(where.commit, one) for one in seen_on
-        )
-
-    def _is_reconciled(self, entry: Entry, where: Occurrence) -> bool:
-        """Whether the lane of an entry was left by a reconciliation in the past of what is looked at."""
-        marks = [commit for commit, lane in entry.links if lane == RECONCILED]
-        seen = where.commit or where.tip
-        return seen is not None and any(mark == seen or self.graph.precedes(mark, seen) for mark in marks)
-
-    def _join_past(self, key: Key, history: PackageHistory, entry: Entry, commit: str) -> None:
-        """Let a commit contain what happened before an entry on that entry's side: a squash has it in it."""
-        for other in history.entries:
-            if other is entry or other.status == "void" or behind(other, commit, self.graph, inclusive=True):
-                continue
-            if any(behind(other, one, self.graph) for one in entry.commits):
-                self.state.link(key, other, commit)
 
     # Edits that a commit takes over.
 
@@ -351,11 +341,11 @@ class Resolver:
         self, key: Key, entry: Entry, package: WorkPackage, own: tuple[Step, datetime], where: Occurrence
     ) -> None:
         step, moment = own
-        if not where.is_kept:
-            return
+        if not where.is_kept or (where.commit is None and entry.links):
+            return  # an edit joins what a commit introduced when it is committed, with all that is behind it
         if where.commit is not None:
             self.state.link(key, entry, where.commit, step.new)
-        self.state.identify(key, entry, identity(moment, step.new))
+        self.state.identify(key, entry, identity(moment, step.new), unrecorded=step.moment is None)
         self.state.alias(self.rules.identify(package, step, moment), entry)
 
     def promote(self, key: Key, entry: Entry, emitted: EmittedStep, where: Occurrence) -> Iterable[EmittedStep]:

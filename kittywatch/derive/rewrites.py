@@ -9,7 +9,8 @@ entries the net difference counts:
 | the same | silent: what was lost is in the new steps | silent | silent |
 | another | the net difference is emitted | silent: it is known | taken back, or an edit again (reset --soft) |
 
-What was lost of others' is not taken back here, and neither is what a pull brought afterwards.
+What was lost came before the net difference, which is no copy of it though it may go back to its lane. What was lost of
+others' is not taken back here, and neither is what a pull brought afterwards.
 """
 
 from __future__ import annotations
@@ -116,11 +117,11 @@ class _Net:
 
     def _emit_net(self, package: WorkPackage, last: _Fresh) -> list[Fact]:
         emitted: list[EmittedStep] = []
-        used: list[Entry] = []
+        used = list(self.lost)
         for step in steps_between(self.was, package, self.resolver.rules.names):
             emitted += self.resolver.step(self.key, package, step, last.where, used)
         self.resolver.take_over_rest(self.key, package, last.where)
-        self.lost += used
+        self.lost = used
         return emitted_facts(emitted, last.where.commit)
 
     def _absorb(self, fresh: Sequence[_Fresh]) -> None:
@@ -139,7 +140,7 @@ class _Net:
                 entry = (same or steps)[-1]
                 moment = self.resolver.moment(self.state.history(self.key), step, one.where, [])
                 self.state.link(self.key, entry, commit, step.new)
-                self.state.identify(self.key, entry, identity(moment, step.new))
+                self.state.identify(self.key, entry, identity(moment, step.new), unrecorded=step.moment is None)
                 self.state.alias(self.resolver.rules.identify(one.change.package, step, moment), entry)
 
     def _contain(self, now: LaneState) -> None:

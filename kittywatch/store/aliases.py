@@ -1,11 +1,11 @@
 """Aliases: ids under which another machine emits what was emitted here, and their way to a server (rule O11).
 
 Rules of this module:
-- An alias names an event that was emitted here. Chains are followed when one is added, so that every row names the
-  event itself, and none names itself.
+- An alias names an event that was emitted here, or the id that somebody else's step has by itself. Chains are followed
+  when one is added, so that every row names the event itself, and none names itself.
 - It is added in the transaction that finds it, and goes where its event goes: to the destination that has the event,
   with the event or after it, never before. One whose event is never taken stays here, for then the other machine's
-  event is the only one that a server has.
+  event is the only one that a server has. Others deliver their events: an alias of one waits for nothing.
 - What a server says of an alias settles it: taken, or refused for good. Without a word it waits.
 - Claims are those of events (`delivery.py`).
 """
@@ -20,12 +20,14 @@ from msgspec import Struct
 
 _WAITS = "aliases.delivered_at IS NULL AND aliases.refused_at IS NULL"
 _JOINED = (
-    "aliases JOIN events ON events.event_id = aliases.event_id AND events.project = aliases.project"
+    "aliases LEFT JOIN events ON events.event_id = aliases.event_id AND events.project = aliases.project"
     " JOIN projects ON projects.id = aliases.project"
 )
 # As for events: a project that has no uuid yet goes by another key, which has a colon in it.
 _FREE = f"{_WAITS} AND projects.opted_out = 0 AND instr(projects.key, ':') = 0"
-_THERE = "events.delivered_at IS NOT NULL AND (events.recipient IS NULL OR events.recipient = ?)"
+_THERE = (
+    "(events.seq IS NULL OR events.delivered_at IS NOT NULL AND (events.recipient IS NULL OR events.recipient = ?))"
+)
 _FEW = 500  # bound parameters in one statement
 
 
@@ -57,7 +59,7 @@ class Aliases:
         self.added = 0
 
     def add(self, alias: str, event_id: str) -> bool:
-        """Note that `alias` is the same transition as the emitted event `event_id`; returns whether that is news.
+        """Note that `alias` is the same transition as the event `event_id`; returns whether that is news.
 
         `event_id` may be an alias itself. What would lead back to `alias` is left out, and an alias keeps the event
         that it was found to be first.
@@ -105,7 +107,7 @@ def claim(
 ) -> list[OutgoingAlias]:
     """Take up to `limit` aliases to send to a destination, oldest first, but for some projects'.
 
-    Of events that it has, and of those `beside`, which are about to be sent to it.
+    Of events that it has, of those `beside`, which are about to be sent to it, and of events that others deliver.
     """
     found: dict[int, OutgoingAlias] = {}
     columns = f"SELECT aliases.id, alias, aliases.event_id FROM {_JOINED} WHERE aliases.claim IS NULL AND {_FREE}"

@@ -15,7 +15,7 @@ from kittywatch.derive.ledger import Entry, LedgerState
 _FEW = 200  # up to here one query a work package is cheaper than reading all of them
 _COLUMNS = (
     "entries.feature, entries.wp_id, entries.id, kind, status, entries.lane, previous, event_id, identities,"
-    " first_commit, edited_on, taken_back_in, agent, phase"
+    " first_commit, edited_on, taken_back_in, agent, phase, unrecorded"
 )
 
 BoundaryKind = Literal["baseline", "elsewhere"]
@@ -143,11 +143,13 @@ class Ledger:
             entry.taken_back_in,
             entry.agent,
             entry.phase,
+            entry.unrecorded,
         )
         if entry.row is None:
             row = self.connection.execute(
                 "INSERT INTO entries (project, feature, wp_id, kind, status, lane, previous, event_id, identities,"
-                " first_commit, edited_on, taken_back_in, agent, phase) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                " first_commit, edited_on, taken_back_in, agent, phase, unrecorded)"
+                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 (self.project, *key, *columns),
             )
             assert row.lastrowid is not None
@@ -156,7 +158,8 @@ class Ledger:
         else:
             self.connection.execute(
                 "UPDATE entries SET kind = ?, status = ?, lane = ?, previous = ?, event_id = ?, identities = ?,"
-                " first_commit = ?, edited_on = ?, taken_back_in = ?, agent = ?, phase = ? WHERE id = ?",
+                " first_commit = ?, edited_on = ?, taken_back_in = ?, agent = ?, phase = ?, unrecorded = ?"
+                " WHERE id = ?",
                 (*columns, entry.row),
             )
         self.connection.executemany(
@@ -173,7 +176,8 @@ class Ledger:
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    number, kind, status, lane, previous, event_id, identities, first, edited_on, taken_back_in, agent, phase = row
+    number, kind, status, lane, previous, event_id, identities, first, edited_on, taken_back_in, *rest = row
+    agent, phase, unrecorded = rest
     return Entry(
         kind,
         status,
@@ -187,5 +191,6 @@ def _entry(row: tuple[Any, ...]) -> Entry:
         taken_back_in,
         agent,
         phase,
+        bool(unrecorded),
         number,
     )

@@ -144,6 +144,8 @@ MIGRATIONS: tuple[Migration, ...] = (
         "DROP TABLE lanes",
         "DROP TABLE edits",
     ),
+    # Whether a step has no record. Of those that were known before, nobody noted it.
+    ("ALTER TABLE entries ADD COLUMN unrecorded INTEGER NOT NULL DEFAULT 0",),
     # Steps that their sources state with an id are found by it, under whichever work package they are kept.
     ("CREATE INDEX entries_stated ON entries (project, identities) WHERE identities LIKE '[\"#%'",),
 )

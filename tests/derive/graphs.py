@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TypeAlias
@@ -44,19 +45,19 @@ class Graph(Struct):
         return old != new and old in self.reached.get(new, ())
 
     def walk(self, tip: str, without: Iterable[str] = ()) -> list[str]:
-        """The commits that `tip` reaches and none of `without` does, parents first."""
-        out = frozenset[str]().union(*(self.reached[one] for one in without))
-        order: list[str] = []
-
-        def visit(commit: str) -> None:
-            if commit in out or commit in order:
-                return
-            for parent in self.commits[commit].parents:
-                visit(parent)
+        """The commits that `tip` reaches and none of `without` does, in git's author-date order, reversed (rule B2)."""
+        wanted = self.reached[tip].difference(*(self.reached[one] for one in without))
+        children = Counter(parent for commit in wanted for parent in self.commits[commit].parents)
+        ready, order = [tip] if tip in wanted else [], list[str]()
+        while ready:
+            commit = max(ready, key=lambda one: self.commits[one].moment)
+            ready.remove(commit)
             order.append(commit)
-
-        visit(tip)
-        return order
+            for parent in self.commits[commit].parents:
+                children[parent] -= 1
+                if parent in wanted and not children[parent]:
+                    ready.append(parent)
+        return order[::-1]
 
     def states(self, commit: str | None) -> dict[Key, LaneState]:
         """The states of all work packages at a commit."""

@@ -132,6 +132,74 @@ def test_not_with_a_record(world: World) -> None:
     assert world.steps == ["planned→doing", "planned→doing"]
 
 
+@pytest.mark.parametrize("recorded", [0, 1])
+def test_with_a_record_where_the_other_one_has_none(world: World, recorded: int) -> None:
+    """Whichever of the two is met first; what comes after them with another record is another one."""
+    start = world.tip
+    trails = [[moved(1, "doing")] if number == recorded else None for number in range(2)]
+    first = world.move("doing", trails[0])
+    world.checkout("topic", start)
+    world.move("doing", trails[1])
+    assert world.step_ids == [entry.event_id for entry in world.entries()]
+    assert world.steps == ["planned→doing"]
+    assert list(world.aliases.values()) == world.step_ids
+    assert not world.entries()[0].unrecorded
+    assert (first, "doing") in world.entries()[0].links
+    world.checkout("third", start)
+    world.move("doing", [moved(2, "doing")])
+    assert world.steps == ["planned→doing", "planned→doing"]
+
+
+def test_not_what_is_before_a_copy_that_came_as_well(world: World) -> None:
+    """The copy says which step it is: the second of two to this lane. It may be come upon before that one."""
+    start = world.tip
+    world.observed = False
+    world.move("doing")
+    world.move("planned")
+    second = world.move("doing")
+    world.checkout("topic", start)
+    copy = world.copy(second, start)
+    world.refs["topic"] = world.make(DOING, copy, second)
+    world.refs["main"] = world.make(DOING, second, copy)
+    for branch in ("topic", "main"):
+        machine = elsewhere(world)
+        machine.replay(branch)
+        assert machine.steps == ["planned→doing", "doing→planned", "planned→doing"]
+        assert machine.aliases == {}
+
+
+def test_a_rebase_onto_what_was_the_same_move(world: World) -> None:
+    """On top of it, after the lane was left, it is another one."""
+    start = world.tip
+    world.checkout("topic", start)
+    world.move("doing")
+    world.move("planned")
+    world.checkout("main")
+    commit = world.move("doing")
+    assert world.steps == ["planned→doing", "doing→planned"]
+    copy = world.copy(commit, world.refs["topic"])
+    world.pairs = {copy: {commit}}
+    world.go(copy)
+    assert world.steps == ["planned→doing", "doing→planned", "planned→doing"]
+    machine = elsewhere(world)
+    machine.replay("main")
+    assert machine.steps == world.steps
+
+
+def test_an_edit_with_a_record_and_the_same_move_on_another_branch() -> None:
+    """Its commit has in it what was before that one, as a commit that nobody saw as an edit has."""
+    world = World("W")
+    start = world.tip
+    world.checkout("topic", start)
+    world.move("doing")
+    world.move("for_review")
+    world.checkout("main")
+    world.move("for_review", [moved(1, "for_review")])
+    assert world.steps == ["planned→doing", "doing→for_review"]
+    world.move("doing", [moved(1, "for_review"), moved(2, "doing")])
+    assert world.steps == ["planned→doing", "doing→for_review", "for_review→doing"]
+
+
 def test_not_behind_and_not_ahead(world: World) -> None:
     start = world.tip
     for lane in ("doing", "planned", "doing"):
@@ -160,14 +228,18 @@ def test_what_was_made_here_and_what_was_not(world: World) -> None:
     assert world.aliases == {}
 
 
-def test_a_step_known_as_somebody_elses_has_no_alias_here(world: World) -> None:
-    """Theirs was emitted by them, under whatever id; here nothing was."""
+def test_a_step_known_as_somebody_elses_is_an_alias_of_theirs(world: World) -> None:
+    """Theirs was emitted by them. A machine that has this branch alone emits the step under the id that it has."""
     start = world.tip
-    world.go(world.theirs(DOING, start))
+    theirs = world.theirs(DOING, start)
+    world.go(theirs)
     world.checkout("topic", start)
-    world.move("doing")
+    commit = world.move("doing")
     assert world.steps == []
-    assert world.aliases == {}
+    assert world.aliases == {own_id(world, commit, "doing"): own_id(world, theirs, "doing")}
+    other = elsewhere(world)
+    other.replay("topic")
+    assert other.step_ids == [own_id(world, commit, "doing")]
 
 
 def test_one_tick_for_each_that_the_ancestors_have(world: World) -> None:
@@ -227,6 +299,17 @@ def test_another_lane_and_new_steps(world: World) -> None:
     (entry,) = world.entries("done")
     assert (made, "done") in entry.links
     assert entry.first == made
+
+
+def test_another_lane_and_a_new_step_back_to_a_lane_that_was_lost(world: World) -> None:
+    """What was lost came before the net difference: that it was in the same lane makes it no copy of it."""
+    start = world.tip
+    world.go(world.theirs(DOING, start))
+    review = world.move("for_review")
+    made = world.make(DOING, start, time=world.time(review))
+    world.go(made)
+    assert world.steps == ["doing→for_review", "for_review→doing"]
+    assert world.aliases == {own_id(world, made, "doing"): world.step_ids[-1]}
 
 
 def test_another_lane_and_known_steps(world: World) -> None:

@@ -34,8 +34,8 @@ FAULTS = (
     Fault(
         "O1: an entry that a commit introduced is not known by that commit (resolving, 1)",
         "derive/resolve.py",
-        "        links = {(commit, step.new) for commit in (where.commit, *self.replaced.get(where.commit, ()))}\n",
-        "        links: set[tuple[str, str]] = set()\n",
+        "            if own in entry.links or (replaced & entry.links and not self.is_behind(entry, where)):\n",
+        "            if False:\n",
     ),
     Fault(
         "D8: a step is not known by its identity (resolving, 2)",
@@ -52,8 +52,8 @@ FAULTS = (
     Fault(
         "B2: a concurrent commit's move without a record is another one (resolving, 4)",
         "derive/resolve.py",
-        "        if found is None and step.moment is None:\n",
-        "        if False:\n",
+        "        return found or self._concurrent(key, step, moment, where, used)\n",
+        "        return found\n",
     ),
     Fault(
         "O3: what others made is emitted (resolving, 5)",
@@ -69,21 +69,21 @@ FAULTS = (
     ),
     Fault(
         "B2: an entry that is behind a commit is taken for concurrent",
-        "derive/resolve.py",
-        'if entry.status == "void" or self.is_behind(entry, where) or self._is_reconciled(entry, where):',
-        'if entry.status == "void" or self._is_reconciled(entry, where):',
+        "derive/concurrent.py",
+        'if entry.status == "void" or behind(entry, commit or tip, graph, inclusive=commit is None):',
+        'if entry.status == "void":',
     ),
     Fault(
         "B2: what descends from a commit is taken for concurrent with it",
-        "derive/resolve.py",
-        "            one == where.commit or self.graph.precedes(where.commit, one) for one in seen_on\n",
-        "            one == where.commit for one in seen_on\n",
+        "derive/concurrent.py",
+        "any(one == commit or graph.precedes(commit, one) for one in seen_on)",
+        "any(one == commit for one in seen_on)",
     ),
     Fault(
         "O4: what a squash has in it is not behind it (join past)",
-        "derive/resolve.py",
-        "            if any(behind(other, one, self.graph) for one in entry.commits):\n",
-        "            if False:\n",
+        "derive/concurrent.py",
+        "        if any(behind(other, one, graph) for one in entry.commits):\n",
+        "        if False:\n",
     ),
     Fault(
         "O5: what was taken back is known when it is made again (void)",
@@ -100,7 +100,7 @@ FAULTS = (
     Fault(
         "O11: a step that is known under another id has no alias",
         "derive/ledger.py",
-        'if entry.event_id and own != entry.event_id and entry.status != "remote" and entry.kind == "step":',
+        'if entry.event_id and own != entry.event_id and entry.kind == "step":',
         "if False and entry.event_id:",
     ),
     Fault(

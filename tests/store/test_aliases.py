@@ -156,6 +156,16 @@ def test_it_goes_where_its_event_went(target: EventEmitter) -> None:
     assert claim(target, cats) == ["A1", "A2"]
 
 
+def test_one_of_others_events_waits_for_nothing(target: EventEmitter) -> None:
+    """They deliver what they emitted; a transition that is known as theirs has no event here."""
+    add(target, "A1", "THEIRS")
+    cats = login(target)
+    assert target.store.read(lambda connection: aliases.any_sendable(connection, cats))
+    assert target.store.read(aliases.waiting) == 1
+    assert [row.alias for row in target.store.read(lambda connection: aliases.preview(connection, cats))] == ["A1"]
+    assert claim(target, cats) == ["A1"]
+
+
 @pytest.mark.parametrize("others", [0, 1])
 def test_events_that_an_older_version_delivered(
     home: Path, emitter_at: Callable[..., EventEmitter], others: int
