@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kittywatch.hub import access
+from kittywatch.hub.patience import broken_connection
 
 _WINDOW_SECONDS = 10.0
 _IN_WINDOW = 10
@@ -44,10 +45,28 @@ class Seldom(logging.Filter):
         return seen.count <= _IN_WINDOW
 
 
+class Outages(logging.Filter):
+    """Makes what SQLAlchemy says of a connection that broke, with a stack, a line; every other error keeps its stack.
+
+    A database that goes away breaks each connection wherever it happens to be: the place says nothing of a fault.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith("sqlalchemy.") or not record.exc_info:
+            return True
+        if error := broken_connection(record.exc_info[1]):
+            first = next(iter(str(error).splitlines()), type(error).__name__)
+            record.msg, record.args = "the connection to the database broke: %s", (first,)
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+            record.exc_info = record.exc_text = record.stack_info = None
+        return True
+
+
 def log_to_stderr() -> None:
     """Everything of ours, and what libraries warn of."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.addFilter(Outages())
     handler.addFilter(Seldom())
     root = logging.getLogger()
     root.addHandler(handler)

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, event
 CONNECT_SECONDS = 3
 PING_SECONDS = 3.0
 STATEMENT_SECONDS = 10.0
+_GONE = ("08", "57P")  # connection exceptions; shut down, crashed, not yet up
 _SERVERS_SECONDS = 9  # the server gives up first, where it can
 
 
@@ -51,6 +52,15 @@ def _bounded(steps: Generator[Any, Any, Any], seconds: float) -> Generator[Any, 
             state = steps.send(ready)
     except StopIteration as done:
         return done.value
+
+
+def broken_connection(error: BaseException | None) -> psycopg.Error | None:
+    """What the driver raised, where an exception of its or of SQLAlchemy's says that a connection broke; else None."""
+    raised = getattr(error, "orig", None) or error
+    if not isinstance(raised, psycopg.OperationalError):
+        return None
+    # What the server says has a code; what the driver says, for want of a server, has none.
+    return raised if raised.sqlstate is None or raised.sqlstate.startswith(_GONE) else None
 
 
 def be_patient(engine: Engine, *, for_ever: bool) -> None:
