@@ -29,6 +29,7 @@ FULL = Entry(
     "/here/.git refs/heads/main",
     "ada",
     "review",
+    unrecorded=True,
 )
 
 
