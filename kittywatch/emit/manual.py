@@ -20,12 +20,14 @@ from kittywatch.events import (
     Event,
     FeatureCreation,
     HistoryEntry,
+    InvalidEventError,
     LoggedError,
     Payload,
     Resolution,
     StatusChange,
     random_id,
 )
+from kittywatch.workpackages.schemes import SPEC_KITTY_2, scheme_of
 
 
 class ManualEmitter(ABC):
@@ -60,7 +62,7 @@ class ManualEmitter(ABC):
         *,
         causation_id: str | None = None,
     ) -> dict[str, Any] | None:
-        """A work package went from one lane to another.
+        """A work package went from one lane to another, both of one lane scheme.
 
         Without `feature_slug` it is the one feature that the ledger knows to have this work package.
         """
@@ -210,6 +212,8 @@ class ManualEmitter(ABC):
         try:
             if "dependencies" in fields:
                 fields["dependencies"] = list(fields["dependencies"])
+            if kind is StatusChange:
+                fields |= _categories(fields["previous_status"], fields["new_status"])
             payload = kind(**fields)
         except Exception as error:
             self.failed(error)
@@ -220,6 +224,19 @@ class ManualEmitter(ABC):
             return None
         found: dict[str, Any] = msgspec.to_builtins(event)
         return found
+
+
+def _categories(previous: str, new: str) -> dict[str, str]:
+    """What both lanes mean, but for spec-kitty 2's, which say it by themselves; raises InvalidEventError."""
+    for field, lane in (("previous_status", previous), ("new_status", new)):
+        if scheme_of(lane) is None:
+            raise InvalidEventError("StatusChange", field, "No lane of any scheme")
+    scheme = scheme_of(previous, new)
+    if scheme is None:
+        raise InvalidEventError("StatusChange", "new_status", "No lane of the other one's scheme")
+    if scheme is SPEC_KITTY_2:
+        return {}
+    return {"previous_category": scheme.lanes[previous], "new_category": scheme.lanes[new]}
 
 
 def _now() -> str:

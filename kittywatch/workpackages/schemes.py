@@ -70,6 +70,12 @@ SPEC_KITTY_3 = Scheme(
 )
 SCHEMES: Mapping[str, Scheme] = {scheme.name: scheme for scheme in (SPEC_KITTY_2, SPEC_KITTY_3)}
 
+
+def scheme_of(*lanes: Lane) -> Scheme | None:
+    """The first scheme that has all of some lanes; None where no scheme has them together."""
+    return next((scheme for scheme in SCHEMES.values() if all(lane in scheme.lanes for lane in lanes)), None)
+
+
 FOUR_LANES: Mapping[Lane, Lane] = {
     "planned": "planned",
     "claimed": "doing",

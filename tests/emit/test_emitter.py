@@ -335,3 +335,14 @@ def test_looking_makes_nothing(empty: Project) -> None:
     assert emitter.read(lambda connection, row: row, default=-1) == -1
     assert emitter.peek(lambda unit: len(unit.ledger.read().histories)) == 0
     assert not empty.store.exists
+
+
+def test_a_lane_of_a_newer_scheme_has_its_category(emitter: EventEmitter, warnings: list[str]) -> None:
+    """The two lanes of a manual transition are of one scheme."""
+    event = emitter.emit_wp_status_changed("WP01", "planned", "claimed")
+    assert event is not None
+    assert (event["payload"]["previous_category"], event["payload"]["new_category"]) == ("backlog", "active")
+    assert (event["schema_version"], event["observer"]) == ("1.1.0", "by hand")
+    assert emitter.emit_wp_status_changed("WP01", "doing", "claimed") is None
+    assert emitter.emit_wp_status_changed("WP01", "planned", "dong") is None
+    assert [("new_status" in one) for one in warnings] == [True, True]
