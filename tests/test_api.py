@@ -103,9 +103,7 @@ def test_without_a_project_it_is_a_warning(
 
 def test_a_failure_is_a_warning_of_the_logger(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert kittywatch.emit_wp_status_changed("WP01", "planned", "100%s sécret") is None
-    assert caplog.messages == [
-        "an event was not emitted: StatusChange: field new_status: No lane of any scheme"
-    ]
+    assert caplog.messages == ["an event was not emitted: StatusChange: field new_status: No lane of any scheme"]
 
 
 def test_a_batch_shares_a_cause(root: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 from urllib.parse import quote, urlencode
@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select, tuple_
 
 from kittywatch.hub import moments
-from kittywatch.hub.cards import LANES
+from kittywatch.hub.columns import Column, column_of, columns
 from kittywatch.hub.feed import last_position
 from kittywatch.hub.schema import dependencies, projects, work_packages
 
@@ -25,6 +25,7 @@ MOST_CHANGES = 200
 _CHUNK = 400
 _AGENT_LENGTH = 60  # characters of a name in the filter
 _CUT = "…"
+_OVER = ("done", "canceled")
 _TABLE = work_packages.c
 
 Key: TypeAlias = tuple[str, str, str]
@@ -51,7 +52,7 @@ class Filter:
 
 @dataclass(frozen=True, kw_only=True)
 class CardView:
-    """One card; `needs` are all it depends on, `blocked_by` those that are not done."""
+    """One card; `needs` are all it depends on, `blocked_by` those that it waits for. `column` is its column's key."""
 
     project: str
     project_slug: str
@@ -59,6 +60,8 @@ class CardView:
     wp_id: str
     title: str
     lane: str
+    category: str
+    column: str
     agent: str
     since: str | None
     rework: int
@@ -90,9 +93,10 @@ class CardView:
 
 @dataclass(frozen=True, kw_only=True)
 class LanePage:
-    """A page of a lane; `cursor` is empty when there is nothing after it."""
+    """A page of a column, by its key; `cursor` is empty when there is nothing after it."""
 
     lane: str
+    category: str
     count: int
     cards: list[CardView]
     cursor: str
@@ -117,18 +121,26 @@ def dom_id(key: Key) -> str:
     return "wp-" + hashlib.sha256("\n".join(key).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def counts(connection: Connection, team_id: int, wanted: Filter) -> dict[str, int]:
-    """How many cards each lane has."""
-    query = select(_TABLE.lane, func.count()).where(*_conditions(team_id, wanted)).group_by(_TABLE.lane)
-    found = {row[0]: row[1] for row in connection.execute(query)}
-    return {lane: found.get(lane, 0) for lane in LANES}
+def counts(
+    connection: Connection, team_id: int, wanted: Filter, shown: Sequence[Column] | None = None
+) -> dict[str, int]:
+    """How many cards each of some columns has, of those of the filter's projects for None."""
+    shown = columns(connection, team_id, wanted.project) if shown is None else shown
+    grouped = (_TABLE.lane, _TABLE.category)
+    query = select(*grouped, func.count().label("count")).where(*_conditions(team_id, wanted)).group_by(*grouped)
+    found = dict.fromkeys((column.key for column in shown), 0)
+    for row in connection.execute(query):
+        key = column_of(row, shown)
+        if key is not None:
+            found[key] += int(row[2])
+    return found
 
 
 def lane_page(
-    connection: Connection, team_id: int, wanted: Filter, *, lane: str, count: int, cursor: str = ""
+    connection: Connection, team_id: int, wanted: Filter, *, column: Column, count: int, cursor: str = ""
 ) -> LanePage:
-    """A page of a lane, after the cursor if there is one."""
-    conditions = [*_conditions(team_id, wanted), _TABLE.lane == lane]
+    """A page of a column, after the cursor if there is one."""
+    conditions = [*_conditions(team_id, wanted), column.condition]
     place = _place(cursor)
     if place is not None:
         key = tuple_(_TABLE.project, _TABLE.feature, _TABLE.wp_id)
@@ -151,15 +163,19 @@ def lane_page(
     if len(rows) > PAGE_SIZE:
         last_row = shown[-1]
         following = f"{last_row.lane_since_seconds!r}/{last_row.project}/{last_row.wp_id}/{last_row.feature}"
-    return LanePage(lane=lane, count=count, cards=_views(connection, team_id, shown), cursor=following)
+    cards = _views(connection, team_id, shown, [column])
+    return LanePage(lane=column.key, category=column.category, count=count, cards=cards, cursor=following)
 
 
-def changes(connection: Connection, team_id: int, wanted: Filter, *, after: int) -> Changes | None:
+def changes(
+    connection: Connection, team_id: int, wanted: Filter, shown: Sequence[Column] | None = None, *, after: int
+) -> Changes | None:
     """What is different past a position: cards that changed or whose needs did, and cards that left the filter.
 
-    None if that is more than MOST_CHANGES cards.
+    None if that is more than MOST_CHANGES cards, or one is in none of the columns that are `shown`.
     """
     position = last_position(connection, team_id)  # first, so that what comes meanwhile comes again
+    shown = columns(connection, team_id, wanted.project) if shown is None else shown
     query = select(_TABLE.project, _TABLE.feature, _TABLE.wp_id).where(
         _TABLE.team_id == team_id, _TABLE.changed > after
     )
@@ -172,10 +188,12 @@ def changes(connection: Connection, team_id: int, wanted: Filter, *, after: int)
         .where(*_conditions(team_id, wanted), tuple_(_TABLE.project, _TABLE.feature, _TABLE.wp_id).in_(keys))
         .order_by(_TABLE.changed)
     ).all()
-    shown = {(row.project, row.feature, row.wp_id) for row in rows}
-    gone = [dom_id(key) for key in keys - shown]
+    if any(column_of(row, shown) is None for row in rows):
+        return None
+    there = {(row.project, row.feature, row.wp_id) for row in rows}
+    gone = [dom_id(key) for key in keys - there]
     features = frozenset((key[0], key[1]) for key in keys)
-    return Changes(position=position, cards=_views(connection, team_id, rows), gone=gone, features=features)
+    return Changes(position=position, cards=_views(connection, team_id, rows, shown), gone=gone, features=features)
 
 
 def card(connection: Connection, team_id: int, key: Key) -> CardView | None:
@@ -183,7 +201,7 @@ def card(connection: Connection, team_id: int, key: Key) -> CardView | None:
     conditions = (_TABLE.team_id == team_id, _TABLE.known)
     here = and_(_TABLE.project == key[0], _TABLE.feature == key[1], _TABLE.wp_id == key[2])
     rows = connection.execute(select(work_packages).where(*conditions, here)).all()
-    return next(iter(_views(connection, team_id, rows)), None)
+    return next(iter(_views(connection, team_id, rows, ())), None)
 
 
 def agents(connection: Connection, team_id: int) -> list[str]:
@@ -238,9 +256,9 @@ def _is_blocked() -> ColumnElement[bool]:
         edge.feature == _TABLE.feature,
         edge.wp_id == _TABLE.wp_id,
     )
-    open_edge = or_(and_(needed.c.lane.is_(None), edge.resolution == ""), needed.c.lane != "done")
+    open_edge = or_(and_(needed.c.lane.is_(None), edge.resolution == ""), ~needed.c.released)
     found = exists(select(edge.needs).select_from(joined).where(mine, open_edge, edge.resolution != "skipped"))
-    return and_(_TABLE.lane != "done", found)
+    return and_(_TABLE.category.not_in(_OVER), found)
 
 
 def _dependents(connection: Connection, team_id: int, keys: Iterable[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
@@ -250,14 +268,14 @@ def _dependents(connection: Connection, team_id: int, keys: Iterable[tuple[Any, 
     return {tuple(row) for row in connection.execute(query)}
 
 
-def _views(connection: Connection, team_id: int, rows: Iterable[Row[Any]]) -> list[CardView]:
+def _views(connection: Connection, team_id: int, rows: Iterable[Row[Any]], shown: Sequence[Column]) -> list[CardView]:
     rows = list(rows)
     slugs = project_slugs(connection, team_id)
     edges = _edges(connection, team_id, [(row.project, row.feature, row.wp_id) for row in rows])
     views = []
     for row in rows:
         mine = edges.get((row.project, row.feature, row.wp_id), [])
-        blocked_by = tuple(needed for needed, is_open in mine if is_open and row.lane != "done")
+        blocked_by = tuple(needed for needed, is_open in mine if is_open and row.category not in _OVER)
         views.append(
             CardView(
                 project=row.project,
@@ -266,6 +284,8 @@ def _views(connection: Connection, team_id: int, rows: Iterable[Row[Any]]) -> li
                 wp_id=row.wp_id,
                 title=row.title,
                 lane=row.lane,
+                category=row.category,
+                column=column_of(row, shown) or row.lane,
                 agent=row.agent,
                 since=row.lane_since,
                 rework=row.rework,
@@ -286,13 +306,13 @@ def _edges(connection: Connection, team_id: int, keys: list[Key]) -> dict[Key, l
     for start in range(0, len(keys), _CHUNK):
         wanted = tuple_(edge.project, edge.feature, edge.wp_id).in_(keys[start : start + _CHUNK])
         query = (
-            select(edge.project, edge.feature, edge.wp_id, edge.needs, edge.resolution, needed.c.lane)
+            select(edge.project, edge.feature, edge.wp_id, edge.needs, edge.resolution, needed.c.released)
             .select_from(joined)
             .where(edge.team_id == team_id, wanted)
             .order_by(edge.needs)
         )
-        for project, feature, wp_id, needs, resolution, lane in connection.execute(query):
-            is_open = resolution != "skipped" and (lane != "done" if lane else resolution == "")
+        for project, feature, wp_id, needs, resolution, released in connection.execute(query):
+            is_open = resolution != "skipped" and (resolution == "" if released is None else not released)
             found[(project, feature, wp_id)].append((needs, is_open))
     return found
 

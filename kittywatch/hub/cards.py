@@ -17,9 +17,11 @@ from kittywatch.events import (
     WPCreated,
     WPStatusChanged,
 )
+from kittywatch.hub.columns import category_of
+from kittywatch.workpackages.schemes import SCHEMES
 
-LANES = ("planned", "doing", "for_review", "done")
-_RANK = {lane: rank for rank, lane in enumerate(LANES)}
+_RANK = {"backlog": 0, "active": 1, "review": 2, "done": 3}
+"""Of the categories that work goes through; blocked and canceled are beside the way."""
 
 Order: TypeAlias = tuple[int, str, str]
 START: Order = (0, "", "")
@@ -30,11 +32,14 @@ class Card:
     """One work package as the board shows it; `known` is False until an event makes it a card at all.
 
     Times are the events' own texts; `rework` counts transitions that went back; `needs` maps each work package that
-    this one depends on to DependencyResolved's resolution, empty before it.
+    this one depends on to DependencyResolved's resolution, empty before it. `category` is what the lane means,
+    `released` says that dependents may begin.
     """
 
     title: str = ""
     lane: str = "planned"
+    category: str = "backlog"
+    released: bool = False
     agent: str = ""
     created_at: str | None = None
     lane_since: str | None = None
@@ -96,17 +101,31 @@ def seconds_of(timestamp: str | None) -> float:
 
 def _moved(card: Card, event: WPStatusChanged) -> Card:
     payload = event.payload
-    went_back = _RANK[payload.new_status] < _RANK[payload.previous_status]
+    before = category_of(payload.previous_status, payload.previous_category or None)
+    after = category_of(payload.new_status, payload.new_category or None)
     actor = payload.changed_by if payload.changed_by != "user" else ""
-    return replace(
+    card = replace(
         card,
         known=True,
-        lane=payload.new_status,
-        # Who moves a work package to doing works on it, unless an assignment says otherwise.
-        agent=card.agent or (actor if payload.new_status == "doing" else ""),
-        lane_since=event.timestamp,
-        started_at=card.started_at or (event.timestamp if payload.new_status == "doing" else None),
-        done_at=event.timestamp if payload.new_status == "done" else None,
+        # Who moves a work package on to be worked on works on it, unless an assignment says otherwise.
+        agent=card.agent or (actor if after == "active" else ""),
+        started_at=_earlier(card.started_at, event.timestamp) if after == "active" else card.started_at,
         transitions=card.transitions + 1,
-        rework=card.rework + went_back,
+        rework=card.rework + (_RANK.get(after, 9) < _RANK.get(before, -1)),
     )
+    if not payload.lane_now:
+        return _in_lane(card, payload.new_status, after, event.timestamp)
+    # It happened before what the card shows already, and the event says where the work package is now.
+    now = after if payload.lane_now == payload.new_status else category_of(payload.lane_now)
+    since = card.lane_since if payload.lane_now == card.lane else None
+    return _in_lane(card, payload.lane_now, now, since or event.timestamp)
+
+
+def _in_lane(card: Card, lane: str, category: str, since: str) -> Card:
+    done_at = (card.done_at if card.lane == lane and card.done_at else since) if category == "done" else None
+    released = category == "done" or any(scheme.releases(lane) for scheme in SCHEMES.values())
+    return replace(card, lane=lane, category=category, released=released, lane_since=since, done_at=done_at)
+
+
+def _earlier(one: str | None, other: str) -> str:
+    return one if one is not None and seconds_of(one) <= seconds_of(other) else other

@@ -12,13 +12,16 @@ from statistics import median
 
 from sqlalchemy import Connection, select
 
-from kittywatch.events import Event, WPCreated, WPStatusChanged, from_json
-from kittywatch.hub.cards import LANES, order_of, seconds_of
+from kittywatch.events import Event, StatusChange, WPCreated, WPStatusChanged, from_json
+from kittywatch.hub.cards import order_of, seconds_of
+from kittywatch.hub.columns import category_of
 from kittywatch.hub.moments import moment
 from kittywatch.hub.schema import SHOWN, events, work_packages
+from kittywatch.workpackages.schemes import CATEGORIES
 
 WIDTH, HEIGHT = 720.0, 240.0
 _POINTS = 160
+_ALWAYS = ("backlog", "active", "review", "done")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,20 +32,21 @@ class Tick:
 
 @dataclass(frozen=True, kw_only=True)
 class Band:
-    """One lane's area in the cumulative flow, as the path of an SVG."""
+    """One category's area in the cumulative flow, as the path of an SVG."""
 
-    lane: str
+    category: str
     path: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Flow:
-    """Cumulative flow; `table` has rows of a date and the count of each lane in the order of LANES."""
+    """Cumulative flow; `table` has rows of a date and the count of each of the `categories`."""
 
     bands: list[Band]
     x_ticks: list[Tick]
     y_ticks: list[Tick]
     table: list[tuple[str, list[int]]]
+    categories: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +58,10 @@ class Dot:
 
 @dataclass(frozen=True, kw_only=True)
 class CycleTime:
-    """From the first doing to the last done; `median_label` and `slow_label` (85th percentile) are durations."""
+    """From the first lane in which it was worked on to the last done.
+
+    `median_label` and `slow_label` (85th percentile) are durations.
+    """
 
     dots: list[Dot]
     x_ticks: list[Tick]
@@ -77,7 +84,7 @@ class FeatureCharts:
 def of_feature(connection: Connection, team_id: int, project: str, feature: str, *, now: float) -> FeatureCharts | None:
     """The charts of a feature up to `now`, in seconds since 1970; None if the team has no work package of it."""
     table = work_packages.c
-    query = select(table.wp_id, table.lane, table.started_at, table.done_at).where(
+    query = select(table.wp_id, table.category, table.started_at, table.done_at).where(
         table.team_id == team_id, table.project == project, table.feature == feature, table.known
     )
     rows = connection.execute(query).all()
@@ -97,7 +104,9 @@ def of_feature(connection: Connection, team_id: int, project: str, feature: str,
         for row in rows
         if row.started_at and row.done_at
     ]
-    counts = {lane: sum(row.lane == lane for row in rows) for lane in LANES}
+    there = {row.category for row in rows}
+    shown: list[str] = [one for one in CATEGORIES if one in there or one in _ALWAYS]
+    counts = {category: sum(row.category == category for row in rows) for category in shown}
     return FeatureCharts(
         flow=flow([from_json(body) for body in bodies], now=now),
         cycle_time=cycle_time(finished, now=now),
@@ -111,7 +120,7 @@ def flow(told: Iterable[Event], *, now: float = 0.0) -> Flow | None:
     if not steps:
         return None
     first, last = steps[0][0], max(steps[-1][0], steps[0][0] + 60, now)
-    samples = _samples(steps, first, last)
+    samples = _samples(steps, first, last, _categories(steps))
     most = max(sum(counts) for _, counts in samples) or 1
 
     def x(seconds: float) -> float:
@@ -119,11 +128,12 @@ def flow(told: Iterable[Event], *, now: float = 0.0) -> Flow | None:
 
     bands = []
     below = [0.0] * len(samples)
-    for index in reversed(range(len(LANES))):
+    there = _categories(steps)
+    for index in reversed(range(len(there))):
         above = [base + counts[index] for base, (_, counts) in zip(below, samples, strict=True)]
         points = [(x(seconds), value) for (seconds, _), value in zip(samples, above, strict=True)]
         floor = [(x(seconds), value) for (seconds, _), value in zip(samples, below, strict=True)]
-        bands.append(Band(lane=LANES[index], path=_area(points, floor, most)))
+        bands.append(Band(category=there[index], path=_area(points, floor, most)))
         below = above
     rows = [samples[round(n * (len(samples) - 1) / 9)] for n in range(10)] if len(samples) > 10 else samples
     return Flow(
@@ -131,6 +141,7 @@ def flow(told: Iterable[Event], *, now: float = 0.0) -> Flow | None:
         x_ticks=_time_ticks(first, last),
         y_ticks=[Tick(at=HEIGHT * (1 - n / most), label=str(n)) for n in _count_ticks(most)],
         table=[(moment(seconds), counts) for seconds, counts in rows],
+        categories=there,
     )
 
 
@@ -179,19 +190,31 @@ def duration(seconds: float) -> str:
 
 
 def _steps(told: Iterable[Event]) -> list[tuple[float, str, str]]:
-    """Times at which a work package came to a lane, in the order of time."""
+    """Times at which a work package came to a lane, with the lane's category, in the order of time."""
     steps = []
     for event in sorted(told, key=order_of):
         if isinstance(event, WPStatusChanged):
-            steps.append((seconds_of(event.timestamp), event.payload.wp_id, event.payload.new_status))
+            steps.append((seconds_of(event.timestamp), event.payload.wp_id, _category(event.payload)))
         elif isinstance(event, WPCreated):
-            steps.append((seconds_of(event.timestamp), event.payload.wp_id, "planned"))
+            steps.append((seconds_of(event.timestamp), event.payload.wp_id, "backlog"))
     return sorted(steps, key=lambda step: step[0])
 
 
-def _samples(steps: list[tuple[float, str, str]], first: float, last: float) -> list[tuple[float, list[int]]]:
+def _category(payload: StatusChange) -> str:
+    return category_of(payload.new_status, payload.new_category or None)
+
+
+def _categories(steps: list[tuple[float, str, str]]) -> list[str]:
+    """The categories that a feature has had, and those that work always goes through."""
+    there = {category for _, _, category in steps}
+    return [category for category in CATEGORIES if category in there or category in _ALWAYS]
+
+
+def _samples(
+    steps: list[tuple[float, str, str]], first: float, last: float, categories: list[str]
+) -> list[tuple[float, list[int]]]:
     lane_of: dict[str, str] = {}
-    counts = dict.fromkeys(LANES, 0)
+    counts = dict.fromkeys(categories, 0)
     samples = []
     index = 0
     for n in range(_POINTS + 1):
@@ -203,7 +226,7 @@ def _samples(steps: list[tuple[float, str, str]], first: float, last: float) -> 
             lane_of[wp_id] = lane
             counts[lane] += 1
             index += 1
-        samples.append((until, [counts[lane] for lane in LANES]))
+        samples.append((until, [counts[category] for category in categories]))
     return samples
 
 

@@ -16,6 +16,7 @@ from kittywatch.events import (
     FeatureCompleted,
     FeatureCreated,
     HistoryAdded,
+    StatusChange,
     WPAssigned,
     WPCreated,
     WPStatusChanged,
@@ -23,11 +24,11 @@ from kittywatch.events import (
 )
 from kittywatch.hub import moments
 from kittywatch.hub.board import Filter, Key, hue_of
+from kittywatch.hub.columns import category_of
 from kittywatch.hub.schema import SHOWN, events, sessions, supersessions, users
 
 TIMELINE_LENGTH = 50
 RAW_LENGTH = 4000  # characters of an event in a timeline
-LANE_NAMES = {"planned": "Planned", "doing": "Doing", "for_review": "For review", "done": "Done"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,8 @@ class Entry:
     text: str
     from_lane: str
     to_lane: str
+    from_category: str
+    to_category: str
     timestamp: str
     received_at: float
     machine: str
@@ -145,6 +148,7 @@ def _entry(row: Row[Any], *, with_raw: bool) -> Entry:
     wp_id = getattr(event.payload, "wp_id", None) or ""
     feature = event.payload.feature_slug or ""
     place = f"{event.project_uuid}/{quote(feature, safe='')}"
+    categories = _categories(event.payload) if isinstance(event, WPStatusChanged) else ("", "")
     return Entry(
         position=row.position,
         event_id=row.event_id,
@@ -157,6 +161,8 @@ def _entry(row: Row[Any], *, with_raw: bool) -> Entry:
         text=text,
         from_lane=event.payload.previous_status if isinstance(event, WPStatusChanged) else "",
         to_lane=event.payload.new_status if isinstance(event, WPStatusChanged) else "",
+        from_category=categories[0],
+        to_category=categories[1],
         timestamp=event.timestamp,
         received_at=row.received_at,
         machine=event.node_id,
@@ -165,6 +171,13 @@ def _entry(row: Row[Any], *, with_raw: bool) -> Entry:
         raw=_indented(row.body)[:RAW_LENGTH] if with_raw else "",
         original=_indented(row.original)[:RAW_LENGTH] if with_raw and row.original else "",
         came=_came(event, row.original) if row.original else "",
+    )
+
+
+def _categories(payload: StatusChange) -> tuple[str, str]:
+    return (
+        category_of(payload.previous_status, payload.previous_category or None),
+        category_of(payload.new_status, payload.new_category or None),
     )
 
 

@@ -1,7 +1,7 @@
 """The field's older envelope (spec-kitty-cli 2.1), turned into ours as it comes in.
 
 It lacks build_id, correlation_id and schema_version; it carries git_branch, head_commit_sha and repo_slug; its
-transitions say from_lane, to_lane, actor and policy_metadata, with lanes that ours has as aliases. The original stays
+transitions say from_lane, to_lane, actor and policy_metadata, with the lanes of whichever scheme. The original stays
 beside the converted event, so what has no place in ours is not lost. Converting is a function of the original, so
 that the same event again is the same.
 """
@@ -15,19 +15,10 @@ from typing import Any
 import msgspec
 
 from kittywatch.events import InvalidEventError
+from kittywatch.hub.columns import category_of
+from kittywatch.workpackages.schemes import SPEC_KITTY_2, scheme_of
+from kittywatch.workpackages.stated import GENESIS
 
-LANES = {
-    "planned": "planned",
-    "claimed": "doing",
-    "in_progress": "doing",
-    "in_review": "for_review",
-    "for_review": "for_review",
-    "approved": "for_review",
-    "done": "done",
-    # No lane of ours: work that stands still or will not be done waits where it began.
-    "blocked": "planned",
-    "canceled": "planned",
-}
 _OLDER = {"build_id", "correlation_id", "schema_version"}
 _EXTRA = {"git_branch", "head_commit_sha", "repo_slug", "data_tier"}
 _FEATURE_NUMBER = re.compile(r"[0-9]{3}")
@@ -68,7 +59,7 @@ def convert(event: Mapping[str, Any]) -> bytes:
         "payload": payload,
         "build_id": str(event.get("repo_slug") or event.get("project_slug") or "unknown"),
         "correlation_id": event.get("causation_id") or event.get("event_id"),
-        "schema_version": "1.0.0",
+        "schema_version": "1.1.0" if "new_category" in payload else "1.0.0",
     }
     envelope.setdefault("causation_id", None)
     envelope.setdefault("project_slug", None)
@@ -76,17 +67,23 @@ def convert(event: Mapping[str, Any]) -> bytes:
 
 
 def _status_change(payload: dict[str, Any]) -> dict[str, Any]:
+    previous, new = _lane(payload, "from_lane"), _lane(payload, "to_lane")
+    scheme = scheme_of(previous, new)
+    stated = (
+        {} if scheme is SPEC_KITTY_2 else {"previous_category": category_of(previous), "new_category": category_of(new)}
+    )
     return {
         "wp_id": payload.get("wp_id"),
-        "previous_status": _lane(payload, "from_lane"),
-        "new_status": _lane(payload, "to_lane"),
+        "previous_status": previous,
+        "new_status": new,
         "changed_by": payload.get("actor") or "user",
         "feature_slug": payload.get("feature_slug"),
+        **stated,
     }
 
 
 def _lane(payload: dict[str, Any], name: str) -> str:
     lane = payload.get(name)
-    if not isinstance(lane, str) or lane not in LANES:
+    if not isinstance(lane, str) or (scheme_of(lane) is None and lane != GENESIS):
         raise InvalidEventError("WPStatusChanged", f"payload.{name}", "Not one of the known lanes")
-    return LANES[lane]
+    return lane

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, func, insert, inspect, select, text
 from kittywatch.hub import schema
 from kittywatch.hub.database import is_postgresql, reading, writing
 from kittywatch.hub.errors import ConfigurationError
+from kittywatch.workpackages.schemes import SPEC_KITTY_2
 
 _MIGRATION_LOCK = 0x6B697474_00000000
 
@@ -42,9 +43,34 @@ def _aliases(connection: Connection) -> None:
     schema.metadata.create_all(connection, tables=[schema.aliases, schema.supersessions])
 
 
+def _lane_schemes(connection: Connection) -> None:
+    """Lanes of any scheme, and ids of any source: what there was before was spec-kitty 2's."""
+    there = {column["name"] for column in inspect(connection).get_columns("work_packages")}
+    if "category" not in there:
+        connection.execute(text("ALTER TABLE work_packages ADD COLUMN category VARCHAR(16) NOT NULL DEFAULT 'backlog'"))
+        connection.execute(text("ALTER TABLE work_packages ADD COLUMN released BOOLEAN NOT NULL DEFAULT false"))
+        for lane, category in SPEC_KITTY_2.lanes.items():
+            values = {"lane": lane, "category": category, "released": SPEC_KITTY_2.releases(lane)}
+            changed = "UPDATE work_packages SET category = :category, released = :released WHERE lane = :lane"
+            connection.execute(text(changed), values)
+    if is_postgresql(connection):  # SQLite keeps no lengths
+        for table, column in _WIDENED:
+            connection.execute(text(f"ALTER TABLE {table} ALTER COLUMN {column} TYPE VARCHAR(40)"))
+
+
+_WIDENED = (
+    ("events", "wp_id"),
+    ("supersessions", "wp_id"),
+    ("work_packages", "wp_id"),
+    ("work_packages", "lane"),
+    ("dependencies", "wp_id"),
+    ("dependencies", "needs"),
+)
+
 MIGRATIONS: tuple[tuple[str, Callable[[Connection], None]], ...] = (
     ("first tables", _first_tables),
     ("aliases", _aliases),
+    ("lane schemes", _lane_schemes),
 )
 
 

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from kittywatch.hub.board import project_slugs
-from kittywatch.hub.cards import LANES
 from kittywatch.hub.schema import work_packages
+from kittywatch.workpackages.schemes import CATEGORIES
+
+_FROM_THE_LEFT = ("done", "review", "active", "blocked", "backlog")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Share:
-    """A lane's part of a bar that is 100 wide."""
+    """A category's part of a bar that is 100 wide."""
 
-    lane: str
+    category: str
     count: int
     x: float
     width: float
@@ -25,6 +27,8 @@ class Share:
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureView:
+    """A feature with how many work packages each category has; `total` leaves out what was canceled."""
+
     project: str
     name: str
     counts: dict[str, int]
@@ -35,7 +39,7 @@ class FeatureView:
 
     @property
     def total(self) -> int:
-        return sum(self.counts.values())
+        return sum(self.counts.values()) - self.counts["canceled"]
 
     @property
     def done(self) -> int:
@@ -44,9 +48,9 @@ class FeatureView:
     @property
     def shares(self) -> list[Share]:
         shares, x = [], 0.0
-        for lane in reversed(LANES):
-            width = 100 * self.counts[lane] / (self.total or 1)
-            shares.append(Share(lane=lane, count=self.counts[lane], x=round(x, 2), width=round(width, 2)))
+        for category in _FROM_THE_LEFT:
+            width = 100 * self.counts[category] / (self.total or 1)
+            shares.append(Share(category=category, count=self.counts[category], x=round(x, 2), width=round(width, 2)))
             x += width
         return shares
 
@@ -78,13 +82,13 @@ def tree(connection: Connection, team_id: int, *, only: Collection[tuple[str, st
     if only is not None:
         conditions.append(table.project.in_(projects))
     query = (
-        select(table.project, table.feature, table.lane, func.count())
+        select(table.project, table.feature, table.category, func.count())
         .where(*conditions)
-        .group_by(table.project, table.feature, table.lane)
+        .group_by(table.project, table.feature, table.category)
     )
     found: dict[str, dict[str, dict[str, int]]] = {}
-    for project, feature, lane, count in connection.execute(query):
-        found.setdefault(project, {}).setdefault(feature, dict.fromkeys(LANES, 0))[lane] = count
+    for project, feature, category, count in connection.execute(query):
+        found.setdefault(project, {}).setdefault(feature, dict.fromkeys(CATEGORIES, 0))[category] = count
     slugs = project_slugs(connection, team_id)
     views = [
         ProjectView(

@@ -9,6 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse
 
+from kittywatch.hub.columns import CATEGORY_NAMES, LANE_NAMES
+
 _environment = Environment(
     loader=PackageLoader("kittywatch.hub", "templates"),
     autoescape=select_autoescape(default=True, default_for_string=True),
@@ -16,6 +18,7 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_environment.globals |= {"lane_names": LANE_NAMES, "category_names": CATEGORY_NAMES}
 _environment.globals["comes_again"] = False  # of error pages: whether to look again until it works
 
 

@@ -9,9 +9,8 @@ from sqlalchemy import Connection
 
 from kittywatch.hub import board, history, overview
 from kittywatch.hub.board import Filter
-from kittywatch.hub.cards import LANES
+from kittywatch.hub.columns import columns
 from kittywatch.hub.feed import last_position
-from kittywatch.hub.history import LANE_NAMES
 from kittywatch.hub.pages import fragment
 
 
@@ -28,11 +27,12 @@ class Parts:
 def parts_of(connection: Connection, team_id: int, wanted: Filter) -> Parts:
     """All parts at one moment; the board says the position of the last event that it counts in."""
     position = last_position(connection, team_id)
-    count = board.counts(connection, team_id, wanted)
-    lanes = [board.lane_page(connection, team_id, wanted, lane=lane, count=count[lane]) for lane in LANES]
+    shown = columns(connection, team_id, wanted.project)
+    count = board.counts(connection, team_id, wanted, shown)
+    lanes = [board.lane_page(connection, team_id, wanted, column=one, count=count[one.key]) for one in shown]
     tree = overview.tree(connection, team_id)
     activity = history.activity(connection, team_id, wanted)
-    common = {"wanted": wanted, "lane_names": LANE_NAMES}
+    common = {"wanted": wanted}
     return Parts(
         board=_part("lanes.html", position=position, lanes=lanes, tree=tree, **common),
         tree=_part("tree.html", tree=tree, **common),

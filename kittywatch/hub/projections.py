@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Row, and_, delete, func, select, tuple_
 
-from kittywatch.events import Event, FeatureCompleted, FeatureCreated, from_json
+from kittywatch.events import ErrorLogged, Event, FeatureCompleted, FeatureCreated, from_json
 from kittywatch.hub import cards, supersession
 from kittywatch.hub.cards import Card, order_of
 from kittywatch.hub.database import lock_team, upsert
@@ -36,14 +36,14 @@ Key: TypeAlias = tuple[str, str, str]  # project, feature, wp_id
 Placed: TypeAlias = tuple[int, Event]  # position, event
 _CHUNK = 400
 _OF_FEATURES = ("FeatureCreated", "FeatureCompleted")
-_WP_ID = re.compile(r"WP[0-9]{2}\Z")
+_WP_ID = re.compile(r"WP[0-9]{2,}\Z", re.ASCII)
 
 
 def key_of(event: Event) -> Key:
     """Whose event it is; the feature is empty where the event names none, wp_id where it is about no work package."""
     wp_id = getattr(event.payload, "wp_id", None) or ""
     # An ErrorLogged may say anything for a work package.
-    is_wp_id = _WP_ID.match(wp_id) is not None
+    is_wp_id = not isinstance(event, ErrorLogged) or (_WP_ID.match(wp_id) is not None and len(wp_id) <= 40)
     return (str(event.project_uuid), event.payload.feature_slug or "", wp_id if is_wp_id else "")
 
 
@@ -152,6 +152,8 @@ def _load_cards(connection: Connection, team_id: int, keys: list[Key]) -> dict[K
         found[key] = Card(
             title=row.title,
             lane=row.lane,
+            category=row.category,
+            released=row.released,
             agent=row.agent,
             created_at=row.created_at,
             lane_since=row.lane_since,
@@ -194,6 +196,8 @@ def _card_row(team_id: int, key: Key, card: Card) -> dict[str, Any]:
         **_key_row(team_id, key),
         "title": card.title or key[2],
         "lane": card.lane,
+        "category": card.category,
+        "released": card.released,
         "agent": card.agent,
         "created_at": card.created_at,
         "lane_since": card.lane_since,

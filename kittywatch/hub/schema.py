@@ -115,7 +115,7 @@ events = Table(
     Column("event_type", String(32), nullable=False),
     Column("project", String(36), nullable=False),
     Column("feature", Text, nullable=False),
-    Column("wp_id", String(8), nullable=False),
+    Column("wp_id", String(40), nullable=False),
     Column("lamport_clock", BigInteger, nullable=False),
     Column("node_id", String(12), nullable=False),
     Column("timestamp", Text, nullable=False),
@@ -157,7 +157,7 @@ supersessions = Table(
     Column("superseded_by", String(26), nullable=True),
     Column("project", String(36), nullable=False),
     Column("feature", Text, nullable=False),
-    Column("wp_id", String(8), nullable=False),
+    Column("wp_id", String(40), nullable=False),
     Index("supersessions_of_team", "team_id", "position"),
 )
 
@@ -167,9 +167,11 @@ work_packages = Table(
     Column("team_id", ForeignKey("teams.id"), primary_key=True),
     Column("project", String(36), primary_key=True),
     Column("feature", Text, primary_key=True),
-    Column("wp_id", String(8), primary_key=True),
+    Column("wp_id", String(40), primary_key=True),
     Column("title", Text, nullable=False),
-    Column("lane", String(16), nullable=False),
+    Column("lane", String(40), nullable=False),
+    Column("category", String(16), nullable=False),
+    Column("released", Boolean, nullable=False),
     Column("agent", Text, nullable=False),
     Column("created_at", Text, nullable=True),
     Column("lane_since", Text, nullable=True),
@@ -194,8 +196,8 @@ dependencies = Table(
     Column("team_id", ForeignKey("teams.id"), primary_key=True),
     Column("project", String(36), primary_key=True),
     Column("feature", Text, primary_key=True),
-    Column("wp_id", String(8), primary_key=True),
-    Column("needs", String(8), primary_key=True),
+    Column("wp_id", String(40), primary_key=True),
+    Column("needs", String(40), primary_key=True),
     Column("resolution", String(16), nullable=False),
 )
 

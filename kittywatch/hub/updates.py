@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 
 from kittywatch.hub import board, history, overview
 from kittywatch.hub.board import CardView, Changes, Filter
+from kittywatch.hub.columns import LANE_NAMES, columns
 from kittywatch.hub.feed import last_position
-from kittywatch.hub.history import LANE_NAMES
 from kittywatch.hub.overview import ProjectView
 from kittywatch.hub.pages import fragment
 
@@ -33,7 +33,8 @@ def update_of(connection: Connection, team_id: int, wanted: Filter, *, after: in
     position = last_position(connection, team_id)  # first, so that what comes meanwhile comes again
     if position <= after:
         return None
-    found = board.changes(connection, team_id, wanted, after=after)
+    shown = columns(connection, team_id, wanted.project)
+    found = board.changes(connection, team_id, wanted, shown, after=after)
     withdrawn = history.withdrawn(connection, team_id, after=after)
     if found is None or withdrawn is None:
         return Update(position=position, text='{"type":"reload"}')
@@ -41,11 +42,11 @@ def update_of(connection: Connection, team_id: int, wanted: Filter, *, after: in
     message = {
         "type": "changes",
         "position": found.position,
-        "counts": board.counts(connection, team_id, wanted),
+        "counts": board.counts(connection, team_id, wanted, shown),
         "gone": found.gone,
         "cards": [_card(card, wanted) for card in found.cards],
         "withdrawn": withdrawn,
-        "activity": fragment("entries.html", activity=entries, lane_names=LANE_NAMES),
+        "activity": fragment("entries.html", activity=entries),
         "tree": _tree(connection, team_id, wanted, found),
         "agents": sorted({board.shown_agent(card.agent) for card in found.cards if card.agent}),
     }
@@ -55,7 +56,7 @@ def update_of(connection: Connection, team_id: int, wanted: Filter, *, after: in
 def _card(card: CardView, wanted: Filter) -> dict[str, Any]:
     return {
         "id": card.dom_id,
-        "lane": card.lane,
+        "lane": card.column,
         "order": card.order,
         "said": f"{card.wp_id} {card.title[:80]}: {LANE_NAMES[card.lane]}",
         "html": fragment("card.html", card=card, wanted=wanted),

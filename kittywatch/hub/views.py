@@ -9,11 +9,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from kittywatch.hub import board, charts, credentials, history
-from kittywatch.hub.board import Filter, Key
-from kittywatch.hub.cards import LANES
+from kittywatch.hub.board import Filter, Key, LanePage
+from kittywatch.hub.columns import columns
 from kittywatch.hub.errors import PasswordChangeError
 from kittywatch.hub.feed import last_position
-from kittywatch.hub.history import LANE_NAMES, Timeline
+from kittywatch.hub.history import Timeline
 from kittywatch.hub.pages import fragment, render
 from kittywatch.hub.parts import parts_of
 from kittywatch.hub.service import service_of
@@ -46,11 +46,17 @@ async def more_cards(request: Request) -> Response:
     wanted = Filter.from_query(request.query_params)
     lane = request.query_params.get("lane", "")
     cursor = request.query_params.get("cursor", "")
-    if lane not in LANES:
+
+    def find(database: Connection) -> LanePage | None:
+        shown = columns(database, login.team_id, wanted.project)
+        column = next((one for one in shown if one.key == lane), None)
+        if column is None:
+            return None
+        return board.lane_page(database, login.team_id, wanted, column=column, count=0, cursor=cursor)
+
+    page = await service_of(request).read(find)
+    if page is None:
         return render(request, "error.html", status=404, title="There is no such lane.", text="")
-    page = await service_of(request).read(
-        lambda database: board.lane_page(database, login.team_id, wanted, lane=lane, count=0, cursor=cursor)
-    )
     return HTMLResponse(fragment("cards.html", page=page, wanted=wanted))
 
 
@@ -74,7 +80,7 @@ async def work_package_page(request: Request) -> Response:
         return render(request, "error.html", status=404, title="There is no such work package.", text=text)
     fragments = {"drawer": "drawer.html", "timeline": "moments.html"}
     template = fragments.get(request.headers.get("x-fragment", ""), "work_package.html")
-    return render(request, template, login=login, card=card, timeline=timeline, lane_names=LANE_NAMES)
+    return render(request, template, login=login, card=card, timeline=timeline)
 
 
 async def _raw_event(request: Request, login: Login, key: Key, event_id: str) -> Response:
@@ -93,9 +99,7 @@ async def feature_page(request: Request) -> Response:
     )
     if found is None:
         return render(request, "error.html", status=404, title="There is no such feature.", text="")
-    return render(
-        request, "feature.html", login=login, project=project, feature=feature, charts=found, lane_names=LANE_NAMES
-    )
+    return render(request, "feature.html", login=login, project=project, feature=feature, charts=found)
 
 
 async def activity_page(request: Request) -> Response:
@@ -108,9 +112,7 @@ async def activity_page(request: Request) -> Response:
         lambda database: history.activity(database, login.team_id, wanted, before=before, limit=_ACTIVITY_PAGE)
     )
     older = entries[-1].position if len(entries) == _ACTIVITY_PAGE else None
-    return render(
-        request, "activity.html", login=login, activity=entries, older=older, wanted=wanted, lane_names=LANE_NAMES
-    )
+    return render(request, "activity.html", login=login, activity=entries, older=older, wanted=wanted)
 
 
 def _server(request: Request) -> str:

@@ -20,6 +20,7 @@ from kittywatch.hub import accounts, migrations, sessions, tokens
 from kittywatch.hub.accounts import User
 from kittywatch.hub.database import open_engine, reading, writing
 from kittywatch.hub.sessions import Kind, Opened
+from kittywatch.workpackages.schemes import SPEC_KITTY_3
 from tests.waiting import until
 
 PASSWORD = "correct horse battery"
@@ -182,6 +183,14 @@ def moved(wp_id: str, before: str, after: str, *, lamport: int, by: str = "claud
         "feature_slug": FEATURE,
     }
     return event("WPStatusChanged", payload | changes.pop("payload", {}), lamport=lamport, **changes)
+
+
+def moved_3(wp_id: str, before: str, after: str, *, lamport: int, **changes: Any) -> Any:
+    """A transition of spec-kitty 3's lanes."""
+    lanes = SPEC_KITTY_3.lanes
+    stated = {"previous_category": lanes.get(before, "backlog"), "new_category": lanes[after]}
+    payload = stated | changes.pop("payload", {})
+    return moved(wp_id, before, after, lamport=lamport, schema_version="1.1.0", payload=payload, **changes)
 
 
 def must_have(what: str, found: object) -> None:

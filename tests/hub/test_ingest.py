@@ -13,13 +13,14 @@ from sqlalchemy import Engine, select
 
 from kittywatch.hub import accounts, board, export, migrations, projections, sessions
 from kittywatch.hub.board import Filter
+from kittywatch.hub.columns import Column, columns
 from kittywatch.hub.database import open_engine, reading, writing
 from kittywatch.hub.ingest import store
 from kittywatch.hub.limits import Limits
 from kittywatch.hub.parsing import open_batch
 from kittywatch.hub.schema import PROJECTIONS, events
 from kittywatch.hub.sessions import Login
-from tests.hub.hubs import FEATURE, PROJECT, created, event, moved
+from tests.hub.hubs import FEATURE, PROJECT, created, event, moved, moved_3
 
 
 @pytest.fixture
@@ -170,7 +171,14 @@ def test_pages_of_a_lane_meet_and_miss_nothing(engine: Engine, login: Login) -> 
     with reading(engine) as connection:
         shown, cursor = [], ""
         while True:
-            page = board.lane_page(connection, login.team_id, Filter(), lane="planned", count=0, cursor=cursor)
+            page = board.lane_page(
+                connection,
+                login.team_id,
+                Filter(),
+                column=Column(key="planned", category="backlog"),
+                count=0,
+                cursor=cursor,
+            )
             shown += [card.wp_id for card in page.cards]
             cursor = page.cursor
             if not cursor:
@@ -214,3 +222,79 @@ def test_changes_tell_what_moved_what_it_frees_and_what_left_the_filter(engine: 
     assert news.gone == []
     assert filtered.cards == []
     assert board.dom_id((PROJECT, FEATURE, "WP02")) in filtered.gone
+
+
+OTHER = "11111111-2222-4333-8444-555555555555"
+
+
+def keys(engine: Engine, login: Login, project: str = "") -> list[str]:
+    with reading(engine) as connection:
+        return [column.key for column in columns(connection, login.team_id, project)]
+
+
+def test_columns_are_the_schemes_or_the_categories_of_several(engine: Engine, login: Login) -> None:
+    nine = [
+        *("planned", "claimed", "in_progress", "for_review", "in_review", "approved", "done", "blocked", "canceled"),
+    ]
+    take(engine, login, [created("WP01", lamport=1)])
+    assert keys(engine, login) == ["planned", "doing", "for_review", "done"]
+    take(engine, login, [moved_3("WP01", "planned", "claimed", lamport=2)])
+    assert keys(engine, login) == nine
+    take(engine, login, [moved("WP01", "planned", "doing", lamport=3, project_uuid=OTHER)])
+    six = ["category-backlog", "category-active", "category-review", "category-done"]
+    assert keys(engine, login) == [*six, "category-blocked", "category-canceled"]
+    assert keys(engine, login, PROJECT) == nine
+    assert keys(engine, login, OTHER) == ["planned", "doing", "for_review", "done"]
+    with reading(engine) as connection:
+        found = board.counts(connection, login.team_id, Filter())
+        assert (found["category-active"], sum(found.values())) == (2, 2)
+        first, second = board.changes(connection, login.team_id, Filter(), after=0).cards  # type: ignore[union-attr]
+        assert {first.column, second.column} == {"category-active"}
+    # What a page shows that has heard of one scheme only is shown anew.
+    two = [Column(key="planned", category="backlog"), Column(key="doing", category="active")]
+    with reading(engine) as connection:
+        assert board.changes(connection, login.team_id, Filter(), two, after=0) is None
+
+
+def test_what_a_lane_means_is_asked_of_its_category(engine: Engine, login: Login) -> None:
+    take(engine, login, [created("WP01", lamport=1), created("WP02", lamport=2, needs=["WP01"])])
+    path = ["planned", "claimed", "in_progress", "for_review", "in_review", "in_progress", "blocked", "in_progress"]
+    steps = [moved_3("WP01", path[n], path[n + 1], lamport=3 + n) for n in range(len(path) - 1)]
+    take(engine, login, steps)
+    blocked = Filter(blocked="1")
+    with reading(engine) as connection:
+        card = board.card(connection, login.team_id, (PROJECT, FEATURE, "WP01"))
+        assert card is not None
+        assert (card.lane, card.category, card.rework) == ("in_progress", "active", 1)
+        assert sum(board.counts(connection, login.team_id, blocked).values()) == 1
+    take(engine, login, [moved_3("WP01", "in_progress", "approved", lamport=20)])
+    with reading(engine) as connection:
+        assert sum(board.counts(connection, login.team_id, blocked).values()) == 0
+    take(engine, login, [moved_3("WP01", "approved", "done", lamport=21)])
+    take(engine, login, [moved_3("WP02", "planned", "canceled", lamport=22)])
+    before = standing(engine)
+    with writing(engine) as connection:
+        projections.rebuild(connection, login.team_id)
+    assert standing(engine) == before
+
+
+def test_an_older_step_that_comes_late_moves_no_card(engine: Engine, login: Login) -> None:
+    take(engine, login, [moved_3("WP01", "planned", "claimed", lamport=1)])
+    take(engine, login, [moved_3("WP01", "in_progress", "for_review", lamport=2)])
+    late = moved_3("WP01", "claimed", "in_progress", lamport=3, payload={"lane_now": "for_review"})
+    take(engine, login, [late])
+    with reading(engine) as connection:
+        card = board.card(connection, login.team_id, (PROJECT, FEATURE, "WP01"))
+        assert card is not None
+        assert (card.lane, card.category, card.since) == ("for_review", "review", "2026-03-01T00:00:02+00:00")
+
+
+def test_work_packages_of_any_id(engine: Engine, login: Login) -> None:
+    ids = ["WP100", "BACK-1.2", "T001", "1.1", "x" * 40]
+    take(engine, login, [moved_3(one, "planned", "claimed", lamport=n) for n, one in enumerate(ids, start=1)])
+    with reading(engine) as connection:
+        for one in ids:
+            card = board.card(connection, login.team_id, (PROJECT, FEATURE, one))
+            assert card is not None
+            assert card.path.endswith(f"/{one}")
+        assert sum(board.counts(connection, login.team_id, Filter(text="back-1")).values()) == 1

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from kittywatch.workpackages.schemes import SPEC_KITTY_3
 from tests.hub.browsers import is_live, sign_in
-from tests.hub.hubs import Hub, Machine
+from tests.hub.hubs import Hub, Machine, created, moved, moved_3
 from tests.hub.lifelike import PROJECTS, story
 
 # Texts of cards that stand outside of what can be seen of their card, or cards outside of their lane.
@@ -74,6 +75,32 @@ def test_nothing_of_a_card_is_cut_off(
     expect(page.locator(".plot").first).to_be_visible()
     picture(page, tmp_path, f"feature-{scheme}-{width}")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", [1440, 360])
+@pytest.mark.parametrize("several", [False, True], ids=["nine lanes", "six categories"])
+def test_all_columns_can_be_read(
+    new_page: Callable[..., Page], hub: Hub, machine: Machine, tmp_path: Path, width: int, several: bool
+) -> None:
+    lanes = list(SPEC_KITTY_3.lanes)
+    told = [created(f"WP{n:02}", "Seven canonical event-type contracts", lamport=n) for n in range(1, 40)]
+    told += [moved_3(f"WP{n:02}", "planned", lanes[n % 9], lamport=50 + n) for n in range(1, 40) if n % 9]
+    if several:
+        told.append(moved("WP01", "planned", "doing", lamport=99, project_uuid="11111111-2222-4333-8444-555555555555"))
+    assert set(machine.statuses(told)) == {"success"}
+    page = new_page(viewport={"width": width, "height": 900}, reduced_motion="reduce")
+    sign_in(page, hub.url)
+    is_live(page)
+    expect(page.locator(".lanes .lane")).to_have_count(6 if several else 9)
+    assert page.evaluate(_CUT) == []
+    picture(page, tmp_path, f"{'categories' if several else 'lanes'}-{width}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    headings = page.evaluate(
+        "[...document.querySelectorAll('.lane h2')].map((one) => one.scrollWidth - one.clientWidth)"
+    )
+    assert max(headings) <= 1, "a column's name is cut off"
+    cards = page.locator(".lanes .card")
+    assert min(cards.nth(n).bounding_box()["width"] for n in range(cards.count())) > 120  # type: ignore[index]
 
 
 def picture(page: Page, directory: Path, name: str) -> None:

@@ -17,6 +17,7 @@ from kittywatch.hub.config import Config, is_loopback
 from kittywatch.hub.errors import ConfigurationError, RequestError, ThrottledError
 from kittywatch.hub.limits import Limits, Pace, is_deeper
 from kittywatch.hub.parsing import Accepted, Refused, open_event
+from kittywatch.workpackages.schemes import SPEC_KITTY_3
 from tests.hub.hubs import FEATURE, created, moved
 
 
@@ -105,7 +106,8 @@ def test_the_older_form_is_taken_in_and_kept() -> None:
     assert isinstance(member, Accepted)
     assert isinstance(member.event, WPStatusChanged)
     payload = member.event.payload
-    assert (payload.previous_status, payload.new_status, payload.changed_by) == ("doing", "doing", "claude")
+    assert (payload.previous_status, payload.new_status, payload.changed_by) == ("claimed", "in_progress", "claude")
+    assert (payload.previous_category, payload.new_category) == ("active", "active")
     assert member.event.build_id == "cats/purr"
     assert member.event.correlation_id == OLDER["event_id"]
     assert json.loads(member.original or "") == OLDER
@@ -114,12 +116,13 @@ def test_the_older_form_is_taken_in_and_kept() -> None:
     assert again.content_hash == member.content_hash
 
 
-@pytest.mark.parametrize("lane", legacy.LANES)
-def test_every_lane_of_the_older_form_has_a_place(lane: str) -> None:
+@pytest.mark.parametrize("lane", [*SPEC_KITTY_3.lanes, "doing"])
+def test_every_lane_of_the_older_form_comes_in_as_what_it_is(lane: str) -> None:
     member = taken(OLDER | {"payload": OLDER["payload"] | {"to_lane": lane}})  # type: ignore[operator]
     assert isinstance(member, Accepted)
     assert isinstance(member.event, WPStatusChanged)
-    assert member.event.payload.new_status in cards.LANES
+    assert member.event.payload.new_status == lane
+    assert member.event.schema_version == "1.1.0"
 
 
 @pytest.mark.parametrize(

@@ -53,11 +53,18 @@ function showActivity(html) {
   for (const old of [...list.children].slice(ACTIVITY_AT_MOST)) old.remove();
 }
 
+// Whether the page has other columns than what it hears of: its projects have a lane more, say.
+function hasOtherColumns(counts) {
+  const shown = [...document.querySelectorAll(".lanes .lane")].map((lane) => lane.dataset.lane);
+  return Object.keys(counts).join() !== shown.join();
+}
+
 function onMessage(message) {
-  if (message.type === "reload") {
+  if (message.type === "reload" || (message.type === "changes" && hasOtherColumns(message.counts))) {
     const turn = asked;
     const reload = () => turn === asked && show(shownQuery(), { push: false, name: "whole" });
     setTimeout(reload, Math.random() * RELOAD_SPREAD);
+    return;
   }
   if (message.type !== "changes") return;
   board().dataset.position = Math.max(message.position, Number(board().dataset.position));
