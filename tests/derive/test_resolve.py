@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 
 from kittywatch.derive.ledger import CONTAINED, TICK, Entry, behind, identity
@@ -402,40 +400,3 @@ def test_an_edit_and_the_same_move_on_another_branch() -> None:
     world.worktree = None
     world.look()
     assert world.steps == ["planned→doing"], "it was not this edit's to take back"
-
-
-# Any history: a replay adds nothing, and another machine finds the same.
-
-LANES = ("planned", "doing", "for_review", "done")
-
-
-# The same in every run: of some thousand others one may have steps that one machine alone knows for one.
-@pytest.mark.parametrize("seed", range(300))
-def test_random_histories(seed: int) -> None:
-    """Moves on two branches, with switching and merging; each branch's own steps, once."""
-    drawn = random.Random(seed)
-    moves = [(drawn.choice("mmmtns"), drawn.randint(0, 3)) for _ in range(drawn.randint(0, 12))]
-    with_trail, watched = drawn.random() < 0.5, drawn.random() < 0.5
-    world = World("W" if watched else "H")
-    world.refs["topic"] = world.tip
-    records: list[str] = []
-    for minute, (kind, number) in enumerate(moves, start=1):
-        other = "topic" if world.branch == "main" else "main"
-        if kind == "m" and world.shown()["WP01"].lane != LANES[number]:
-            records = [moved(minute, LANES[number])]
-            world.move(LANES[number], records if with_trail else None)
-        elif kind == "t":
-            world.checkout(other)
-        elif kind == "n" and not world.graph.precedes(world.refs[other], world.tip):
-            world.merge(other)
-        elif kind == "s":
-            world.commit(world.shown())
-    before = world.steps
-    for branch in ("main", "topic"):
-        world.replay(branch)
-    assert world.steps == before
-    machine = elsewhere(world)
-    for branch in ("main", "topic"):
-        machine.replay(branch)
-    ours = {machine.aliases.get(one, one) for one in world.step_ids} | set(world.step_ids)
-    assert {world.aliases.get(one, one) for one in machine.step_ids} <= ours
