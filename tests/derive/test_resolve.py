@@ -341,6 +341,36 @@ def test_what_others_made_is_not_taken_back_here(world: World) -> None:
     assert world.steps == []
 
 
+def test_what_others_made_is_theirs_though_the_own_move_is_dropped_for_it(world: World) -> None:
+    """A rebase onto theirs finds nothing left to do. Only their step to the same lane is the one that was lost."""
+    start = world.tip
+    commit = world.move("done")
+    doing = world.theirs(DOING, start)
+    done = world.theirs(DONE, doing)
+    world.go(done)
+    assert world.steps == ["planned→done"]
+    assert world.aliases == {own_id(world, done, "done", "doing"): own_id(world, commit, "done")}
+    assert [entry.status for entry in world.entries("doing")] == ["remote"]
+    world.move("doing")
+    assert world.steps == ["planned→done", "done→doing"]
+
+
+def test_the_first_of_two_concurrent_moves_that_a_rebase_drops(world: World) -> None:
+    """Its id was emitted, and no other machine can find it: git has forgotten the commit. The other one is an alias."""
+    start = world.tip
+    first = world.move("for_review")
+    world.checkout("topic", start)
+    world.move("doing")
+    second = world.move("for_review")
+    world.checkout("main")
+    world.go(second)
+    assert world.steps == ["planned→for_review", "planned→doing"]
+    machine = elsewhere(world)
+    machine.replay("main")
+    assert machine.steps == ["planned→doing", "doing→for_review"]
+    assert world.aliases == {machine.step_ids[1]: own_id(world, first, "for_review")}
+
+
 def test_soft_reset_is_an_edit_again() -> None:
     """It is emitted as taken back only when the edit is discarded."""
     world = World("W")
