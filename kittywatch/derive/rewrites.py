@@ -9,9 +9,9 @@ entries the net difference counts:
 | the same | silent: what was lost is in the new steps | silent | silent |
 | another | the net difference is emitted | silent: it is known | taken back, or an edit again (reset --soft) |
 
-What was lost came before the net difference, which is no copy of it though it may go back to its lane. New steps are those
-that were made here: others' are recorded as theirs. What was lost of others' is not taken back here, and neither is what a
-pull brought afterwards.
+What was lost came before the net difference, which is no copy of it though it may go back to its lane. New steps are
+those that were made here: others' are recorded as theirs. What was lost of others' is not taken back here, and neither
+is what a pull brought afterwards.
 """
 
 from __future__ import annotations
