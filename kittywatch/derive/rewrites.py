@@ -9,8 +9,9 @@ entries the net difference counts:
 | the same | silent: what was lost is in the new steps | silent | silent |
 | another | the net difference is emitted | silent: it is known | taken back, or an edit again (reset --soft) |
 
-What was lost came before the net difference, which is no copy of it though it may go back to its lane. What was lost of
-others' is not taken back here, and neither is what a pull brought afterwards.
+What was lost came before the net difference, which is no copy of it though it may go back to its lane. New steps are
+those that were made here: others' are recorded as theirs. What was lost of others' is not taken back here, and neither
+is what a pull brought afterwards.
 """
 
 from __future__ import annotations
@@ -64,10 +65,11 @@ def resolve_rewrite(resolver: Resolver, rewrite: Rewrite) -> list[Fact]:
             key = resolver.state.key(change.package.feature, change.wp_id)
             if key in unknown:
                 fresh.setdefault(key, []).append(_Fresh(change, where, unknown[key]))
-    lost = {
-        key: [one for one in entries if not _reached(resolver, one, rewrite.new)] for key, entries in contained.items()
-    }
-    lost = {key: entries for key, entries in lost.items() if entries}
+    for key in _lost(resolver, contained, rewrite):
+        for one in fresh.get(key, ()):
+            if not one.where.is_ours:  # what others did is theirs, whatever was lost here
+                resolver.steps(one.change, one.where)
+    lost = _lost(resolver, contained, rewrite)
     facts: list[Fact] = []
     for changes, where in rewrite.came:
         facts += resolve_commit(resolver, changes, where, without=lost)
@@ -76,7 +78,8 @@ def resolve_rewrite(resolver: Resolver, rewrite: Rewrite) -> list[Fact]:
         if now is not None and now.stated:
             continue  # what is stated with an id is never taken back (rule E10)
         if key in lost or key not in fresh:
-            facts += _Net(resolver, rewrite, key, lost.get(key, []), contained[key]).resolve(fresh.get(key, []))
+            made = [one for one in fresh.get(key, ()) if one.where.is_ours]
+            facts += _Net(resolver, rewrite, key, lost.get(key, []), contained[key]).resolve(made)
     return facts
 
 
@@ -182,6 +185,14 @@ class _Net:
     def _void(self) -> None:
         for entry in self.lost:
             self.state.void(self.key, entry, self.rewrite.view)
+
+
+def _lost(resolver: Resolver, contained: Mapping[Key, list[Entry]], rewrite: Rewrite) -> dict[Key, list[Entry]]:
+    """What the old tip had, and the new one has not; without work packages of which nothing is."""
+    lost = {
+        key: [one for one in entries if not _reached(resolver, one, rewrite.new)] for key, entries in contained.items()
+    }
+    return {key: entries for key, entries in lost.items() if entries}
 
 
 def _entries(resolver: Resolver, key: Key, rewrite: Rewrite, tip: str) -> list[Entry]:
