@@ -42,9 +42,14 @@ def _aliases(connection: Connection) -> None:
     schema.metadata.create_all(connection, tables=[schema.aliases, schema.supersessions])
 
 
+def _renames(connection: Connection) -> None:
+    schema.metadata.create_all(connection, tables=[schema.renames])
+
+
 MIGRATIONS: tuple[tuple[str, Callable[[Connection], None]], ...] = (
     ("first tables", _first_tables),
     ("aliases", _aliases),
+    ("renames", _renames),
 )
 
 

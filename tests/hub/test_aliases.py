@@ -275,11 +275,12 @@ def test_a_database_from_before_has_its_events_and_takes_aliases(desk: Desk) -> 
         for change in (
             "DROP TABLE aliases",
             "DROP TABLE supersessions",
+            "DROP TABLE renames",
             "ALTER TABLE events DROP COLUMN superseded_by",
-            "DELETE FROM schema_versions WHERE name = 'aliases'",
+            "DELETE FROM schema_versions WHERE name IN ('aliases', 'renames')",
         ):
             connection.exec_driver_sql(change)
-    assert migrations.migrate(desk.engine) == ["aliases"]
+    assert migrations.migrate(desk.engine) == ["aliases", "renames"]
     assert desk.standing() == before
     desk.take([], [alias(other, told)])
     assert len(desk.shown()) == 2
