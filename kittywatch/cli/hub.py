@@ -160,7 +160,11 @@ def repair(output: Output, database: str | None) -> None:
 @hub.command()
 @database_option
 @click.option("--team", "team_slug", help="Which team's events.  [default: the only one]")
-@click.option("--originals", is_flag=True, help="With arrival times and the older forms that events came in.")
+@click.option(
+    "--originals",
+    is_flag=True,
+    help="With arrival times, the names that features are shown under, and the older forms that events came in.",
+)
 @click.argument("file", type=click.File("w", encoding="utf-8"), default="-")
 @click.pass_obj
 @with_the_extra

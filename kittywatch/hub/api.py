@@ -14,8 +14,10 @@ from kittywatch.hub import credentials, listing, parsing, sessions, tokens
 from kittywatch.hub.bodies import Share, read_batch, read_body
 from kittywatch.hub.errors import CredentialError, ForbiddenError, RequestError
 from kittywatch.hub.ingest import Result
+from kittywatch.hub.renaming import RenameResult
 from kittywatch.hub.service import service_of
 from kittywatch.hub.sessions import ACCESS_SECONDS, REFRESH_SECONDS, WS_SECONDS, Login, Opened
+from kittywatch.hub.supersession import AliasResult
 
 
 class _LoginRequest(msgspec.Struct):
@@ -27,7 +29,7 @@ class _RefreshRequest(msgspec.Struct):
     refresh: str
 
 
-FEATURES = ("aliases", "events")
+FEATURES = ("aliases", "events", "renames")
 
 
 async def describe(request: Request) -> JSONResponse:
@@ -80,8 +82,9 @@ async def take_batch(request: Request) -> JSONResponse:
     told = [result for result in results if isinstance(result, Result)]
     service.metrics.count_events(result.status for result in told)
     answer = {"results": [result.to_dict() for result in told]}
-    if len(told) < len(results):
-        answer["aliases"] = [result.to_dict() for result in results if not isinstance(result, Result)]
+    for name, kind in (("aliases", AliasResult), ("renames", RenameResult)):
+        if beside := [result.to_dict() for result in results if isinstance(result, kind)]:
+            answer[name] = beside
     return JSONResponse(
         answer,
         headers={"X-RateLimit-Batch-Interval": f"{service.config.batch_interval:g}"},

@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeAlias
 from urllib.parse import quote, urlencode
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select, tuple_
 
-from kittywatch.hub import moments
+from kittywatch.hub import moments, renaming
 from kittywatch.hub.columns import Column, column_of, columns
 from kittywatch.hub.feed import last_position
 from kittywatch.hub.schema import dependencies, projects, work_packages
@@ -110,6 +110,11 @@ class Changes:
     cards: list[CardView]
     gone: list[str]
     features: frozenset[tuple[str, str]]
+
+
+def followed(connection: Connection, team_id: int, wanted: Filter) -> Filter:
+    """The same filter with the name that its feature is shown under."""
+    return replace(wanted, feature=renaming.shown_name(connection, team_id, wanted.project, wanted.feature))
 
 
 def hue_of(agent: str) -> int:

@@ -13,19 +13,20 @@ from kittywatch.hub.schema import SHOWN, events
 def lines(connection: Connection, team_id: int, *, with_originals: bool = False) -> Iterator[str]:
     """One event a line, in the order of what happened.
 
-    `with_originals`: instead of the bare event `{"event", "received_at", "original"}`, where original is the older
-    form that the event came in, or null.
+    `with_originals`: instead of the bare event `{"event", "received_at", "feature", "original"}`, where feature is the
+    name that the event's feature is shown under, original the older form that the event came in; either may be null.
     """
     query = (
-        select(events.c.body, events.c.received_at, events.c.original)
+        select(events.c.body, events.c.received_at, events.c.feature, events.c.original)
         .where(events.c.team_id == team_id, SHOWN)
         .order_by(events.c.lamport_clock, events.c.node_id, events.c.event_id)
         .execution_options(yield_per=1000)
     )
-    for body, received_at, original in connection.execute(query):
+    for body, received_at, feature, original in connection.execute(query):
         if not with_originals:
             yield body
             continue
         older = msgspec.Raw(original.encode()) if original else None
-        line = {"event": msgspec.Raw(body.encode()), "received_at": received_at, "original": older}
+        line = {"event": msgspec.Raw(body.encode()), "received_at": received_at}
+        line |= {"feature": feature or None, "original": older}
         yield msgspec.json.encode(line).decode()

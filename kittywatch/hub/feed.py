@@ -12,6 +12,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,7 +20,7 @@ from starlette.concurrency import run_in_threadpool
 from websockets.frames import Frame, Opcode
 
 from kittywatch.hub.database import reading
-from kittywatch.hub.schema import SHOWN, events, supersessions
+from kittywatch.hub.schema import SHOWN, events, renames, supersessions
 
 _log = logging.getLogger("kittywatch.hub.feed")
 _AT_ONCE = 1000
@@ -183,12 +184,13 @@ class Feed:
             .order_by(events.c.position)
             .limit(_AT_ONCE)
         )
-        beside = (
-            select(supersessions.c.position)
-            .where(supersessions.c.team_id == team_id, supersessions.c.position > position)
-            .order_by(supersessions.c.position)
+        beside = [
+            select(table.c.position)
+            .where(table.c.team_id == team_id, table.c.position > position)
+            .order_by(table.c.position)
             .limit(_AT_ONCE)
-        )
+            for table in (supersessions, renames)
+        ]
         found: list[Stored] = []
         size = 0
         with reading(self._engine) as connection:
@@ -201,18 +203,21 @@ class Feed:
                 if size > _CHUNK_BYTES:
                     break
             rows.close()
-            changed = [Stored(position=place, text="", session_id="") for place in connection.execute(beside).scalars()]
-        # What comes after the last of a full list belongs to the next chunk: the other list may be longer than this.
-        ends = [part[-1].position for part in (found, changed) if len(part) == _AT_ONCE]
+            changed = [
+                [Stored(position=place, text="", session_id="") for place in connection.execute(query).scalars()]
+                for query in beside
+            ]
+        # What comes after the last of a full list belongs to the next chunk: another list may be longer than this.
+        ends = [part[-1].position for part in (found, *changed) if len(part) == _AT_ONCE]
         ends += [found[-1].position] if size > _CHUNK_BYTES else []
-        both = sorted((*found, *changed), key=lambda stored: stored.position)
-        return Chunk([stored for stored in both if not ends or stored.position <= min(ends)])
+        everything = sorted(chain(found, *changed), key=lambda stored: stored.position)
+        return Chunk([stored for stored in everything if not ends or stored.position <= min(ends)])
 
 
 def last_position(connection: Connection, team_id: int) -> int:
-    """The position of the team's latest event or supersession, 0 without one."""
+    """The position of the team's latest event, supersession or rename, 0 without one."""
     last = []
-    for table in (events, supersessions):
+    for table in (events, supersessions, renames):
         query = select(func.coalesce(func.max(table.c.position), 0)).where(table.c.team_id == team_id)
         last.append(int(connection.execute(query).scalar_one()))
     return max(last)

@@ -133,7 +133,9 @@ def _of_package(team_id: int, key: Key) -> Any:
 
 
 def _query(team_id: int) -> Any:
-    columns = [events.c[name] for name in ("position", "event_id", "lamport_clock", "node_id", "body", "original")]
+    columns = [
+        events.c[name] for name in ("position", "event_id", "lamport_clock", "node_id", "feature", "body", "original")
+    ]
     joined = events.outerjoin(sessions, sessions.c.id == events.c.session_id).outerjoin(
         users, users.c.id == sessions.c.user_id
     )
@@ -146,7 +148,7 @@ def _entry(row: Row[Any], *, with_raw: bool) -> Entry:
     event = from_json(row.body)
     actor, verb, text = _sentence(event)
     wp_id = getattr(event.payload, "wp_id", None) or ""
-    feature = event.payload.feature_slug or ""
+    feature = row.feature
     place = f"{event.project_uuid}/{quote(feature, safe='')}"
     categories = _categories(event.payload) if isinstance(event, WPStatusChanged) else ("", "")
     return Entry(

@@ -2,7 +2,7 @@
 
 `success`: stored now. `duplicate`: stored before, with the same content, or stored now and shown by another event that
 an alias makes the same one. `rejected`: breaks the contract, or says something else under an id that is known. The same
-rules hold within a batch.
+rules hold within a batch. Renames come before the events that came with them (renaming.py), aliases after.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, func, insert, select
 
 from kittywatch.events import to_json
-from kittywatch.hub import clocks, projections, supersession
+from kittywatch.hub import clocks, projections, renaming, supersession
 from kittywatch.hub.database import is_postgresql, lock_team
-from kittywatch.hub.offers import Offered
+from kittywatch.hub.offers import Offered, OfferedRename
 from kittywatch.hub.parsing import Accepted, BatchItem
+from kittywatch.hub.renaming import Names, RenameResult
 from kittywatch.hub.schema import events
 from kittywatch.hub.sessions import Login
 from kittywatch.hub.supersession import AliasResult
@@ -43,19 +44,20 @@ class Result:
         return result if self.error_message is None else {**result, "error_message": self.error_message}
 
 
-Outcome: TypeAlias = Result | AliasResult
+Outcome: TypeAlias = Result | AliasResult | RenameResult
 
 
 def store(connection: Connection, login: Login, items: Sequence[BatchItem]) -> list[Outcome]:
-    """Store a batch of one login; the results stand in the items' order, aliases last. The caller commits."""
+    """Store a batch of one login; results stand in the items' order, renames and aliases last. The caller commits."""
     lock_team(connection, login.team_id)
     accepted = [item for item in items if isinstance(item, Accepted)]
     known = _known(connection, login.team_id, [item.event.event_id for item in accepted])
     news: list[Accepted] = []
     offered = [item for item in items if isinstance(item, Offered)]
+    renamed = [item for item in items if isinstance(item, OfferedRename)]
     results: list[Result] = []
     for item in items:
-        if isinstance(item, Offered):
+        if isinstance(item, Offered | OfferedRename):
             continue
         if not isinstance(item, Accepted):
             results.append(Result(event_id=item.event_id, status="rejected", error_message=item.reason))
@@ -70,14 +72,17 @@ def store(connection: Connection, login: Login, items: Sequence[BatchItem]) -> l
         else:
             _log.warning("rejected event %s of team %s: other content under a known id", event_id, login.team_slug)
             results.append(Result(event_id=event_id, status="rejected", error_message=_OTHER_CONTENT))
+    moved = _rename(connection, login, renamed) if renamed else []
     if not news and not offered:
-        return [*results]
+        _tell_replicas(connection, login, has_news=bool(renamed))
+        return [*results, *moved]
     hidden, settled = _insert(connection, login, news, offered)
+    _tell_replicas(connection, login, has_news=True)
     told = [
         replace(result, status="duplicate") if result.status == "success" and result.event_id in hidden else result
         for result in results
     ]
-    return [*told, *settled]
+    return [*told, *moved, *settled]
 
 
 def _known(connection: Connection, team_id: int, event_ids: list[str]) -> dict[str, bytes]:
@@ -90,6 +95,17 @@ def _known(connection: Connection, team_id: int, event_ids: list[str]) -> dict[s
     return known
 
 
+def _rename(connection: Connection, login: Login, offered: list[OfferedRename]) -> list[RenameResult]:
+    results, moved = renaming.take(connection, login, offered)
+    projections.move(connection, login.team_id, moved)
+    return results
+
+
+def _tell_replicas(connection: Connection, login: Login, *, has_news: bool) -> None:
+    if has_news and is_postgresql(connection):
+        connection.execute(select(func.pg_notify(CHANNEL, str(login.team_id))))
+
+
 def _insert(
     connection: Connection, login: Login, news: list[Accepted], offered: list[Offered]
 ) -> tuple[set[str], list[AliasResult]]:
@@ -97,16 +113,15 @@ def _insert(
     news = _with_plausible_clocks(connection, login, news)
     # Positions are taken before the insert: a bulk insert that returned them would cost three times as much.
     positions = supersession.next_positions(connection, len(news))
-    rows = [_row(login, item, position) for position, item in zip(positions, news, strict=True)]
+    names = renaming.names_of(connection, login.team_id, {str(item.event.project_uuid) for item in news})
+    rows = [_row(login, item, position, names) for position, item in zip(positions, news, strict=True)]
     if rows:
         connection.execute(insert(events), rows)
     agreed = supersession.agree(connection, login, [item.event.event_id for item in news], offered)
     placed = [(row["position"], item.event) for row, item in zip(rows, news, strict=True)]
     shown = [(position, event) for position, event in placed if event.event_id not in agreed.hidden]
-    projections.update(connection, login.team_id, shown)
+    projections.update(connection, login.team_id, shown, names)
     projections.refold(connection, login.team_id, agreed.changed.values())
-    if is_postgresql(connection):
-        connection.execute(select(func.pg_notify(CHANNEL, str(login.team_id))))
     return agreed.hidden, agreed.results
 
 
@@ -124,9 +139,9 @@ def _with_clock(item: Accepted, clock: int) -> Accepted:
     return replace(item, event=event, body=to_json(event), original=item.original or item.body)
 
 
-def _row(login: Login, item: Accepted, position: int) -> dict[str, Any]:
+def _row(login: Login, item: Accepted, position: int, names: Names) -> dict[str, Any]:
     event = item.event
-    project, feature, wp_id = projections.key_of(event)
+    project, feature, wp_id = projections.key_of(event, names)
     return {
         "position": position,
         "team_id": login.team_id,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 from sqlalchemy import Connection, select
 
+from kittywatch.hub import renaming
 from kittywatch.hub.errors import RequestError
 from kittywatch.hub.schema import SHOWN, events
 
@@ -41,7 +42,8 @@ def page(connection: Connection, team_id: int, wanted: Wanted) -> bytes:
         events.c.team_id == team_id, events.c.position > wanted.after, SHOWN
     )
     for name, value in wanted.same.items():
-        query = query.where(_COLUMNS[name] == value)
+        either = _names(connection, team_id, value) if name == "feature" else {value}
+        query = query.where(_COLUMNS[name].in_(either))
     rows = connection.execute(query.order_by(events.c.position).limit(wanted.limit + 1)).all()
     some = rows[: wanted.limit]
     return msgspec.json.encode(
@@ -51,3 +53,9 @@ def page(connection: Connection, team_id: int, wanted: Wanted) -> bytes:
             "at_end": len(rows) == len(some),
         }
     )
+
+
+def _names(connection: Connection, team_id: int, feature: str) -> set[str]:
+    """A feature's name and those that it is shown under in the projects that renamed it."""
+    names = renaming.names_of(connection, team_id)
+    return {feature, *(shown for (_, name), shown in names.items() if name == feature)}

@@ -43,6 +43,10 @@ def _aliases(connection: Connection) -> None:
     schema.metadata.create_all(connection, tables=[schema.aliases, schema.supersessions])
 
 
+def _renames(connection: Connection) -> None:
+    schema.metadata.create_all(connection, tables=[schema.renames])
+
+
 def _lane_schemes(connection: Connection) -> None:
     """Lanes of any scheme, and ids of any source: what there was before was spec-kitty 2's."""
     there = {column["name"] for column in inspect(connection).get_columns("work_packages")}
@@ -70,6 +74,7 @@ _WIDENED = (
 MIGRATIONS: tuple[tuple[str, Callable[[Connection], None]], ...] = (
     ("first tables", _first_tables),
     ("aliases", _aliases),
+    ("renames", _renames),
     ("lane schemes", _lane_schemes),
 )
 

@@ -1,16 +1,22 @@
-"""The aliases that come in beside a batch's events, one by one; nothing here knows SQL."""
+"""The aliases and renames that come in beside a batch's events, one by one; nothing here knows SQL."""
 
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
 
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")
 _NO_IDS = "An alias is two ids: alias and event_id."
 _SAME = "The alias is the event's own id."
+_NO_RENAME = "A rename is a project_uuid, the names feature_slug and renamed_to, and the id of a commit or null."
+_NO_DIRECTORY = "No directory can be called so."
+_NO_CHANGE = "Both names are the same."
+LONGEST_NAME = 255  # of a directory, and PostgreSQL's indexes take no more than 2,700 bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,12 +31,34 @@ class Offered:
     reason: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class OfferedRename:
+    """A feature's directory that is said to have another name now; `commit` is None where none has it yet.
+
+    `reason` says why it can't be, empty where it can; the names are None where none can be read.
+    """
+
+    project: str | None
+    feature: str | None
+    renamed_to: str | None
+    commit: str | None = None
+    reason: str = ""
+
+
 class _Pair(msgspec.Struct):
     alias: str
     event_id: str
 
 
+class _Rename(msgspec.Struct):
+    project_uuid: uuid.UUID
+    feature_slug: str
+    renamed_to: str
+    commit: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+
+
 _decoder = msgspec.json.Decoder(_Pair)
+_rename_decoder = msgspec.json.Decoder(_Rename)
 
 
 def open_aliases(raw: Sequence[msgspec.Raw]) -> list[Offered]:
@@ -47,3 +75,26 @@ def _open(data: bytes) -> Offered:
         alias = pair.alias if _ULID.match(pair.alias) else None
         return Offered(alias=alias, event_id=None, reason=_NO_IDS)
     return Offered(alias=pair.alias, event_id=pair.event_id, reason=_SAME if pair.alias == pair.event_id else "")
+
+
+def open_renames(raw: Sequence[msgspec.Raw]) -> list[OfferedRename]:
+    """The members of a batch's `renames`, in order."""
+    return [_open_rename(bytes(one)) for one in raw]
+
+
+def _open_rename(data: bytes) -> OfferedRename:
+    try:
+        told = _rename_decoder.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return OfferedRename(project=None, feature=None, renamed_to=None, reason=_NO_RENAME)
+    names = (told.feature_slug, told.renamed_to)
+    reason = "" if all(map(_may_be_a_directory, names)) else _NO_DIRECTORY
+    if names[0] == names[1]:
+        reason = _NO_CHANGE
+    return OfferedRename(
+        project=str(told.project_uuid), feature=names[0], renamed_to=names[1], commit=told.commit, reason=reason
+    )
+
+
+def _may_be_a_directory(name: str) -> bool:
+    return 0 < len(name) <= LONGEST_NAME and name not in (".", "..") and not {"/", "\0"} & set(name)

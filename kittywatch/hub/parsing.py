@@ -17,9 +17,8 @@ from kittywatch.events import Event, InvalidEventError, from_json, to_json
 from kittywatch.hub import legacy
 from kittywatch.hub.errors import RequestError
 from kittywatch.hub.limits import Limits, is_deeper, too_big
-from kittywatch.hub.offers import Offered, open_aliases
+from kittywatch.hub.offers import LONGEST_NAME, Offered, OfferedRename, open_aliases, open_renames
 
-_LONGEST_NAME = 255  # of a directory, and PostgreSQL's indexes take no more than 2,700 bytes
 _LARGEST_NUMBER = (1 << 53) - 1  # what JavaScript and every JSON reader keeps exactly
 _PLENTY = 100_000  # commas: a full batch of usual events has a quarter of them
 _TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{},]', re.S)
@@ -47,12 +46,13 @@ class Refused:
     reason: str
 
 
-BatchItem: TypeAlias = Accepted | Refused | Offered
+BatchItem: TypeAlias = Accepted | Refused | Offered | OfferedRename
 
 
 class _Batch(msgspec.Struct):
     events: list[msgspec.Raw]
     aliases: list[msgspec.Raw] = []
+    renames: list[msgspec.Raw] = []
 
 
 class _Identified(msgspec.Struct):
@@ -66,9 +66,9 @@ _id_decoder = msgspec.json.Decoder(_Identified)
 
 
 def open_batch(data: bytes | bytearray, *, team_slug: str, limits: Limits) -> list[BatchItem]:
-    """The items of `{"events": [...], "aliases": [...]}` in order; raises RequestError if the whole is not that.
+    """The items of `{"events": [...], "aliases": [...], "renames": [...]}` in order; raises RequestError for else.
 
-    `aliases` may be missing.
+    `aliases` and `renames` may be missing.
     """
     if data.count(b",") > _PLENTY and not _has_at_most(limits.items, data):
         raise too_big(f"A batch of more than {limits.items} events")
@@ -76,10 +76,10 @@ def open_batch(data: bytes | bytearray, *, team_slug: str, limits: Limits) -> li
         batch = _batch_decoder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise RequestError("The body is not a batch.", remedy='Send {"events": [...]}.') from None
-    if max(len(batch.events), len(batch.aliases)) > limits.items:
+    if max(len(batch.events), len(batch.aliases), len(batch.renames)) > limits.items:
         raise too_big(f"A batch of more than {limits.items} events")
     events = [open_event(bytes(raw), team_slug=team_slug, limits=limits) for raw in batch.events]
-    return [*events, *open_aliases(batch.aliases)]
+    return [*events, *open_aliases(batch.aliases), *open_renames(batch.renames)]
 
 
 def _has_at_most(most: int, data: bytes | bytearray) -> bool:
@@ -130,8 +130,8 @@ def _broken_rule(event: Event) -> str | None:
     if event.project_uuid is None:
         return "project_uuid: Expected a project"
     feature = event.payload.feature_slug or ""
-    if len(feature) > _LONGEST_NAME:
-        return f"payload.feature_slug: Expected at most {_LONGEST_NAME} characters"
+    if len(feature) > LONGEST_NAME:
+        return f"payload.feature_slug: Expected at most {LONGEST_NAME} characters"
     if feature in (".", ".."):  # no directory is called so, and no address of a page can say it
         return "payload.feature_slug: Expected the name of a directory"
     numbers = {"lamport_clock": event.lamport_clock}

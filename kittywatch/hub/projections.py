@@ -17,10 +17,11 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, Row, and_, delete, func, select, tuple_
 
 from kittywatch.events import ErrorLogged, Event, FeatureCompleted, FeatureCreated, from_json
-from kittywatch.hub import cards, supersession
+from kittywatch.hub import cards, renaming, supersession
 from kittywatch.hub.cards import Card, order_of
 from kittywatch.hub.database import lock_team, upsert
 from kittywatch.hub.kinship import Relative
+from kittywatch.hub.renaming import Moved, Names
 from kittywatch.hub.schema import (
     PROJECTIONS,
     SHOWN,
@@ -39,23 +40,44 @@ _OF_FEATURES = ("FeatureCreated", "FeatureCompleted")
 _WP_ID = re.compile(r"WP[0-9]{2,}\Z", re.ASCII)
 
 
-def key_of(event: Event) -> Key:
-    """Whose event it is; the feature is empty where the event names none, wp_id where it is about no work package."""
+def key_of(event: Event, names: Names) -> Key:
+    """Whose event it is; the feature is empty where the event names none, wp_id where it is about no work package.
+
+    `names` are those of its project's renamed features.
+    """
+    project, feature = str(event.project_uuid), event.payload.feature_slug or ""
     wp_id = getattr(event.payload, "wp_id", None) or ""
     # An ErrorLogged may say anything for a work package.
     is_wp_id = not isinstance(event, ErrorLogged) or (_WP_ID.match(wp_id) is not None and len(wp_id) <= 40)
-    return (str(event.project_uuid), event.payload.feature_slug or "", wp_id if is_wp_id else "")
+    return (project, names.get((project, feature), feature), wp_id if is_wp_id else "")
 
 
-def update(connection: Connection, team_id: int, placed: list[Placed]) -> None:
-    """Let the projections of a team follow events that were just stored."""
+def update(connection: Connection, team_id: int, placed: list[Placed], names: Names) -> None:
+    """Let the projections of a team follow events that were just stored, under the `names` of renamed features."""
     by_key: dict[Key, list[Placed]] = defaultdict(list)
     for position, event in placed:
-        by_key[key_of(event)].append((position, event))
+        by_key[key_of(event, names)].append((position, event))
     touched = {key: news for key, news in by_key.items() if key[2]}
     _save_cards(connection, team_id, _follow(connection, team_id, touched))
-    _update_features(connection, team_id, [event for _, event in placed])
+    of_features = {key[:2] for key, news in by_key.items() if _tells_of_its_feature(news)}
+    _save_features(connection, team_id, of_features)
     _update_projects(connection, team_id, [event for _, event in placed])
+
+
+def move(connection: Connection, team_id: int, renamed: Iterable[Moved]) -> None:
+    """Let the projections of a team follow features that are shown under another name now."""
+    for one in renamed:
+        for table in (dependencies, work_packages, features):
+            here = and_(table.c.project == one.project, table.c.feature.in_([one.shown, *one.others]))
+            connection.execute(delete(table).where(table.c.team_id == team_id, here))
+        told = and_(events.c.project == one.project, events.c.feature == one.shown, events.c.wp_id != "")
+        query = select(events.c.wp_id).where(events.c.team_id == team_id, told, SHOWN).distinct()
+        keys = [(one.project, one.shown, str(wp_id)) for wp_id in connection.execute(query).scalars()]
+        moved = _last_supersessions(connection, team_id, keys)
+        for key in keys:
+            folded = _folded(key, list(_events_of(connection, team_id, key)), moved)
+            _save_cards(connection, team_id, {key: folded})
+        _save_features(connection, team_id, {(one.project, one.shown)})
 
 
 def refold(connection: Connection, team_id: int, changed: Iterable[Relative]) -> None:
@@ -74,8 +96,9 @@ def refold(connection: Connection, team_id: int, changed: Iterable[Relative]) ->
 
 
 def rebuild(connection: Connection, team_id: int) -> int:
-    """Make a team's projections again from its events and aliases; the number of events read."""
+    """Make a team's projections again from its events, aliases and renames; the number of events read."""
     lock_team(connection, team_id)
+    renaming.settle_anew(connection, team_id)
     supersession.agree_anew(connection, team_id)
     moved = _last_supersessions(connection, team_id, None)
     for table in PROJECTIONS:
@@ -93,7 +116,7 @@ def rebuild(connection: Connection, team_id: int) -> int:
         if wp_id:
             key = (project, feature, wp_id)
             _save_cards(connection, team_id, {key: _folded(key, placed, moved)})
-        _update_features(connection, team_id, [event for _, event in placed])
+        _save_features(connection, team_id, {(project, feature)} if _tells_of_its_feature(placed) else set())
         _update_projects(connection, team_id, [event for _, event in placed])
     return count
 
@@ -218,9 +241,8 @@ def _key_row(team_id: int, key: Key) -> dict[str, Any]:
     return {"team_id": team_id, "project": key[0], "feature": key[1], "wp_id": key[2]}
 
 
-def _update_features(connection: Connection, team_id: int, news: list[Event]) -> None:
-    named = {key_of(event)[:2] for event in news if isinstance(event, FeatureCreated | FeatureCompleted)}
-    _save_features(connection, team_id, named)
+def _tells_of_its_feature(placed: list[Placed]) -> bool:
+    return any(isinstance(event, FeatureCreated | FeatureCompleted) for _, event in placed)
 
 
 def _save_features(connection: Connection, team_id: int, named: set[tuple[str, str]]) -> None:

@@ -1,8 +1,9 @@
 """The hub's tables.
 
-`events` and `aliases` are the truth and are only ever added to. `work_packages`, `dependencies`, `features` and
-`projects` are projections: what the events amount to, kept for reading, and made again from them by `hub rebuild`.
-So is `superseded_by`: the event that is shown in place of this one, which is the same transition (supersession.py).
+`events`, `aliases` and `renames` are the truth and are only ever added to. `work_packages`, `dependencies`, `features`
+and `projects` are projections: what the events amount to, kept for reading, and made again from them by `hub rebuild`.
+So are `superseded_by`, the event that is shown in place of this one, which is the same transition (supersession.py),
+and `feature`, the name that the event's feature is shown under, where its directory was renamed (renaming.py).
 Whatever reads events to show them reads those that are SHOWN.
 
 An event's `position` is where it stands in the order of arrival. Within a team, positions become visible in their
@@ -159,6 +160,21 @@ supersessions = Table(
     Column("feature", Text, nullable=False),
     Column("wp_id", String(40), nullable=False),
     Index("supersessions_of_team", "team_id", "position"),
+)
+
+# A feature's directory `feature` was renamed to `renamed_to`, as was said at a position in the order of arrival.
+renames = Table(
+    "renames",
+    metadata,
+    Column("team_id", ForeignKey("teams.id"), primary_key=True),
+    Column("project", String(36), primary_key=True),
+    Column("feature", Text, primary_key=True),
+    Column("renamed_to", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("commit_id", String(64), nullable=True),
+    Column("session_id", String(32), nullable=False),
+    Column("received_at", Float, nullable=False),
+    Index("renames_of_team", "team_id", "position"),
 )
 
 work_packages = Table(

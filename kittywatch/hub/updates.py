@@ -1,7 +1,7 @@
 """Updates for connected pages: what is different past a position, as one JSON text for all that show the same.
 
 Cards, entries and rows of the tree are rendered by the templates that rendered the page. Of the tree only the rows of
-features with changed cards are in it.
+features with changed cards are in it. Where a feature was renamed, so much is different that pages begin anew.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from kittywatch.hub import board, history, overview
+from kittywatch.hub import board, history, overview, renaming
 from kittywatch.hub.board import CardView, Changes, Filter
 from kittywatch.hub.columns import LANE_NAMES, columns
 from kittywatch.hub.feed import last_position
 from kittywatch.hub.overview import ProjectView
 from kittywatch.hub.pages import fragment
+
+_RELOAD = '{"type":"reload"}'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +35,14 @@ def update_of(connection: Connection, team_id: int, wanted: Filter, *, after: in
     position = last_position(connection, team_id)  # first, so that what comes meanwhile comes again
     if position <= after:
         return None
+    wanted = board.followed(connection, team_id, wanted)
+    if renaming.any_since(connection, team_id, after):
+        return Update(position=position, text=_RELOAD)
     shown = columns(connection, team_id, wanted.project)
     found = board.changes(connection, team_id, wanted, shown, after=after)
     withdrawn = history.withdrawn(connection, team_id, after=after)
     if found is None or withdrawn is None:
-        return Update(position=position, text='{"type":"reload"}')
+        return Update(position=position, text=_RELOAD)
     entries = history.activity(connection, team_id, wanted, after=after)
     message = {
         "type": "changes",

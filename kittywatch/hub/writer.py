@@ -20,8 +20,9 @@ from starlette.concurrency import run_in_threadpool
 
 from kittywatch.hub.database import is_fault_of_values, writing
 from kittywatch.hub.ingest import Outcome, Result, store
-from kittywatch.hub.offers import Offered
+from kittywatch.hub.offers import Offered, OfferedRename
 from kittywatch.hub.parsing import Accepted, BatchItem
+from kittywatch.hub.renaming import RenameResult
 from kittywatch.hub.sessions import Login
 from kittywatch.hub.supersession import AliasResult
 
@@ -96,6 +97,8 @@ class Writer:
 def _named(item: BatchItem) -> str:
     if isinstance(item, Offered):
         return f"alias {item.alias}"
+    if isinstance(item, OfferedRename):
+        return "a rename"
     return f"event {item.event.event_id if isinstance(item, Accepted) else item.event_id}"
 
 
@@ -103,5 +106,7 @@ def _not_stored(item: BatchItem, *, is_refused: bool) -> Outcome:
     status, said = ("rejected", _NOT_STORABLE) if is_refused else ("pending", _NOT_YET)
     if isinstance(item, Offered):
         return AliasResult(alias=item.alias, status=status, error_message=said)
+    if isinstance(item, OfferedRename):
+        return RenameResult(offered=item, status=status, error_message=said)
     event_id = item.event.event_id if isinstance(item, Accepted) else item.event_id
     return Result(event_id=event_id, status=status, error_message=said)

@@ -208,7 +208,7 @@ def test_rebuild_and_export(run: Run, sqlite_database: str, start_hub: Callable[
     exported = [json.loads(line) for line in run("export", "--team", "cats").out.splitlines()]
     assert exported == [event | {"team_slug": "cats"} for event in told]
     line = json.loads(run("export", "--team", "cats", "--originals").out.splitlines()[0])
-    assert line.keys() == {"event", "received_at", "original"}
+    assert line.keys() == {"event", "received_at", "feature", "original"}
 
 
 def test_the_example_tells_a_hub(sqlite_database: str, start_hub: Callable[..., Hub]) -> None:
