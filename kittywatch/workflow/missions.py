@@ -9,9 +9,10 @@ from msgspec import Struct
 
 from kittywatch.git.repository import Git
 from kittywatch.observe.worktree import read_file
-from kittywatch.workpackages import event_log
 from kittywatch.workpackages.event_log import Log, LogReader
+from kittywatch.workpackages.features import read_meta
 from kittywatch.workpackages.layout import SPECS
+from kittywatch.workpackages.sources import log_of
 
 
 class Place(Struct, frozen=True):
@@ -27,7 +28,7 @@ def logs_of(git: Git, slug: str, reader: LogReader | None = None) -> Iterator[Pl
     Worktrees of lanes are left out: what they have is older.
     """
     reader = reader or LogReader()
-    path = f"{SPECS}/{slug}/{event_log.NAME}"
+    path = log_of(slug)
     here = git.main_root.resolve()
     coordination = here / ".worktrees" / f"{slug}-coord"
     others = [root for root in git.worktrees() if root.resolve() == coordination]
@@ -35,7 +36,8 @@ def logs_of(git: Git, slug: str, reader: LogReader | None = None) -> Iterator[Pl
         read = read_file(root, path)
         if read is not None:
             yield Place(str(root / path), reader.read(read[0]))
-    branch = f"kitty/mission-{slug}"
+    about = read_file(here, f"{SPECS}/{slug}/meta.json")
+    branch = read_meta(about[0] if about else None, slug).coordination or f"kitty/mission-{slug}"
     if not others and f"refs/heads/{branch}" in git.branches():
         with closing(git.objects()) as objects:
             data = objects.read(f"refs/heads/{branch}:{path}")
