@@ -13,13 +13,13 @@ import pytest
 MakeVenv = Callable[[str], Path]
 
 
-def programs_of(requirement: str, root: Path) -> Path:
-    """The directory of the programs of an environment below `root` that holds what is required.
+def programs_of(requirement: str, root: Path, *, name: str | None = None) -> Path:
+    """The directory of the programs of an environment below `root`, `name` or as required, that holds what is required.
 
     KITTYWATCH_VENVS names a directory that keeps them from one run to the next, in place of `root`. The test is skipped
     where the index has nothing for us, and fails in CI.
     """
-    directory = Path(os.environ.get("KITTYWATCH_VENVS") or root) / requirement.replace("==", "-")
+    directory = Path(os.environ.get("KITTYWATCH_VENVS") or root) / (name or requirement.replace("==", "-"))
     programs = directory / ("Scripts" if os.name == "nt" else "bin")
     complete = directory / "complete"
     if complete.exists():
