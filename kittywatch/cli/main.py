@@ -15,6 +15,7 @@ from kittywatch import __version__
 from kittywatch.cli.boundary import run
 from kittywatch.cli.foreign import ForwardingGroup
 from kittywatch.cli.output import Output
+from kittywatch.workflow import upstream
 
 COMMANDS = {
     "init": "kittywatch.cli.init:init",
@@ -56,8 +57,17 @@ class LazyGroup(ForwardingGroup):
         return command
 
 
+def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked:
+        theirs = upstream.version() if ctx.info_name == upstream.SCRIPT else None
+        click.echo("\n".join([*([theirs] if theirs else []), f"kittywatch, version {__version__}"]))
+        ctx.exit()
+
+
 @click.group(cls=LazyGroup, context_settings=CONTEXT)
-@click.version_option(__version__, "-V", "--version", prog_name="kittywatch")
+@click.option(
+    "-V", "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
+)
 @click.option("-C", "directory", type=click.Path(path_type=Path), help="Run as if started in this directory.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors and what was asked for.")
 @click.option("-v", "--verbose", is_flag=True, help="Say more, and show where an error came from.")

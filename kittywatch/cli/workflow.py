@@ -75,7 +75,7 @@ def in_workspace(
     project = open_project(ctx)
     if observes:
         deliver_afterwards(ctx)
-    workspace = Workspace(project, name, Path.cwd())
+    workspace = Workspace(project, name, Path.cwd(), wp_id)
     try:
         yield workspace
     except (click.ClickException, click.Abort):

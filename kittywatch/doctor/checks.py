@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kittywatch.doctor import clock, database, files, hooks, identity, ledger, programs, queue, server, twice, watching
+from kittywatch.doctor import (
+    clock,
+    database,
+    files,
+    hooks,
+    identity,
+    ledger,
+    missions,
+    programs,
+    queue,
+    server,
+    twice,
+    watching,
+)
 from kittywatch.doctor.finding import Check, Examination, Finding
 from kittywatch.errors import KittywatchError
 
@@ -23,6 +36,7 @@ CHECKS = (
     Check("identity", identity.check),
     Check("hooks", hooks.check),
     Check("watcher", watching.check),
+    Check("missions", missions.check),
     Check("identity", identity.check_unique, unless=_DATABASE),
     Check("ledger", ledger.check, unless=_DATABASE),
     Check("aliases", twice.check, unless=_DATABASE | {"files", "proxy", "server", "identity"}),

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from kittywatch.doctor.finding import Examination, Finding
+from kittywatch.workflow.upstream import DISTRIBUTION, SCRIPT
 
-NAMES = ("spec-kitty", "kittywatch")
-_OWNERS = ((b"specify_cli", "spec-kitty-cli"), (b"kittywatch", "kittywatch"))
+NAMES = (SCRIPT, "kittywatch")
+_OWNERS = ((b"specify_cli", DISTRIBUTION), (b"kittywatch", "kittywatch"))
 _INTERPRETER = re.compile(rb"^(?:#!|'''exec' \"?)([^\s\"]+)", re.MULTILINE)
 _HEAD_BYTES = 4096
 
@@ -45,6 +48,23 @@ def check(examination: Examination) -> Iterator[Finding]:
                 f" behind it {', '.join(map(str, others))}",
                 f"uninstall one, or put the directory of the one that you mean first in PATH: {newest.path.parent}",
             )
+    yield from _beside()
+
+
+def _beside() -> Iterator[Finding]:
+    """The script that both distributions bring, where they share our environment."""
+    scripts = sysconfig.get_path("scripts")
+    if shutil.which("kittywatch", path=scripts) is None:
+        return  # not installed as pip does it
+    there = shutil.which(SCRIPT, path=scripts)
+    again = "`pip install --force-reinstall --no-deps kittywatch`"
+    if there is None:
+        yield Finding(f"{SCRIPT} is gone from {scripts}: it went with {DISTRIBUTION}, which has one, too", again)
+    elif _script(Path(there), Path(there)).owner == DISTRIBUTION:
+        what = (
+            f"{there} is that of {DISTRIBUTION}, installed after kittywatch: it knows no `watch`, `hooks` and the like"
+        )
+        yield Finding(what, f"say `kittywatch` for those; or {again}, whose {SCRIPT} has the commands of both")
 
 
 def scripts_on(search_path: str, name: str) -> Iterator[Script]:

@@ -4,6 +4,7 @@
 - A lock of the repository keeps commands apart. Others (editors, agents) don't know it: a file that has changed since
   it was read is read again.
 - Files are replaced whole, with their mode. What fails leaves every file as it was.
+- Lanes in an event log are spec-kitty-cli's to write: a feature that has one is refused.
 - Lanes are kept in one place: in a worktree that was made for a work package, the main worktree's files are edited.
 """
 
@@ -22,8 +23,10 @@ from kittywatch.observe.worktree import read_file
 from kittywatch.project import Project
 from kittywatch.store.files import replace_file, sweep
 from kittywatch.store.lock import locked
+from kittywatch.workflow import upstream
 from kittywatch.workflow.checkout import WORKTREES, Checkout
 from kittywatch.workflow.feature import Feature, choose_feature, load_feature
+from kittywatch.workflow.missions import keeps_lanes_in_a_log
 from kittywatch.workpackages.reader import MAX_BYTES
 
 _ATTEMPTS = 20
@@ -39,7 +42,7 @@ class Workspace:
     `hints` name what the command was called for: the branch, then directories; `chosen` is the feature that it was.
     """
 
-    def __init__(self, project: Project, name: str, directory: Path) -> None:
+    def __init__(self, project: Project, name: str, directory: Path, wp_id: str | None = None) -> None:
         called = project.git
         if called.directory != called.common and called.root.is_relative_to(called.main_root / WORKTREES):
             project = Project(Git.find(called.main_root), project.store, project.warn)
@@ -48,14 +51,17 @@ class Workspace:
         self.checkout = Checkout(project.git)
         self.hints = _hints(called, directory)
         self.chosen: str | None = None
+        self._wp_id = wp_id
 
     @property
     def root(self) -> Path:
         return self.project.git.root
 
     def feature(self, stated: str | None) -> Feature:
-        """The feature that the command means, as it is now; raises WorkflowError."""
+        """The feature that the command means, as it is now; raises WorkflowError, also if its lanes are in a log."""
         self.chosen = choose_feature(self.root, stated, self.hints)
+        if keeps_lanes_in_a_log(self.project.git, self.chosen):
+            raise upstream.refusal(self.name, self.chosen, self._wp_id)
         return self.load(self.chosen)
 
     def load(self, slug: str) -> Feature:

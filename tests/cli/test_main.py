@@ -6,12 +6,14 @@ import importlib
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 import pytest
 
 from kittywatch import __version__
+from kittywatch.cli.foreign import OURS
 from kittywatch.cli.main import COMMANDS
 from tests.cli.conftest import Command
 from tests.history.script import Repository
@@ -66,32 +68,68 @@ def test_known_commands_under_the_other_name(kittywatch: Command, repository: Re
     assert kittywatch("--nothing", name="spec-kitty").code == 2
 
 
-def test_an_unknown_command_goes_on_to_spec_kitty_cli(tmp_path: Path) -> None:
-    """With all its arguments and options, and its exit code comes back."""
-    (tmp_path / "specify_cli.py").write_text(
-        "import sys\ndef main():\n    print(sys.argv)\n    sys.exit(7)\n", encoding="utf-8"
-    )
+def _beside(directory: Path, body: str) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs `spec-kitty` of ours beside a distribution whose script of that name runs `body`."""
+    (directory / "specify_cli.py").write_text(f"import sys\n{body}", encoding="utf-8")
+    about = directory / "spec_kitty_cli-9.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: spec-kitty-cli\nVersion: 9\n", encoding="utf-8")
+    (about / "entry_points.txt").write_text("[console_scripts]\nspec-kitty = specify_cli:main\n", encoding="utf-8")
     program = "import sys; sys.argv[0] = 'spec-kitty'; from kittywatch.cli.main import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", program, "specify", "--help", "-x", "a b"],
-        env=os.environ | {"PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
+    environment = os.environ | {"PYTHONPATH": str(directory)}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", program, *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def test_a_command_goes_on_to_spec_kitty_cli(tmp_path: Path) -> None:
+    """With all its arguments and options, and its exit code comes back; also one that both have, or a group."""
+    run = _beside(tmp_path, "def main():\n    print(sys.argv)\n    sys.exit(7)\n")
+    for arguments in (
+        ["specify", "--help", "-x", "a b"],
+        ["agent", "tasks", "move-task", "WP01", "--to", "for_review"],
+        ["implement", "WP01"],
+    ):
+        done = run(*arguments)
+        assert (done.returncode, done.stdout, done.stderr) == (7, f"{['spec-kitty', *arguments]}\n", "")
+    assert run("-q", "specify").stdout == "['spec-kitty', 'specify']\n"
+
+
+@pytest.mark.parametrize(
+    ("ends", "code", "said"),
+    [
+        ("return None", 0, ""),
+        ("return 4", 4, ""),
+        ("sys.exit('why not')", 1, "why not\n"),
+        ("raise ValueError('theirs')", 1, "ValueError: theirs\n"),
+    ],
+)
+def test_how_spec_kitty_cli_ends(tmp_path: Path, ends: str, code: int, said: str) -> None:
+    done = _beside(tmp_path, f"def main():\n    {ends}\n")("specify")
+    assert done.returncode == code
+    assert done.stderr.endswith(said)
+    assert "kittywatch has a bug" not in done.stderr
+
+
+def test_commands_that_are_ours_beside_spec_kitty_cli(tmp_path: Path) -> None:
+    """`watch` and its kin always, whatever the other has; the others where the other doesn't know them."""
+    body = (
+        "import click\napp = click.Group(commands={'doctor': click.Command('doctor')})\n"
+        "def main():\n    sys.exit('theirs')\n"
     )
-    assert (done.returncode, done.stdout) == (7, "['spec-kitty', 'specify', '--help', '-x', 'a b']\n")
-    # Of a group that both have, what only the other one knows goes on with the group's name.
-    done = subprocess.run(
-        [sys.executable, "-c", program, "agent", "feature", "create-feature", "x", "--json"],
-        env=os.environ | {"PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (
-        7,
-        "['spec-kitty', 'agent', 'feature', 'create-feature', 'x', '--json']\n",
-    )
+    run = _beside(tmp_path, body)
+    for name in [*sorted(OURS & COMMANDS.keys()), "uninstall", "orchestrate"]:
+        assert run(name, "--help").stdout.startswith(f"Usage: spec-kitty {name}")
+    assert run("doctor", "--help").stderr == "theirs\n"
+    assert run("specify").stderr == "theirs\n"
+
+
+def test_the_versions_of_both(tmp_path: Path) -> None:
+    run = _beside(tmp_path, "")
+    assert run("--version").stdout == f"spec-kitty-cli version 9\nkittywatch, version {__version__}\n"
 
 
 def test_another_directory(

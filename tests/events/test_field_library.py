@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from kittywatch.events import from_json, to_json
 from tests.events.examples import EVENT_NAMES, Json, changed, example
+from tests.venvs import MakeVenv, programs_of
 
 # One event a line of standard input; tells which of them the library takes.
 _SCRIPT = """
@@ -30,37 +28,12 @@ for line in sys.stdin.buffer:
 print(json.dumps({"version": version("spec-kitty-events"), "accepted": accepted}))
 """
 
-MakeLibrary = Callable[[str], Path]
-
 
 @pytest.fixture(scope="session")
-def library(tmp_path_factory: pytest.TempPathFactory) -> MakeLibrary:
-    """Makes a virtual environment that holds the library as required, and returns its Python.
-
-    KITTYWATCH_VENVS names a directory that keeps them from one run to the next.
-    """
-    kept = os.environ.get("KITTYWATCH_VENVS")
-    root = Path(kept) if kept else tmp_path_factory.mktemp("venvs")
-
-    def make(requirement: str) -> Path:
-        directory = root / requirement.replace("==", "-")
-        python = directory / ("Scripts" if os.name == "nt" else "bin") / "python"
-        complete = directory / "complete"
-        if complete.exists():
-            return python
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(directory)], check=True)
-        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement]
-        result = subprocess.run(install, capture_output=True, text=True, check=False)
-        if result.returncode != 0:
-            errors = [line for line in result.stderr.splitlines() if line.startswith("ERROR")] or ["no reason given"]
-            missing = f"{requirement} cannot be installed here: {errors[-1]}"
-            if os.environ.get("CI") == "true":
-                pytest.fail(missing)
-            pytest.skip(missing)
-        complete.touch()
-        return python
-
-    return make
+def library(tmp_path_factory: pytest.TempPathFactory) -> MakeVenv:
+    """Makes a virtual environment that holds the library as required, and returns its Python."""
+    root = tmp_path_factory.mktemp("venvs")
+    return lambda requirement: programs_of(requirement, root) / "python"
 
 
 def judge(python: Path, events: list[Json]) -> tuple[str, list[bool]]:
@@ -73,7 +46,7 @@ def judge(python: Path, events: list[Json]) -> tuple[str, list[bool]]:
 
 
 @pytest.mark.parametrize("requirement", ["spec-kitty-events==0.4.1", "spec-kitty-events"])
-def test_the_library_accepts_an_event_of_each_type(requirement: str, library: MakeLibrary) -> None:
+def test_the_library_accepts_an_event_of_each_type(requirement: str, library: MakeVenv) -> None:
     events = [json.loads(to_json(from_json(json.dumps(example(name))))) for name in EVENT_NAMES]
     # It takes whatever has its fields, so what it refuses shows that it looks.
     refused = [changed(events[0], None, "event_id", "short"), changed(events[0], None, "project_uuid", None)]
