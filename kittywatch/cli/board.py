@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterable
 from itertools import groupby, zip_longest
+from typing import NamedTuple
 
 import click
 
@@ -13,10 +14,18 @@ from kittywatch.cli.context import open_project
 from kittywatch.cli.output import Output, plain
 from kittywatch.errors import KittywatchError
 from kittywatch.observe.shown import shown_now
-from kittywatch.workpackages.lanes import LANES
 from kittywatch.workpackages.reader import WorkPackage
+from kittywatch.workpackages.schemes import CATEGORIES, Category
 
-_COLORS = {"planned": "white", "doing": "yellow", "for_review": "cyan", "done": "green"}
+_COLORS: dict[Category, str] = {
+    "backlog": "white",
+    "active": "yellow",
+    "review": "cyan",
+    "done": "green",
+    "blocked": "red",
+    "canceled": "bright_black",
+}
+_ALL_SHOWN = 4  # columns that a terminal has room for whether or not something is in them
 
 
 @click.command()
@@ -26,15 +35,16 @@ _COLORS = {"planned": "white", "doing": "yellow", "for_review": "cyan", "done": 
 def board(ctx: click.Context, as_json: bool, feature: str | None) -> None:
     """Show the lanes of the project, as this worktree has them now, edits that are not committed included.
 
-    A table on a terminal; elsewhere a line for each work package: feature, id, lane, agent and title, with tabs
-    between them.
+    A table for each feature on a terminal, with the lanes of the feature's own scheme in their order; of a scheme with
+    many lanes the empty ones are named below. Elsewhere a line for each work package: feature, id, lane, agent and
+    title, with tabs between them. --json also says what each lane means: its category.
 
     \b
     Examples:
       kittywatch board
       kittywatch board --feature 001-login
       kittywatch board | grep for_review
-      kittywatch board --json | jq '.features[].work_packages[] | select(.lane == "doing")'
+      kittywatch board --json | jq '.features[].work_packages[] | select(.category == "active")'
     """
     output: Output = ctx.obj
     project = open_project(ctx, writes=False)
@@ -70,6 +80,7 @@ def _features(packages: Iterable[WorkPackage]) -> list[dict[str, object]]:
                     "wp_id": one.wp_id,
                     "title": one.title,
                     "lane": one.lane,
+                    "category": one.scheme.category(one.lane),
                     "agent": one.agent,
                     "dependencies": list(one.dependencies or ()),
                     "path": one.path.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
@@ -92,17 +103,43 @@ def _draw(output: Output, packages: list[WorkPackage]) -> None:
     for slug, group in groupby(packages, key=lambda one: one.feature):
         of_feature = list(group)
         table = Table(title=Text(plain(slug)), title_justify="left", expand=True)
-        columns = []
-        for lane in LANES:
-            inside = [one for one in of_feature if one.lane == lane]
-            table.add_column(Text(f"{lane} {len(inside)}"), ratio=1, style=_COLORS[lane] if colors else "")
-            columns.append([_card(one) for one in inside])
-        for row in zip_longest(*columns, fillvalue=""):
+        columns = _columns(of_feature)
+        empty = [one.name for one in columns if not one.packages] if len(columns) > _ALL_SHOWN else []
+        shown = [one for one in columns if one.name not in empty]
+        for one in shown:
+            style = _COLORS[one.category] if colors else ""
+            table.add_column(Text(f"{one.name} {len(one.packages)}"), ratio=1, style=style)
+        for row in zip_longest(*([_card(package) for package in one.packages] for one in shown), fillvalue=""):
             table.add_row(*(Text(cell) for cell in row))
-        console.print(table)
-        for one in of_feature:
-            if one.lane is None:
-                output.say(f"{one.wp_id} states no lane: {one.path}")
+        if shown:
+            console.print(table)
+        if empty:
+            console.print(Text(f"empty: {', '.join(empty)}"))
+        for package in of_feature:
+            if package.lane is None:
+                output.say(f"{package.wp_id} states no lane: {package.path}")
+
+
+class _Column(NamedTuple):
+    """A lane of a feature's scheme, or a category where its work packages are of several."""
+
+    name: str
+    category: Category
+    packages: list[WorkPackage]
+
+
+def _columns(packages: list[WorkPackage]) -> list[_Column]:
+    stated = [one for one in packages if one.lane is not None]
+    schemes = {one.scheme for one in stated} or {packages[0].scheme}
+    if len(schemes) == 1:
+        lanes = next(iter(schemes)).lanes.items()
+        return [_Column(lane, category, [one for one in stated if one.lane == lane]) for lane, category in lanes]
+    there = {category for scheme in schemes for category in scheme.lanes.values()}
+    return [
+        _Column(category, category, [one for one in stated if one.scheme.category(one.lane) == category])
+        for category in CATEGORIES
+        if category in there
+    ]
 
 
 def _card(package: WorkPackage) -> str:

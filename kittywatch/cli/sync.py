@@ -16,9 +16,10 @@ from kittywatch.cli.lines import counted
 from kittywatch.cli.output import Output
 from kittywatch.errors import AuthenticationError, SyncError
 from kittywatch.home import home
-from kittywatch.store import aliases, delivery, destinations
+from kittywatch.store import aliases, delivery, destinations, renames
 from kittywatch.store.aliases import OutgoingAlias
 from kittywatch.store.delivery import Outgoing, Waiting
+from kittywatch.store.renames import OutgoingRename
 
 if TYPE_CHECKING:
     import sqlite3
@@ -137,29 +138,37 @@ def _opt(ctx: click.Context, *, out: bool) -> None:
 def _rehearse(store: Store, login: Credentials | None, output: Output) -> None:
     """What would leave, events and then aliases, one line of JSON each; where to, and what stays, on stderr."""
     from kittywatch.sync import features
-    from kittywatch.sync.envelopes import alias_form, sent_form
+    from kittywatch.sync.envelopes import alias_form, rename_form, sent_form
 
     if login is None:
         output.say("nobody is logged in: nothing would leave, before `kittywatch auth login`")
     if not store.exists:
         return
 
-    def look(connection: sqlite3.Connection) -> tuple[list[Outgoing], list[OutgoingAlias], bool | None, Waiting]:
+    def look(
+        connection: sqlite3.Connection,
+    ) -> tuple[list[Outgoing], list[OutgoingAlias], list[OutgoingRename], bool | None, Waiting]:
         delivery.adopt(connection)
         if login is None:
-            return [], [], None, delivery.waiting(connection, None)
+            return [], [], [], None, delivery.waiting(connection, None)
         to = destinations.set_present(connection, login.url, login.team_slug).key
         named = features.known(connection, to, now=time.time())
         takes = None if named is None else features.ALIASES in named
         further = [] if takes is False else aliases.preview(connection, to)
-        return delivery.preview(connection, to), further, takes, delivery.waiting(connection, to)
+        leaving = delivery.preview(connection, to)
+        beside = {event.project for event in leaving}
+        takes_renames = named is None or features.RENAMES in named
+        renamed = renames.sendable(connection, to, beside=beside) if takes_renames else []
+        return leaving, further, renamed, takes, delivery.waiting(connection, to)
 
-    leaving, further, takes, waiting = store.rehearse(look)
+    leaving, further, renamed, takes, waiting = store.rehearse(look)
     if login is not None:
         for event in leaving:
             output.data(sent_form(event, login.team_slug).decode())
         for one in further:
             output.data(alias_form(one).decode())
+        for rename in renamed:
+            output.data(rename_form(rename).decode())
         beside = f" and {_aliases(len(further))}{'' if takes else ', if it takes them,'}" if further else ""
         output.say(f"{counted(len(leaving), 'event')}{beside} would leave for {login.team_slug} at {login.url}")
     for line in _kept_back(waiting):
@@ -182,6 +191,7 @@ def _report(summary: Summary, store: Store, output: Output) -> int:
     parts = [f"{summary.delivered} delivered"]
     parts += [f"{summary.duplicates} there already"] if summary.duplicates else []
     parts += [f"{_aliases(summary.aliases)} delivered"] if summary.aliases else []
+    parts += [f"{counted(summary.renames, 'renamed feature')} told"] if summary.renames else []
     parts += [f"{len(summary.refused)} refused"] if summary.refused else []
     parts += [f"{summary.left} waiting"] if summary.left else []
     output.say(", ".join(parts))
@@ -194,6 +204,8 @@ def _report(summary: Summary, store: Store, output: Output) -> int:
         output.say(f"  what is refused is tried again next time, five times in all{more}")
     for alias, reason in list(summary.aliases_refused.items())[:_FEW]:
         output.say(f"  the alias {alias} is refused for good: {reason}")
+    for names, reason in list(summary.renames_refused.items())[:_FEW]:
+        output.say(f"  the rename of {names} is refused for good: {reason}")
     for project, reason in summary.forbidden.items():
         output.warn(
             f"{project} is not taken: {reason}; ask who runs the server, or run `kittywatch sync opt-out` there"

@@ -15,9 +15,10 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec.structs import replace
+
 from kittywatch.errors import AuthenticationError, ServerError, SyncError, UnreachableError
 from kittywatch.store import delivery, destinations
-from kittywatch.store.aliases import OutgoingAlias
 from kittywatch.store.delivery import Outgoing
 from kittywatch.store.destinations import Destination
 from kittywatch.store.store import Store
@@ -30,7 +31,7 @@ from kittywatch.sync.clock import SYSTEM, Clock
 from kittywatch.sync.credentials import Credentials
 from kittywatch.sync.envelopes import MAX_EVENTS, batches, body, sent_form
 from kittywatch.sync.http import Answer, Http
-from kittywatch.sync.riders import Riders
+from kittywatch.sync.riders import Beside, Riders
 from kittywatch.sync.settings import read_settings
 from kittywatch.sync.summary import Kind, Progress, Summary, Tally
 from kittywatch.sync.verdicts import Forbidden, Halve, Later, Strange, Taken, Unauthorized, Verdict
@@ -115,7 +116,7 @@ class _Run:
                 self._begin(stack, claims)
                 claims.free_the_dead()
                 self._through(claims)
-                self._aliases_alone()
+                self._riders_alone()
         except _StopError as stopped:
             stop = stopped
         except AuthenticationError as error:
@@ -154,8 +155,8 @@ class _Run:
                 parts[:0] = self._deliver(parts.pop(0), forms, claims)
                 parts = [left for part in parts if (left := [one for one in part if self._may_go(one)])]
 
-    def _aliases_alone(self) -> None:
-        """The aliases of events that the server has had before, or has taken in this run."""
+    def _riders_alone(self) -> None:
+        """What belongs to events that the server has had before, or has taken in this run."""
         assert self._riders is not None
         while riders := self._riders.board(without=self._forbidden):
             verdict = self._ask([], [], riders)
@@ -172,7 +173,7 @@ class _Run:
         assert self._riders is not None
         sent_at = self._clock.now()
         event_ids = [event.event_id for event in part]
-        riders = self._riders.board(event_ids, without=self._forbidden)
+        riders = self._riders.board(part, without=self._forbidden)
         verdict = self._ask([forms[event.key] for event in part], event_ids, riders)
         if isinstance(verdict, Taken):
             again = self._settle(part, verdict, claims, sent_at)
@@ -214,15 +215,15 @@ class _Run:
             self._progress(self._tally.done, max(self._tally.total, self._tally.done))
         return [again] if again else []
 
-    def _ask(self, forms: list[bytes], event_ids: list[str], riders: list[OutgoingAlias]) -> Verdict:
+    def _ask(self, forms: list[bytes], event_ids: list[str], riders: Beside) -> Verdict:
         """The server's verdict on a batch, after as many tries as it takes; raises _StopError."""
-        data, names = body(forms, riders), [one.alias for one in riders]
+        data = body(forms, riders.aliases, riders.renames)
         refreshed = False
         while self._store.exists:  # else somebody removed all of it
             login = self._patiently(self._auth.current)
             self._same(login)
             try:
-                verdict = self._once(data, event_ids, names, login)
+                verdict = self._once(data, event_ids, riders, login)
             except UnreachableError as error:
                 self._wait_after(error)
                 continue
@@ -242,7 +243,7 @@ class _Run:
                 return verdict
         raise _StopError("stopped")
 
-    def _once(self, data: bytes, event_ids: list[str], names: list[str], login: Credentials) -> Verdict:
+    def _once(self, data: bytes, event_ids: list[str], riders: Beside, login: Credentials) -> Verdict:
         assert self._http is not None
         slot = self._take_slot()
         self._tally.batches += 1
@@ -251,7 +252,13 @@ class _Run:
         )
         self._heed_interval(answer, slot)
         return verdicts.classify(
-            answer.status, answer.headers, answer.body, event_ids, now=self._clock.now(), aliases=names
+            answer.status,
+            answer.headers,
+            answer.body,
+            event_ids,
+            now=self._clock.now(),
+            aliases=[one.alias for one in riders.aliases],
+            renames=[one.pair for one in riders.renames],
         )
 
     def _take_slot(self) -> float:
@@ -327,7 +334,14 @@ class _Run:
         kind, error = (stop.kind, stop.error) if stop else (None, None)
         summary = self._tally.summary(kind, error)
         if self._riders is not None:
-            summary = summary.with_aliases(self._riders.delivered, self._riders.refused)
+            told = self._riders
+            summary = replace(
+                summary,
+                aliases=told.aliases,
+                aliases_refused=told.aliases_refused,
+                renames=told.renames,
+                renames_refused=told.renames_refused,
+            )
         if not self._store.exists:
             return summary
         now = self._clock.now()

@@ -9,6 +9,7 @@ import msgspec
 
 from kittywatch.store.aliases import OutgoingAlias
 from kittywatch.store.delivery import Outgoing
+from kittywatch.store.renames import OutgoingRename
 
 MAX_EVENTS = 1000
 MAX_BYTES = 4 << 20  # of JSON in one batch; a single event may be larger, and then goes alone
@@ -46,7 +47,16 @@ def alias_form(one: OutgoingAlias) -> bytes:
     return msgspec.json.encode({"alias": one.alias, "event_id": one.event_id})
 
 
-def body(forms: Sequence[bytes], aliases: Sequence[OutgoingAlias] = ()) -> bytes:
-    """The request of a batch, gzipped; only one that has aliases says anything of them."""
+def rename_form(one: OutgoingRename) -> bytes:
+    """The JSON that is sent for a rename."""
+    names = {"feature_slug": one.feature, "renamed_to": one.renamed_to}
+    return msgspec.json.encode({"project_uuid": one.project_uuid, **names, "commit": one.commit})
+
+
+def body(
+    forms: Sequence[bytes], aliases: Sequence[OutgoingAlias] = (), renames: Sequence[OutgoingRename] = ()
+) -> bytes:
+    """The request of a batch, gzipped; only one that has aliases or renames says anything of them."""
     beside = b',"aliases":[' + b",".join(map(alias_form, aliases)) + b"]" if aliases else b""
+    beside += b',"renames":[' + b",".join(map(rename_form, renames)) + b"]" if renames else b""
     return gzip.compress(b'{"events":[' + b",".join(forms) + b"]" + beside + b"}", compresslevel=5, mtime=0)

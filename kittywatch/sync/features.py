@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kittywatch.errors import SyncError
-from kittywatch.store import aliases, delivery
+from kittywatch.store import aliases, delivery, renames
 
 if TYPE_CHECKING:
     import sqlite3
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PATH = "/api/v1/"
 ALIASES = "aliases"
 EVENTS = "events"
+RENAMES = "renames"
 DEADLINE = 10.0
 _KEPT_SECONDS = 86400.0
 _NOTE = "features:"
@@ -57,9 +58,9 @@ def forget(connection: sqlite3.Connection) -> None:
     delivery.remember(connection, **{name: None for name in delivery.notes(connection) if name.startswith(_NOTE)})
 
 
-def aliases_sendable(connection: sqlite3.Connection, destination: int, *, now: float) -> bool:
-    """Whether an alias may leave for a destination, as far as this machine knows without asking."""
-    if not aliases.any_sendable(connection, destination):
-        return False
-    named = known(connection, destination, now=now)
-    return named is None or ALIASES in named
+def riders_sendable(connection: sqlite3.Connection, destination: int, *, now: float) -> bool:
+    """Whether an alias or a rename may leave for a destination, as far as this machine knows without asking."""
+    waiting = {ALIASES} if aliases.any_sendable(connection, destination) else set()
+    waiting |= {RENAMES} if renames.sendable(connection, destination) else set()
+    named = known(connection, destination, now=now) if waiting else None
+    return bool(waiting if named is None else waiting & named)

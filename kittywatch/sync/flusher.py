@@ -89,7 +89,7 @@ def is_due(store: Store, *, clock: Clock = SYSTEM) -> bool:
             return False
         if delivery.any_sendable(connection, to.key):
             return True
-        return features.aliases_sendable(connection, to.key, now=now)
+        return features.riders_sendable(connection, to.key, now=now)
 
     return store.read(look)
 
@@ -128,7 +128,7 @@ def flush(home: Path, root: Path | None, *, clock: Clock = SYSTEM) -> None:
                 summary = batch_sync(store, auth, clock=clock, attempts=ATTEMPTS, patience=PATIENCE)
                 if summary.gave_up is not None and root is not None:
                     _report(store, root, summary)
-            if summary.stopped is not None or not summary.delivered + summary.duplicates + summary.aliases:
+            if summary.stopped is not None or not summary.has_delivered:
                 return
 
 

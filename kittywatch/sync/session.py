@@ -70,24 +70,24 @@ class KeepAlive(Struct, frozen=True):
 class StoreQueueAccess(Claims):
     """The WebSocket's access to the queue and the Lamport clock of a store.
 
-    `on_aliases` is called when some may go by batch now.
+    `on_riders` is called when some may go by batch now.
     """
 
     _noted = 0.0
     _destination: int | None = None
 
-    def __init__(self, store: Store, *, on_aliases: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, store: Store, *, on_riders: Callable[[], None] = lambda: None) -> None:
         """Raises StoreError where the lock file can't be made."""
         super().__init__(store)
-        self._on_aliases = on_aliases
+        self._on_riders = on_riders
 
     def take(
         self, destination: int, *, limit: int, after: int = 0, without: Collection[int] = (), resting: bool = False
     ) -> list[Outgoing]:
-        """The same; looks besides for aliases that may go. Raises StoreError."""
+        """The same; looks besides for aliases and renames that may go. Raises StoreError."""
         self._destination = destination
         taken = super().take(destination, limit=limit, after=after, without=without, resting=resting)
-        self._look_for_aliases()
+        self._look_for_riders()
         return taken
 
     def settle(
@@ -106,16 +106,16 @@ class StoreQueueAccess(Claims):
             works = {"last_sync_at": time.time(), "failure": None, "next_try_at": None, "reported": None}
             self._store.transact(lambda connection: delivery.remember(connection, **works))
         if done:
-            self._look_for_aliases()
+            self._look_for_riders()
         return dead
 
-    def _look_for_aliases(self) -> None:
+    def _look_for_riders(self) -> None:
         to, now = self._destination, time.time()
         if to is None:
             return
         with contextlib.suppress(StoreError, OSError):  # the next look sees them, and what was claimed is sent
-            if self._store.read(lambda connection: features.aliases_sendable(connection, to, now=now)):
-                self._on_aliases()
+            if self._store.read(lambda connection: features.riders_sendable(connection, to, now=now)):
+                self._on_riders()
 
     def move_clock(self, values: list[int]) -> None:
         """Move past values that others have seen, one after another, in one transaction. Raises StoreError."""
@@ -152,7 +152,7 @@ class Session:
         self._keep_alive = keep_alive
         self._store = Store(home, node_id=node_id(), warn=warn)
         self._auth = AuthClient(home)
-        self._queue = StoreQueueAccess(self._store, on_aliases=self.deliver_soon)
+        self._queue = StoreQueueAccess(self._store, on_riders=self.deliver_soon)
         self._settings = read_settings(home)
         self._who: _Who | None = None
         self._refresh = ""
@@ -330,4 +330,4 @@ def _anything_sendable(connection: sqlite3.Connection) -> bool:
     to = destinations.present(connection)
     if to is None or delivery.any_sendable(connection, to.key):
         return True
-    return features.aliases_sendable(connection, to.key, now=time.time())
+    return features.riders_sendable(connection, to.key, now=time.time())

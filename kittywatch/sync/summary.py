@@ -24,8 +24,8 @@ class Summary(Struct, frozen=True):
 
     `refused` has the reason by event id, `dead` how many of them are dead letters now, `waiting` how many the server
     took note of without having them, `missing` how many it said nothing of, `left` how many could still be sent or are
-    being sent by others, `forbidden` why a project is not taken. `aliases` counts those delivered, `aliases_refused`
-    has the reasons of those that weren't taken.
+    being sent by others, `forbidden` why a project is not taken. `aliases` and `renames` (of features) count those
+    delivered, `aliases_refused` and `renames_refused` have the reasons of those that weren't taken.
     `stopped` says why the run ended early: `network` (not reachable, or busy), `server` (no answer of the protocol),
     `auth`, `login` (somebody logged in elsewhere meanwhile), `deadline`, or `stopped`; `error` what was wrong.
     """
@@ -41,6 +41,8 @@ class Summary(Struct, frozen=True):
     left: int = 0
     aliases: int = 0
     aliases_refused: dict[str, str] = {}
+    renames: int = 0
+    renames_refused: dict[str, str] = {}
     stopped: Kind | None = None
     error: SyncError | None = None
 
@@ -55,15 +57,16 @@ class Summary(Struct, frozen=True):
         """The same summary with another count of what is left."""
         return replace(self, left=left)
 
-    def with_aliases(self, delivered: int, refused: dict[str, str]) -> Summary:
-        return replace(self, aliases=delivered, aliases_refused=refused)
+    @property
+    def has_delivered(self) -> bool:
+        return bool(self.delivered + self.duplicates + self.aliases + self.renames)
 
     def notes(self, now: float, before: dict[str, Any]) -> dict[str, Any]:
         """The values to keep for other processes; `before` is what was kept, `now` in seconds since 1970."""
         notes: dict[str, Any] = {"last_try_at": now}
         if self.forbidden or before.get("forbidden"):
             notes["forbidden"] = self.forbidden or None
-        if self.stopped is None or self.delivered or self.duplicates or self.aliases:
+        if self.stopped is None or self.has_delivered:
             notes |= {"last_sync_at": now, "failure": None, "next_try_at": None, "reported": None}
         if self.forbidden:
             notes["next_try_at"] = now + RETRY_SECONDS

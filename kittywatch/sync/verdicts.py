@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from msgspec import Struct
 
 REFUSED_WHOLE = "the server refused it without saying why"
 _LONGEST_REASON = 500
 _LONGEST_WAIT = 86400.0
+_Rider = TypeVar("_Rider", bound=Hashable)
 
+Rename: TypeAlias = tuple[str, str, str]  # project, feature, the name that it has now
 Fate: TypeAlias = Literal["delivered", "duplicate", "waiting", "refused", "missing"]
 _FATES: dict[str, Fate] = {
     "success": "delivered",
@@ -29,13 +31,15 @@ class Taken(Struct, frozen=True):
     """The fates of some events, by id; those of `reasons` were refused. One that is missing was not delivered.
 
     `others_again`: the whole batch was refused for the sake of those, and the others are to be sent without them.
-    `aliases` has the fate of aliases, and why for those refused; again, one that is missing was not delivered.
+    `aliases` and `renames` have the fates of those, and why for those refused; again, one that is missing was not
+    delivered.
     """
 
     fates: dict[str, Fate]
     reasons: dict[str, str]
     others_again: bool = False
     aliases: dict[str, tuple[Fate, str]] = {}
+    renames: dict[Rename, tuple[Fate, str]] = {}
 
 
 class Halve(Struct, frozen=True):
@@ -78,10 +82,11 @@ def classify(
     *,
     now: float,
     aliases: Collection[str] = (),
+    renames: Collection[Rename] = (),
 ) -> Verdict:
     """Classify an answer to a batch; `now` (seconds since 1970) is for a Retry-After that is a date."""
     if status == 200:
-        return _taken(_value(body), event_ids, aliases)
+        return _taken(_value(body), event_ids, aliases, renames)
     if status in (400, 413, 422):
         return _blamed(status, _value(body), event_ids)
     if status == 401:
@@ -133,7 +138,7 @@ def result_of(status: object, message: object) -> tuple[Fate | None, str]:
     return fate, (said or REFUSED_WHOLE)[:_LONGEST_REASON]
 
 
-def _taken(value: Any, event_ids: Collection[str], aliases: Collection[str]) -> Verdict:
+def _taken(value: Any, event_ids: Collection[str], aliases: Collection[str], renames: Collection[Rename]) -> Verdict:
     results = value.get("results") if isinstance(value, dict) else None
     if not isinstance(results, list):
         return Later("the server's answer is not one of the protocol")
@@ -150,18 +155,38 @@ def _taken(value: Any, event_ids: Collection[str], aliases: Collection[str]) -> 
             reasons[event_id] = said
         else:
             reasons.pop(event_id, None)
-    return Taken(fates, reasons, aliases=_alias_fates(value.get("aliases"), aliases))
+    return Taken(
+        fates,
+        reasons,
+        aliases=_fates(value.get("aliases"), aliases, _alias_of),
+        renames=_fates(value.get("renames"), renames, _rename_of),
+    )
 
 
-def _alias_fates(results: Any, sent: Collection[str]) -> dict[str, tuple[Fate, str]]:
-    """What was said of the aliases that were sent, with the reason of those refused."""
-    fates: dict[str, tuple[Fate, str]] = {}
+def _fates(
+    results: Any, sent: Collection[_Rider], named: Callable[[dict[str, Any]], _Rider | None]
+) -> dict[_Rider, tuple[Fate, str]]:
+    """What was said of aliases or renames that were sent, with the reason of those refused; `named` says of which."""
+    fates: dict[_Rider, tuple[Fate, str]] = {}
+    ours = set(sent)
     for result in results if isinstance(results, list) else ():
-        alias = result.get("alias") if isinstance(result, dict) else None
-        if isinstance(alias, str) and alias in sent:
+        name = named(result) if isinstance(result, dict) else None
+        if name is not None and name in ours:
             fate, said = result_of(result.get("status"), result.get("error_message"))
-            fates[alias] = (fate or "waiting", said if fate == "refused" else "")
+            fates[name] = (fate or "waiting", said if fate == "refused" else "")
     return fates
+
+
+def _alias_of(result: dict[str, Any]) -> str | None:
+    alias = result.get("alias")
+    return alias if isinstance(alias, str) else None
+
+
+def _rename_of(result: dict[str, Any]) -> Rename | None:
+    project, feature, renamed_to = (result.get(name) for name in ("project_uuid", "feature_slug", "renamed_to"))
+    if isinstance(project, str) and isinstance(feature, str) and isinstance(renamed_to, str):
+        return project, feature, renamed_to
+    return None
 
 
 def _blamed(status: int, value: Any, event_ids: Collection[str]) -> Verdict:

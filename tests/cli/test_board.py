@@ -53,6 +53,7 @@ def test_json(kittywatch: Command, lanes: Repository) -> None:
         "wp_id": "WP02",
         "title": "Build it",
         "lane": "doing",
+        "category": "active",
         "agent": None,
         "dependencies": ["WP01"],
         "path": WP01.replace("WP01", "WP02"),
@@ -123,6 +124,66 @@ def test_where_a_person_watches(lanes: Repository) -> None:
     assert "\x1b[3" not in bare
     for text in ("planned 0", "doing 1", "for_review 1", "done 1", "WP02 Build it", "001-login", "codex"):
         assert text in bare
+
+
+def line(wp_id: str, before: str, after: str, number: int) -> str:
+    """A line of spec-kitty 3's event log."""
+    fields = {
+        "event_id": f"01M8G9HSDBKZVZW3BCK5MT6N{number:02d}",
+        "wp_id": wp_id,
+        "from_lane": before,
+        "to_lane": after,
+        "at": f"2026-02-06T10:00:{number:02d}+00:00",
+        "actor": "claude",
+    }
+    return json.dumps(fields) + "\n"
+
+
+@pytest.fixture
+def both_schemes(lanes: Repository) -> Repository:
+    """Lanes in frontmatter, and a mission whose lanes are in its event log."""
+    tasks = "kitty-specs/003-mission/tasks"
+    for number in range(1, 4):
+        lanes.write(f"{tasks}/WP{number:02d}.md", work_package_text(lane=None, wp_id=f"WP{number:02d}", title="Log it"))
+    steps = [("WP01", "planned", "claimed"), ("WP01", "claimed", "in_progress"), ("WP02", "planned", "blocked")]
+    steps.append(("WP03", "planned", "canceled"))
+    log = "".join(line(*step, number) for number, step in enumerate(steps, start=10))
+    lanes.write("kitty-specs/003-mission/status.events.jsonl", log)
+    return lanes
+
+
+def test_each_feature_has_the_columns_of_its_scheme(both_schemes: Repository) -> None:
+    """Nine lanes of which the empty ones are named below; four where lanes are in frontmatter."""
+    bare = on_a_terminal(["board"], both_schemes, NO_COLOR="1")
+    first, mission = bare.split("003-mission")
+    assert "planned 0" in first
+    assert "doing 1" in first
+    for text in ("in_progress 1", "blocked 1", "canceled 1"):
+        assert text in mission
+    assert "empty: planned, claimed, for_review, in_review, approved, done" in mission
+    assert "claimed 0" not in mission
+    seen = on_a_terminal(["board", "--feature", "003-mission"], both_schemes)
+    assert "\x1b[33m" in seen  # active
+    assert "\x1b[31m" in seen  # blocked
+
+
+def test_json_says_what_a_lane_means(kittywatch: Command, both_schemes: Repository) -> None:
+    features = json.loads(kittywatch("board", "--json").out)["features"]
+    mission = next(one for one in features if one["feature_slug"] == "003-mission")
+    assert [(one["lane"], one["category"]) for one in mission["work_packages"]] == [
+        ("in_progress", "active"),
+        ("blocked", "blocked"),
+        ("canceled", "canceled"),
+    ]
+
+
+def test_a_feature_of_both_schemes_has_categories(both_schemes: Repository) -> None:
+    """One work package's lane is still in frontmatter, the others' are in the log."""
+    path = "kitty-specs/003-mission/tasks/WP04.md"
+    both_schemes.write(path, work_package_text(lane="doing", wp_id="WP04", title="Old"))
+    bare = on_a_terminal(["board", "--feature", "003-mission"], both_schemes, NO_COLOR="1")
+    assert "active 2" in bare
+    assert "empty: backlog, review, done" in bare
 
 
 def test_hostile_text_never_reaches_a_terminal(kittywatch: Command, repository: Repository) -> None:

@@ -1,4 +1,4 @@
-"""Rows 44 to 46 of the contract's table on a real hub, which two machines deliver to, in either order."""
+"""Rows 44 to 46 and 58 of the contract's table on a real hub, which one or two machines deliver to, in either order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tests.hub.hubs import PASSWORD, Hub, populate
 from tests.scenarios import stories
 from tests.scenarios.table import MakeWorld
-from tests.scenarios.world import Clone, World
+from tests.scenarios.world import FEATURE, Clone, World
 from tests.waiting import until
 
 
@@ -60,3 +60,23 @@ def test_the_hub_shows_each_transition_once(
         _deliver(machine, hub)
     told = _shown(world, hub)
     assert len(told) == count, f"the hub shows {told}"
+
+
+@pytest.mark.parametrize("mode", ["W", "H"])
+def test_58_the_hub_shows_old_cards_under_the_new_name(make_world: MakeWorld, hub: Hub, mode: str) -> None:
+    world = make_world(mode)
+    world.move("doing")
+    world.settle()
+    _deliver(world, hub)
+    world.git("mv", f"kitty-specs/{FEATURE}", "kitty-specs/001-sign-in")
+    world.commit("renamed")
+    world.settle()
+    world.move("for_review", feature="001-sign-in")
+    until(lambda: len(world.ids()) == 2, what="the move under the new name")
+    world.stop()
+    _deliver(world, hub)
+    lines = world.run("hub", "export", "--originals", "--database", hub.database).stdout.splitlines()
+    told = [json.loads(line) for line in lines]
+    assert {one["feature"] for one in told if one["event"]["payload"].get("wp_id") == "WP01"} >= {"001-sign-in"}
+    assert FEATURE not in {one["feature"] for one in told}
+    assert _shown(world, hub) == ["planned>doing", "doing>for_review"]
