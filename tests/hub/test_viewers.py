@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import Connection, Engine
 from starlette.concurrency import run_in_threadpool
+from websockets.frames import Frame
 from websockets.sync.client import connect
 
 from kittywatch.hub import accounts, migrations, sessions
@@ -208,6 +209,32 @@ def test_an_update_of_a_big_board_names_what_changed_alone(hub: Hub, machine: Ma
     assert "600" in project["html"]
     with httpx.Client(base_url=hub.url, headers=headers, trust_env=False) as browser:
         assert len(message) < len(browser.get("/").content) / 10
+
+
+def test_what_is_short_is_framed_once_for_all_pages_and_what_is_long_is_compressed(
+    hub: Hub, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To compress an update for each of many pages takes longer than all else that is done for it."""
+    headers = {"Cookie": f"kittywatch={hub.open_login('mira', kind='browser').secret}", "Origin": hub.url}
+    url = f"{hub.url.replace('http', 'ws', 1)}/live?after=0"
+    compressed: list[tuple[bool, bool]] = []
+    with connect(url, additional_headers=headers, proxy=None, max_size=None) as page:
+        (deflate,) = page.protocol.extensions
+        decode = deflate.decode
+
+        def noted(frame: Frame, *, max_size: int | None = None) -> Frame:
+            before = frame.rsv1
+            plain = decode(frame, max_size=max_size)
+            compressed.append((before, len(plain.data) > 16_384))
+            return plain
+
+        monkeypatch.setattr(deflate, "decode", noted)
+        for told in ([created("WP01", lamport=1)], [created(f"WP{n:02d}", lamport=n) for n in range(10, 70)]):
+            assert set(machine.statuses(told)) == {"success"}
+            while told[-1]["payload"]["wp_id"] not in str(page.recv(timeout=20)):
+                pass
+    assert {is_long for _, is_long in compressed} == {True, False}
+    assert all(was_compressed == is_long for was_compressed, is_long in compressed)
 
 
 def test_pages_and_their_files_come_compressed_and_what_machines_get_does_not(hub: Hub, machine: Machine) -> None:
