@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from kittywatch.hub.feed import Feed
 from kittywatch.hub.ingest import store
 from kittywatch.hub.limits import Limits
 from kittywatch.hub.parsing import open_batch
+from kittywatch.hub.service import READERS_OF_SQLITE, Reader
 from kittywatch.hub.sessions import Login
 from kittywatch.hub.shared import SECONDS, Shared
 from kittywatch.hub.viewers import PING, TOO_SLOW, Ended, Viewer, Viewers
@@ -160,6 +162,28 @@ def test_a_page_that_takes_nothing_is_ended(login: Login) -> None:
         return await viewer.next()
 
     assert asyncio.run(scenario()) == TOO_SLOW
+
+
+def test_only_so_many_queries_compute_at_once(engine: Engine) -> None:
+    """Each thread that computes is one that the event loop waits for: with 40 a look at /healthz took a second."""
+    begun: list[int] = []
+    most = threading.Barrier(1 + READERS_OF_SQLITE)
+
+    def query(_: Connection) -> None:
+        begun.append(1)
+        most.wait(20)
+        most.wait(20)
+
+    async def scenario() -> None:
+        reader = Reader(engine)
+        asked = [asyncio.create_task(reader(query)) for _ in range(3 * READERS_OF_SQLITE)]
+        for turn in (1, 2, 3):
+            await run_in_threadpool(most.wait, 20)
+            assert len(begun) == turn * READERS_OF_SQLITE
+            await run_in_threadpool(most.wait, 20)
+        await asyncio.gather(*asked)
+
+    asyncio.run(scenario())
 
 
 def test_what_many_ask_for_at_once_is_made_once() -> None:
