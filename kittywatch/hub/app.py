@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
-from kittywatch.hub import api, health, signin, views
+from kittywatch.hub import api, health, pages, signin, views
 from kittywatch.hub.access import AccessLog
 from kittywatch.hub.answers import HANDLERS
 from kittywatch.hub.compression import Compression
@@ -52,6 +52,7 @@ def build(config: Config) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        pages.prepare()
         async with running(config) as service:
             app.state.service = service
             yield

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import lru_cache
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
+from websockets.frames import Frame, Opcode
 
 from kittywatch.hub import credentials
 from kittywatch.hub.board import Filter
 from kittywatch.hub.errors import CredentialError
 from kittywatch.hub.service import service_of
 from kittywatch.hub.sessions import Login
+from kittywatch.hub.transports import FRAMES
 from kittywatch.hub.viewers import NO_DATABASE, Ended, Viewer
 
 _CLOSE_SECONDS = 5.0
+_BARE_LENGTH = 16 << 10  # what is longer is worth compressing for each page by itself
 
 
 async def board_socket(websocket: WebSocket) -> None:
@@ -67,9 +71,19 @@ async def _listen(websocket: WebSocket) -> None:
 
 
 async def _send(websocket: WebSocket, viewer: Viewer) -> None:
+    takes_frames = FRAMES in websocket.scope.get("extensions", {})
     while isinstance(message := await viewer.next(), str):
-        await websocket.send_text(message)
+        if takes_frames and len(message) <= _BARE_LENGTH:
+            await websocket.send({"type": "websocket.send", "frames": frame_of(message)})
+        else:
+            await websocket.send_text(message)
     await _close(websocket, message)
+
+
+@lru_cache(maxsize=32)
+def frame_of(message: str) -> bytes:
+    """A message as a WebSocket frame, uncompressed; made once for all pages that are sent it."""
+    return Frame(Opcode.TEXT, message.encode()).serialize(mask=False)
 
 
 async def _close(websocket: WebSocket, why: Ended) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select, tuple_
 
 from kittywatch.hub.board import project_slugs
 from kittywatch.hub.schema import work_packages
 from kittywatch.workpackages.schemes import CATEGORIES
 
 _FROM_THE_LEFT = ("done", "review", "active", "blocked", "backlog")
+
+_TABLE = work_packages.c
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,34 +79,42 @@ class ProjectView:
 
 def tree(connection: Connection, team_id: int, *, only: Collection[tuple[str, str]] | None = None) -> list[ProjectView]:
     """The projects by name, their features latest number first; `only` some features and their projects."""
-    table = work_packages.c
-    conditions = [table.team_id == team_id, table.known]
-    projects = {project for project, _ in only or ()}
+    conditions = [_TABLE.team_id == team_id, _TABLE.known]
     if only is not None:
-        conditions.append(table.project.in_(projects))
-    query = (
-        select(table.project, table.feature, table.category, func.count())
-        .where(*conditions)
-        .group_by(table.project, table.feature, table.category)
-    )
-    found: dict[str, dict[str, dict[str, int]]] = {}
-    for project, feature, category, count in connection.execute(query):
-        found.setdefault(project, {}).setdefault(feature, dict.fromkeys(CATEGORIES, 0))[category] = count
+        conditions.append(_TABLE.project.in_({project for project, _ in only}))
+    found = _features(connection, conditions, only)
+    totals = select(_TABLE.project, func.count()).where(*conditions).group_by(_TABLE.project)
     slugs = project_slugs(connection, team_id)
     views = [
         ProjectView(
             project=project,
             slug=slugs.get(project, project),
-            total=sum(sum(counts.values()) for counts in by_feature.values()),
-            features=[
-                FeatureView(project=project, name=name, counts=by_feature[name])
-                for name in sorted(by_feature, reverse=True)
-                if only is None or (project, name) in only
-            ],
+            total=total,
+            features=sorted(found[project], key=lambda feature: feature.name, reverse=True),
         )
-        for project, by_feature in found.items()
+        for project, total in map(tuple, connection.execute(totals))
     ]
     return sorted(views, key=lambda view: view.order)
+
+
+def _features(
+    connection: Connection, conditions: list[ColumnElement[bool]], only: Collection[tuple[str, str]] | None
+) -> defaultdict[str, list[FeatureView]]:
+    """Each project's features; `only` some of them, without a look at the rows of all the others."""
+    if only is not None:
+        conditions = [*conditions, tuple_(_TABLE.project, _TABLE.feature).in_(only)]
+    query = (
+        select(_TABLE.project, _TABLE.feature, _TABLE.category, func.count())
+        .where(*conditions)
+        .group_by(_TABLE.project, _TABLE.feature, _TABLE.category)
+    )
+    counts: defaultdict[tuple[str, str], dict[str, int]] = defaultdict(lambda: dict.fromkeys(CATEGORIES, 0))
+    for project, feature, category, count in connection.execute(query):
+        counts[project, feature][category] = count
+    found: defaultdict[str, list[FeatureView]] = defaultdict(list)
+    for (project, feature), lanes in counts.items():
+        found[project].append(FeatureView(project=project, name=feature, counts=lanes))
+    return found
 
 
 def feature_id(project: str, feature: str) -> str:

@@ -17,9 +17,16 @@ _environment = Environment(
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
+    auto_reload=False,  # the package's files don't change under a server, and each look would be a call of the system
 )
 _environment.globals |= {"lane_names": LANE_NAMES, "category_names": CATEGORY_NAMES}
 _environment.globals["comes_again"] = False  # of error pages: whether to look again until it works
+
+
+def prepare() -> None:
+    """Compile every template, which the first who needs one would wait for, and whoever else is served meanwhile."""
+    for name in _environment.list_templates():
+        _environment.get_template(name)
 
 
 def fragment(template: str, **values: Any) -> str:

@@ -7,7 +7,6 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -31,14 +30,35 @@ from kittywatch.hub.writer import Writer
 Found = TypeVar("Found")
 _log = logging.getLogger("kittywatch.hub.service")
 _RESTART_SECONDS = 1.0
+# Reads that run at once. Each other thread that computes is one more that the event loop waits for whenever it wants to
+# go on; what waits for PostgreSQL computes nothing, and more of those may be on their way.
+READERS_OF_SQLITE = 6
+READERS_OF_POSTGRESQL = 12
+
+
+class Reader:
+    """Runs queries in threads, each in a transaction, only so many at once."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._places = asyncio.Semaphore(READERS_OF_POSTGRESQL if is_postgresql(engine) else READERS_OF_SQLITE)
+
+    async def __call__(self, query: Callable[[Connection], Found], /) -> Found:
+        def work() -> Found:
+            with reading(self._engine) as connection:
+                return query(connection)
+
+        async with self._places:
+            return await run_in_threadpool(work)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """`hashing` bounds how many passwords are checked at once, since each takes 64 MiB."""
+    """`hashing` bounds how many passwords are checked at once, since each takes 64 MiB; `reader` runs queries."""
 
     config: Config
     engine: Engine
+    reader: Reader
     key: bytes
     metrics: Metrics
     feed: Feed
@@ -53,7 +73,7 @@ class Service:
 
     async def read(self, query: Callable[[Connection], Found]) -> Found:
         """What `query` finds in one transaction, off the event loop."""
-        return await _read(self.engine, query)
+        return await self.reader(query)
 
     async def write(self, change: Callable[[Connection], Found]) -> Found:
         """What `change` returns, committed, off the event loop."""
@@ -63,14 +83,6 @@ class Service:
                 return change(connection)
 
         return await run_in_threadpool(work)
-
-
-async def _read(engine: Engine, query: Callable[[Connection], Found]) -> Found:
-    def work() -> Found:
-        with reading(engine) as connection:
-            return query(connection)
-
-    return await run_in_threadpool(work)
 
 
 @asynccontextmanager
@@ -85,7 +97,8 @@ async def running(config: Config) -> AsyncIterator[Service]:
         for team_id in team_ids:
             feed.signal(team_id)
 
-    viewers = Viewers(feed, partial(_read, engine))
+    reader = Reader(engine)
+    viewers = Viewers(feed, reader)
     writer = Writer(engine, on_stored=stored)
     listener = Listener(engine, on_signal=feed.signal, on_connected=feed.signal_all) if is_postgresql(engine) else None
     works = [writer.run, feed.run, viewers.run, *([listener.run] if listener else [])]
@@ -93,6 +106,7 @@ async def running(config: Config) -> AsyncIterator[Service]:
     service = Service(
         config=config,
         engine=engine,
+        reader=reader,
         key=key,
         metrics=Metrics(),
         feed=feed,

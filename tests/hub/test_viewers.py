@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import Connection, Engine
 from starlette.concurrency import run_in_threadpool
+from websockets.frames import Frame
 from websockets.sync.client import connect
 
 from kittywatch.hub import accounts, migrations, sessions
@@ -23,6 +25,7 @@ from kittywatch.hub.feed import Feed
 from kittywatch.hub.ingest import store
 from kittywatch.hub.limits import Limits
 from kittywatch.hub.parsing import open_batch
+from kittywatch.hub.service import READERS_OF_SQLITE, Reader
 from kittywatch.hub.sessions import Login
 from kittywatch.hub.shared import SECONDS, Shared
 from kittywatch.hub.viewers import PING, TOO_SLOW, Ended, Viewer, Viewers
@@ -161,6 +164,28 @@ def test_a_page_that_takes_nothing_is_ended(login: Login) -> None:
     assert asyncio.run(scenario()) == TOO_SLOW
 
 
+def test_only_so_many_queries_compute_at_once(engine: Engine) -> None:
+    """Each thread that computes is one that the event loop waits for: with 40 a look at /healthz took a second."""
+    begun: list[int] = []
+    most = threading.Barrier(1 + READERS_OF_SQLITE)
+
+    def query(_: Connection) -> None:
+        begun.append(1)
+        most.wait(20)
+        most.wait(20)
+
+    async def scenario() -> None:
+        reader = Reader(engine)
+        asked = [asyncio.create_task(reader(query)) for _ in range(3 * READERS_OF_SQLITE)]
+        for turn in (1, 2, 3):
+            await run_in_threadpool(most.wait, 20)
+            assert len(begun) == turn * READERS_OF_SQLITE
+            await run_in_threadpool(most.wait, 20)
+        await asyncio.gather(*asked)
+
+    asyncio.run(scenario())
+
+
 def test_what_many_ask_for_at_once_is_made_once() -> None:
     now = 0.0
     made: list[int] = []
@@ -208,6 +233,32 @@ def test_an_update_of_a_big_board_names_what_changed_alone(hub: Hub, machine: Ma
     assert "600" in project["html"]
     with httpx.Client(base_url=hub.url, headers=headers, trust_env=False) as browser:
         assert len(message) < len(browser.get("/").content) / 10
+
+
+def test_what_is_short_is_framed_once_for_all_pages_and_what_is_long_is_compressed(
+    hub: Hub, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To compress an update for each of many pages takes longer than all else that is done for it."""
+    headers = {"Cookie": f"kittywatch={hub.open_login('mira', kind='browser').secret}", "Origin": hub.url}
+    url = f"{hub.url.replace('http', 'ws', 1)}/live?after=0"
+    compressed: list[tuple[bool, bool]] = []
+    with connect(url, additional_headers=headers, proxy=None, max_size=None) as page:
+        (deflate,) = page.protocol.extensions
+        decode = deflate.decode
+
+        def noted(frame: Frame, *, max_size: int | None = None) -> Frame:
+            before = frame.rsv1
+            plain = decode(frame, max_size=max_size)
+            compressed.append((before, len(plain.data) > 16_384))
+            return plain
+
+        monkeypatch.setattr(deflate, "decode", noted)
+        for told in ([created("WP01", lamport=1)], [created(f"WP{n:02d}", lamport=n) for n in range(10, 70)]):
+            assert set(machine.statuses(told)) == {"success"}
+            while told[-1]["payload"]["wp_id"] not in str(page.recv(timeout=20)):
+                pass
+    assert {is_long for _, is_long in compressed} == {True, False}
+    assert all(was_compressed == is_long for was_compressed, is_long in compressed)
 
 
 def test_pages_and_their_files_come_compressed_and_what_machines_get_does_not(hub: Hub, machine: Machine) -> None:
