@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from types import FrameType
 
 import click
@@ -78,6 +79,9 @@ def scan(project: Project, printer: _Printer) -> None:
 
 def _watch(project: Project, output: Output, printer: _Printer, poll: bool) -> None:
     from kittywatch.observe.watcher import Watcher, alone
+
+    # watchdog says this where a directory comes up twice while it looks for new ones; it is watched once all the same.
+    warnings.filterwarnings("ignore", "Callback with id .* already exists", RuntimeWarning)
 
     with alone(project.git.common) as holder:
         if holder is not None:

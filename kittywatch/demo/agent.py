@@ -30,7 +30,8 @@ def move(path: Path, agent: str, lane: str) -> str:
 
 def main() -> None:
     wp_id, agent, pause, how, *lanes = sys.argv[1:]
-    path = next(Path("kitty-specs").glob(f"*/tasks/{wp_id}-*.md"))
+    files = Path("kitty-specs").glob(f"*/tasks/{wp_id}-*.md")
+    path = next(path for path in files if "\nlane: " in path.read_text("utf-8"))  # the others' lanes are in a log
     for lane in lanes:
         time.sleep(float(pause))
         before = move(path, agent, lane)

@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 
@@ -36,6 +37,7 @@ class Scratch:
         self.project.mkdir()
         self._processes: list[subprocess.Popen[str]] = []
         self._starting = threading.Lock()
+        self._starter = ThreadPoolExecutor(1, thread_name_prefix="demo-starter")
         self._closed = False
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "KITTYWATCH"))}
         self._environment = kept | {
@@ -56,6 +58,7 @@ class Scratch:
     ) -> None:
         with self._starting:
             self._closed = True
+        self._starter.shutdown()
         for process in reversed(self._processes):
             end(process)
         with contextlib.suppress(DemoError):  # a hook may have left delivery to the flusher, which nobody holds by hand
@@ -96,6 +99,10 @@ class Scratch:
         return self._begin(command, where, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT)
 
     def _begin(self, command: Sequence[str], where: Path | None, *, stdin: int, stderr: int) -> subprocess.Popen[str]:
+        # Ctrl-C breaks the main thread off anywhere: one that it has just started there would be nobody's to end.
+        return self._starter.submit(self._begin_now, command, where, stdin, stderr).result()
+
+    def _begin_now(self, command: Sequence[str], where: Path | None, stdin: int, stderr: int) -> subprocess.Popen[str]:
         with self._starting:  # or a thread would start one while the others are ended
             if self._closed:
                 raise DemoError(shown(command[3:]), ["the demonstration is over"])

@@ -1,5 +1,8 @@
 """What the demonstration plays: three agents in worktrees of their own, merges in three forms, a rebase, a review.
 
+Their feature keeps its lanes in frontmatter, as spec-kitty up to 2.x does. Beside it a mission of spec-kitty 3 is
+worked through on a coordination branch, with its lanes in an event log.
+
 At the end three numbers are compared: the moves that the agents and the reviewer say they made, the transitions told
 here, and those that the hub has.
 """
@@ -13,8 +16,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kittywatch.demo.board import USER, Board
+from kittywatch.demo.mission import lane_line
 from kittywatch.demo.scratch import Lines, Scratch, end, program, shown, wait_for
 from kittywatch.errors import DemoError
+from kittywatch.workpackages.event_log import NAME as LOG
 
 FEATURE = "001-sign-in"
 TITLES = {
@@ -27,6 +32,9 @@ TITLES = {
 }
 AGENTS = {"claude": ("WP01", "WP02"), "codex": ("WP03", "WP04"), "gemini": ("WP05", "WP06")}
 REVIEWER = "mira"
+MISSION = "search-01KMD0X5"
+MISSION_TITLES = {"WP01": "The index", "WP02": "The results"}
+MISSION_AGENT = "pi"
 _WORK_SECONDS, _DELIVERY_SECONDS = 60.0, 60.0
 
 Move = tuple[str, str, str]
@@ -99,6 +107,25 @@ class Show:
             (tasks / f"{wp_id}-work.md").write_text(f"---\n{fields}---\n\n# {title}\n\n## Activity Log\n\n")
         self._git("add", "-A")
         self._git("commit", "-q", "-m", "Plan the sign-in")
+        self._plan_mission()
+
+    def _plan_mission(self) -> None:
+        """As spec-kitty 3 does: no lane in frontmatter; the log goes on on a branch with a worktree of its own."""
+        tasks = self._specs / "tasks"
+        tasks.mkdir(parents=True)
+        branch = f"kitty/mission-{MISSION}"
+        meta = {"slug": MISSION, "target_branch": "main", "topology": "coord", "coordination_branch": branch}
+        (self._specs / "meta.json").write_text(json.dumps(meta) + "\n")
+        for wp_id, title in MISSION_TITLES.items():
+            (tasks / f"{wp_id}-work.md").write_text(
+                f"---\nwork_package_id: {wp_id}\ntitle: {title}\n---\n\n# {title}\n"
+            )
+        lines = [lane_line(MISSION, wp_id, "finalize-tasks", "genesis", "planned") for wp_id in MISSION_TITLES]
+        (self._specs / LOG).write_text("".join(lines))
+        (self._scratch.project / ".gitignore").write_text("/.worktrees/\n")
+        self._git("add", "-A")
+        self._git("commit", "-q", "-m", "Plan the search, with spec-kitty 3")
+        self._git("worktree", "add", "-q", "-b", branch, str(self._coordination))
 
     def _work(self) -> None:
         """Each agent takes its work packages to for_review; two commit each move, one commits at its end."""
@@ -108,18 +135,25 @@ class Show:
             self._git("worktree", "add", "-q", "-b", agent, str(where))
             how = "edit" if agent == "gemini" else "commit"
             runs.append(threading.Thread(target=self._agent, args=(agent, packages, where, how), name=f"demo-{agent}"))
+        runs.append(threading.Thread(target=self._mission_agent, name="demo-mission"))
         for run in runs:
             run.start()
         for run in runs:
             run.join(_WORK_SECONDS)
-        if len(self._moves) < 2 * len(TITLES):
-            raise DemoError("the agents", [f"{len(self._moves)} of {2 * len(TITLES)} moves were made"])
+        expected = 2 * len(TITLES) + 3 * len(MISSION_TITLES)
+        if len(self._moves) < expected:
+            raise DemoError("the agents", [f"{len(self._moves)} of {expected} moves were made"])
         self._git("commit", "-q", "-a", "-m", "What gemini did", where=self._place("gemini"))
 
     def _agent(self, agent: str, packages: Sequence[str], where: Path, how: str) -> None:
         with contextlib.suppress(DemoError):  # the moves that are missing then are missed in `_work`
             for wp_id in packages:
                 self._move(wp_id, agent, ["doing", "for_review"], where, how)
+
+    def _mission_agent(self) -> None:
+        with contextlib.suppress(DemoError):  # as above
+            for wp_id in MISSION_TITLES:
+                self._step(wp_id, MISSION_AGENT, ["claimed", "in_progress", "for_review"], self._coordination)
 
     def _merge(self) -> None:
         """One branch by a merge, one rebased and then fast-forwarded, one squashed: nothing of it is a transition."""
@@ -135,6 +169,18 @@ class Show:
             self._move(wp_id, REVIEWER, lanes, self._scratch.project, "commit")
             if wp_id == "WP01":
                 self._git("commit", "-q", "--amend", "-m", "WP01: done, and well done")
+        self._finish_mission()
+
+    def _finish_mission(self) -> None:
+        """Reviewed on its branch, which is squashed onto main; what is done stands in main's log alone."""
+        for wp_id in MISSION_TITLES:
+            self._step(wp_id, REVIEWER, ["in_review", "approved"], self._coordination)
+        self._git("merge", "-q", "--squash", f"kitty/mission-{MISSION}")
+        meta = {"slug": MISSION, "target_branch": "main", "flattened": True}
+        (self._specs / "meta.json").write_text(json.dumps(meta) + "\n")
+        self._git("commit", "-q", "-a", "-m", "Merge the search")
+        for wp_id in MISSION_TITLES:
+            self._step(wp_id, "merge", ["done"], self._scratch.project)
 
     def _counted(self, board: Board) -> Counts:
         """Wait for the hub to have what was told; then ask the history whether anything was missed."""
@@ -154,8 +200,15 @@ class Show:
         return {one["event_id"] for one in events if one["event_type"] == "WPStatusChanged"}
 
     def _move(self, wp_id: str, agent: str, lanes: Sequence[str], where: Path, how: str) -> None:
-        """One agent's process from its start to its end."""
-        command = [*program("kittywatch.demo.agent"), wp_id, agent, str(self._pause), how, *lanes]
+        """One agent's process from its start to its end, which edits frontmatter."""
+        self._run_agent([*program("kittywatch.demo.agent"), wp_id, agent, str(self._pause), how, *lanes], lanes, where)
+
+    def _step(self, wp_id: str, agent: str, lanes: Sequence[str], where: Path) -> None:
+        """The same for the mission, whose lanes are lines of its event log."""
+        command = [*program("kittywatch.demo.mission"), MISSION, wp_id, agent, str(self._pause), *lanes]
+        self._run_agent(command, lanes, where)
+
+    def _run_agent(self, command: Sequence[str], lanes: Sequence[str], where: Path) -> None:
         process = self._scratch.start(command, where=where)
         said: list[str] = []
         lines = Lines(process, said.append)
@@ -163,8 +216,16 @@ class Show:
         lines.join()
         moves = [tuple(line.split()) for line in said]
         if process.returncode or len(moves) != len(lanes):
-            raise DemoError(f"{agent}, who moves {wp_id}", said[-1:])
+            raise DemoError(f"an agent ({shown(command[4:])})", said[-1:])
         self._moves += [(one[0], one[1], one[2]) for one in moves]
+
+    @property
+    def _specs(self) -> Path:
+        return self._scratch.project / "kitty-specs" / MISSION
+
+    @property
+    def _coordination(self) -> Path:
+        return self._scratch.project / ".worktrees" / f"{MISSION}-coord"
 
     def _place(self, agent: str) -> Path:
         return self._scratch.root / agent

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -51,9 +52,12 @@ def test_the_three_numbers_are_equal_and_nothing_stays(temporary: Path, tmp_path
     last = done.stdout.splitlines()[-1]
     numbers = re.fullmatch(r"(\d+) transitions made, (\d+) events told, (\d+) at the hub", last)
     assert numbers is not None, last
-    assert set(numbers.groups()) == {"20"}
+    assert set(numbers.groups()) == {"32"}  # 20 of the feature with frontmatter, 12 of the mission with a log
     assert "[Connected]" in done.stdout
     assert "git rebase main" in done.stdout
+    told = re.findall(r"search-01KMD0X5 +WP01 +(\w+) . (\w+)", done.stdout)
+    steps = ["planned", "claimed", "in_progress", "for_review", "in_review", "approved", "done"]
+    assert told == list(pairwise(steps))
     assert list(temporary.iterdir()) == []
     assert _processes(temporary) == []
     assert {path.name for path in tmp_path.rglob("*")} == before

@@ -225,7 +225,7 @@ class Mission(Clone):
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
         if check and done.returncode:

@@ -41,7 +41,7 @@ def work_through(mission: Mission) -> None:
     mission.finish(len(packages))
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize(("topology", "mode"), RUNS)
 def test_each_lane_line_is_told_once(make_mission: MakeMission, topology: str, mode: str) -> None:
     mission = make_mission(topology, mode)

@@ -44,7 +44,7 @@ def _check_refusals(programs: Path) -> None:
     assert json.loads(done.stdout.splitlines()[-1]) == [[] for _ in COMMANDS]
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_whichever_was_installed_last(both: Path, tmp_path: Path) -> None:
     """Ours has the commands of both. Where it is theirs, or gone with theirs, `kittywatch` is there, and says so."""
     said = _run(both, "spec-kitty", "--version", where=tmp_path).stdout
