@@ -86,9 +86,9 @@ def _older_payload(event_type: str, payload: dict[str, Any]) -> dict[str, Any] |
         return older
     older["previous_status"] = _four(payload.get("previous_status"), payload.get("previous_category"))
     older["new_status"] = _four(payload.get("new_status"), payload.get("new_category"))
-    now = payload.get("lane_now")
-    if now is not None and now != payload.get("new_status"):
-        older["new_status"] = _four(now, None)
+    if (now := payload.get("lane_now")) is not None:
+        left, reached = payload.get("previous_status"), payload.get("new_category")
+        older["new_status"] = _four(now, payload.get("previous_category") if now == left else reached)
     return UNSAID if older["previous_status"] == older["new_status"] else older
 
 

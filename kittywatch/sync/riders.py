@@ -78,7 +78,7 @@ class Riders:
         self._claims.settle_aliases(waiting=[one.key for one in riders.aliases])
 
     def named(self) -> frozenset[str] | None:
-        """What the server says that it can, asked at most once; None where it can't be asked. Raises StoreError."""
+        """What the server says that it can, asked until it answers; None where it can't be asked. Raises StoreError."""
         if self._named is None:
             self._named = self._ask()
         return self._named
