@@ -12,6 +12,7 @@ import click
 
 from kittywatch.cli.hub_database import database_option, engine_of, reading_from, with_the_extra, writing_to
 from kittywatch.cli.output import Output
+from kittywatch.events.field_form import FORMAT
 from kittywatch.hub.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -165,21 +166,36 @@ def repair(output: Output, database: str | None) -> None:
     is_flag=True,
     help="With arrival times, the names that features are shown under, and the older forms that events came in.",
 )
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice([FORMAT]),
+    help="Only lane transitions, in the form of that library (its StatusTransitionPayload).",
+)
 @click.argument("file", type=click.File("w", encoding="utf-8"), default="-")
 @click.pass_obj
 @with_the_extra
-def export(output: Output, database: str | None, team_slug: str | None, originals: bool, file: IO[str]) -> None:
+def export(
+    output: Output, database: str | None, team_slug: str | None, originals: bool, form: str | None, file: IO[str]
+) -> None:
     """Write a team's events to FILE, or stdout, one a line, in their order.
 
     \b
     Examples:
       kittywatch hub export | jq .event_type
       kittywatch hub export --team cats --originals cats.jsonl
+      kittywatch hub export --as spec-kitty-events transitions.jsonl
     """
-    from kittywatch.hub.export import lines
+    from kittywatch.hub.export import lines, transitions
 
+    if originals and form is not None:
+        raise click.UsageError("--originals and --as are two forms: choose one")
     with reading_from(database) as connection:
-        for line in lines(connection, _team(connection, team_slug).id, with_originals=originals):
+        team_id = _team(connection, team_slug).id
+        found = (
+            lines(connection, team_id, with_originals=originals) if form is None else transitions(connection, team_id)
+        )
+        for line in found:
             file.write(line + "\n")
 
 

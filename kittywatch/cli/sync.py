@@ -18,7 +18,7 @@ from kittywatch.errors import AuthenticationError, SyncError
 from kittywatch.home import home
 from kittywatch.store import aliases, delivery, destinations, renames
 from kittywatch.store.aliases import OutgoingAlias
-from kittywatch.store.delivery import Outgoing, Waiting
+from kittywatch.store.delivery import Waiting
 from kittywatch.store.renames import OutgoingRename
 
 if TYPE_CHECKING:
@@ -138,7 +138,8 @@ def _opt(ctx: click.Context, *, out: bool) -> None:
 def _rehearse(store: Store, login: Credentials | None, output: Output) -> None:
     """What would leave, events and then aliases, one line of JSON each; where to, and what stays, on stderr."""
     from kittywatch.sync import features
-    from kittywatch.sync.envelopes import alias_form, rename_form, sent_form
+    from kittywatch.sync.envelopes import alias_form, rename_form
+    from kittywatch.sync.older_servers import form_for
 
     if login is None:
         output.say("nobody is logged in: nothing would leave, before `kittywatch auth login`")
@@ -147,7 +148,7 @@ def _rehearse(store: Store, login: Credentials | None, output: Output) -> None:
 
     def look(
         connection: sqlite3.Connection,
-    ) -> tuple[list[Outgoing], list[OutgoingAlias], list[OutgoingRename], bool | None, Waiting]:
+    ) -> tuple[list[bytes], list[OutgoingAlias], list[OutgoingRename], bool | None, Waiting]:
         delivery.adopt(connection)
         if login is None:
             return [], [], [], None, delivery.waiting(connection, None)
@@ -159,12 +160,15 @@ def _rehearse(store: Store, login: Credentials | None, output: Output) -> None:
         beside = {event.project for event in leaving}
         takes_renames = named is None or features.RENAMES in named
         renamed = renames.sendable(connection, to, beside=beside) if takes_renames else []
-        return leaving, further, renamed, takes, delivery.waiting(connection, to)
+        takes_newer = named is None or features.NEWER_EVENTS in named
+        forms = [form_for(event, login.team_slug, takes_newer=takes_newer) for event in leaving]
+        sent = [form for form in forms if isinstance(form, bytes)]
+        return sent, further, renamed, takes, delivery.waiting(connection, to)
 
     leaving, further, renamed, takes, waiting = store.rehearse(look)
     if login is not None:
-        for event in leaving:
-            output.data(sent_form(event, login.team_slug).decode())
+        for form in leaving:
+            output.data(form.decode())
         for one in further:
             output.data(alias_form(one).decode())
         for rename in renamed:

@@ -29,7 +29,7 @@ class _RefreshRequest(msgspec.Struct):
     refresh: str
 
 
-FEATURES = ("aliases", "events", "renames")
+FEATURES = ("aliases", "events", "events-1.1", "renames")
 
 
 async def describe(request: Request) -> JSONResponse:

@@ -116,7 +116,8 @@ def _moved(card: Card, event: WPStatusChanged) -> Card:
     if not payload.lane_now:
         return _in_lane(card, payload.new_status, after, event.timestamp)
     # It happened before what the card shows already, and the event says where the work package is now.
-    now = after if payload.lane_now == payload.new_status else category_of(payload.lane_now)
+    known = {payload.previous_status: before, payload.new_status: after, card.lane: card.category}
+    now = category_of(payload.lane_now, known.get(payload.lane_now))
     since = card.lane_since if payload.lane_now == card.lane else None
     return _in_lane(card, payload.lane_now, now, since or event.timestamp)
 

@@ -7,7 +7,13 @@ from collections.abc import Iterator
 import msgspec
 from sqlalchemy import Connection, select
 
+from kittywatch.events.field_form import as_status_transition
 from kittywatch.hub.schema import SHOWN, events
+
+
+def transitions(connection: Connection, team_id: int) -> Iterator[str]:
+    """The lane transitions alone, one a line, in the form of spec-kitty-events (its StatusTransitionPayload)."""
+    return (line for body in lines(connection, team_id) if (line := as_status_transition(body)) is not None)
 
 
 def lines(connection: Connection, team_id: int, *, with_originals: bool = False) -> Iterator[str]:

@@ -22,15 +22,16 @@ from kittywatch.store import delivery, destinations
 from kittywatch.store.delivery import Outgoing
 from kittywatch.store.destinations import Destination
 from kittywatch.store.store import Store
-from kittywatch.sync import verdicts
+from kittywatch.sync import features, verdicts
 from kittywatch.sync.auth import AuthClient
 from kittywatch.sync.backoff import Backoff
 from kittywatch.sync.batch_interval import give_back, reserve
 from kittywatch.sync.claims import Claims
 from kittywatch.sync.clock import SYSTEM, Clock
 from kittywatch.sync.credentials import Credentials
-from kittywatch.sync.envelopes import MAX_EVENTS, batches, body, sent_form
+from kittywatch.sync.envelopes import MAX_EVENTS, batches, body
 from kittywatch.sync.http import Answer, Http
+from kittywatch.sync.older_servers import KEPT, UNSAID, form_for, is_newer
 from kittywatch.sync.riders import Beside, Riders
 from kittywatch.sync.settings import read_settings
 from kittywatch.sync.summary import Kind, Progress, Summary, Tally
@@ -149,11 +150,35 @@ class _Run:
         size, resting = self._limits.batch_size, self._limits.resting
         while batch := claims.take(self._to.key, limit=size, after=last, without=self._forbidden, resting=resting):
             last = batch[-1].key
-            forms = {event.key: sent_form(event, self._to.team) for event in batch}
-            parts = batches(batch, forms)
+            forms = self._forms(batch, claims)
+            parts = batches([event for event in batch if event.key in forms], forms)
             while parts:
                 parts[:0] = self._deliver(parts.pop(0), forms, claims)
                 parts = [left for part in parts if (left := [one for one in part if self._may_go(one)])]
+
+    def _forms(self, batch: list[Outgoing], claims: Claims) -> dict[int, bytes]:
+        """The JSON of each event that is sent, by its row; what has none for this server is settled."""
+        assert self._to is not None
+        assert self._riders is not None
+        named = self._riders.named() if any(map(is_newer, batch)) else frozenset()
+        takes_newer = named is not None and features.NEWER_EVENTS in named
+        forms: dict[int, bytes] = {}
+        unsaid: list[str] = []
+        kept: list[int] = []
+        for event in batch:
+            unknown = named is None and is_newer(event)
+            form = KEPT if unknown else form_for(event, self._to.team, takes_newer=takes_newer)
+            if isinstance(form, bytes):
+                forms[event.key] = form
+            elif form is UNSAID:
+                unsaid.append(event.event_id)
+            else:
+                kept.append(event.key)
+        if unsaid or kept:
+            claims.settle(delivered=unsaid, waiting=kept)
+            self._tally.count(["delivered"] * len(unsaid))
+            self._tally.count(["waiting"] * len(kept))
+        return forms
 
     def _riders_alone(self) -> None:
         """What belongs to events that the server has had before, or has taken in this run."""

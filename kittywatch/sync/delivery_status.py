@@ -16,12 +16,15 @@ from kittywatch.sync import features
 from kittywatch.sync.auth import LOCAL, AuthClient
 from kittywatch.sync.credentials import Credentials
 from kittywatch.sync.flusher import auto_start, delivering
+from kittywatch.sync.older_servers import KEPT, is_newer, older_form
 from kittywatch.sync.status import HINT, SHOWN, ConnectionStatus
 
 if TYPE_CHECKING:
     import sqlite3
 
     from kittywatch.project import Project
+
+_TOO_NEW = "their ids are of version 1.1.0, and the server doesn't say that it takes events of that"
 
 
 class DeliveryStatus(Struct, frozen=True):
@@ -65,9 +68,9 @@ def delivery_status(store: Store, project: Project | None = None, *, now: float 
     except AuthenticationError as error:
         problem = f"{error}; {error.remedy}"
     notes: dict[str, Any] = {}
-    waiting, aliases_waiting, out, unwelcome = Waiting(0, 0, 0, 0, 0, None), 0, False, False
+    waiting, aliases_waiting, out, unwelcome, too_new = Waiting(0, 0, 0, 0, 0, None), 0, False, False, 0
     if store.exists:
-        waiting, aliases_waiting, notes, out, unwelcome = store.read(
+        waiting, aliases_waiting, notes, out, unwelcome, too_new = store.read(
             lambda connection: _look(connection, login, project, moment)
         )
     active = False
@@ -92,6 +95,7 @@ def delivery_status(store: Store, project: Project | None = None, *, now: float 
             *([problem] if problem else []),
             *_reasons(waiting, notes, login, project, out=out),
             *([_kept_aliases(aliases_waiting)] if unwelcome else []),
+            *([f"{too_new} kept: {_TOO_NEW}"] if too_new else []),
         ],
     )
 
@@ -102,8 +106,11 @@ def _kept_aliases(count: int) -> str:
 
 def _look(
     connection: sqlite3.Connection, login: Credentials | None, project: Project | None, now: float
-) -> tuple[Waiting, int, dict[str, Any], bool, bool]:
-    """What waits, how many aliases do, the notes; whether the project opted out, and aliases aren't taken."""
+) -> tuple[Waiting, int, dict[str, Any], bool, bool, int]:
+    """What waits, how many aliases do, the notes; whether the project opted out, and aliases aren't taken.
+
+    The last is how many events have ids that the server can't take.
+    """
     to = None if login is None else -1  # which nothing is for, where the login is new
     for one in destinations.all_of_them(connection):
         if login is not None and (one.url, one.team) == (login.url, login.team_slug):
@@ -113,7 +120,10 @@ def _look(
     further = aliases.waiting(connection)
     named = None if to is None else features.known(connection, to, now=now)
     unwelcome = further > 0 and named is not None and features.ALIASES not in named
-    return delivery.waiting(connection, to), further, delivery.notes(connection), out, unwelcome
+    too_new = 0
+    if named is not None and features.NEWER_EVENTS not in named:
+        too_new = sum(is_newer(one) and older_form(one) is KEPT for one in delivery.preview(connection, to))
+    return delivery.waiting(connection, to), further, delivery.notes(connection), out, unwelcome, too_new
 
 
 def _reasons(

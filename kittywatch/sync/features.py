@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PATH = "/api/v1/"
 ALIASES = "aliases"
+NEWER_EVENTS = "events-1.1"
 EVENTS = "events"
 RENAMES = "renames"
 DEADLINE = 10.0

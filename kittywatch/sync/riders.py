@@ -77,6 +77,12 @@ class Riders:
         self._unwelcome |= {features.ALIASES, features.RENAMES}
         self._claims.settle_aliases(waiting=[one.key for one in riders.aliases])
 
+    def named(self) -> frozenset[str] | None:
+        """What the server says that it can, asked until it answers; None where it can't be asked. Raises StoreError."""
+        if self._named is None:
+            self._named = self._ask()
+        return self._named
+
     def _board_aliases(self, events: Collection[Outgoing], without: Collection[int]) -> list[OutgoingAlias]:
         if features.ALIASES in self._unwelcome:
             return []
@@ -125,9 +131,8 @@ class Riders:
 
     def _is_welcome(self, feature: str) -> bool:
         """Whether the server takes riders of a kind, as it said or says."""
-        if self._named is None:
-            self._named = self._ask()
-        if self._named is None or feature not in self._named:
+        named = self.named()
+        if named is None or feature not in named:
             self._unwelcome.add(feature)
             return False
         return True

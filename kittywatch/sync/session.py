@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from kittywatch.errors import AuthenticationError, KittywatchError, StoreError, SyncError
 from kittywatch.home import node_id
@@ -41,6 +42,7 @@ from kittywatch.sync.dialing import PING_SECONDS, PONG_SECONDS, dial
 from kittywatch.sync.failure_report import report_failure
 from kittywatch.sync.flusher import delivering
 from kittywatch.sync.link import ACK_SECONDS
+from kittywatch.sync.older_servers import KEPT, UNSAID, is_newer, older_form
 from kittywatch.sync.settings import read_settings
 from kittywatch.sync.status import ConnectionStatus
 from kittywatch.sync.websocket import Opened, WebSocketClient
@@ -84,11 +86,45 @@ class StoreQueueAccess(Claims):
     def take(
         self, destination: int, *, limit: int, after: int = 0, without: Collection[int] = (), resting: bool = False
     ) -> list[Outgoing]:
-        """The same; looks besides for aliases and renames that may go. Raises StoreError."""
+        """The same, in the form that the server takes; looks besides for aliases and renames that may go.
+
+        Raises StoreError.
+        """
         self._destination = destination
-        taken = super().take(destination, limit=limit, after=after, without=without, resting=resting)
+        taken: list[Outgoing] = []
+        while (room := limit - len(taken)) > 0:
+            some = super().take(destination, limit=room, after=after, without=without, resting=resting)
+            taken += self._in_its_form(some, destination)
+            if len(some) < room:
+                break
+            after = some[-1].key
         self._look_for_riders()
         return taken
+
+    def _in_its_form(self, some: list[Outgoing], destination: int) -> list[Outgoing]:
+        """What of claimed events the socket may send; a batch finds out what a server takes that wasn't asked yet."""
+        if not any(map(is_newer, some)):
+            return some
+        now = time.time()
+        named = self._store.read(lambda connection: features.known(connection, destination, now=now))
+        if named is not None and features.NEWER_EVENTS in named:
+            return some
+        sendable: list[Outgoing] = []
+        unsaid: list[Outgoing] = []
+        kept: list[Outgoing] = []
+        for event in some:
+            form = (KEPT if named is None else older_form(event)) if is_newer(event) else event.data
+            if isinstance(form, str):
+                sendable.append(replace(event, data=form))
+            else:
+                (unsaid if form is UNSAID else kept).append(event)
+        super().settle(
+            delivered=[event.event_id for event in unsaid],
+            waiting=[event.key for event in kept],
+        )
+        if named is None:
+            self._on_riders()
+        return sendable
 
     def settle(
         self,

@@ -48,6 +48,17 @@ def test_json(kittywatch: Command, told: Repository) -> None:
     assert [event["lamport_clock"] for event in events] == list(range(1, 8))
 
 
+def test_in_the_form_of_the_fields_library(kittywatch: Command, told: Repository) -> None:
+    """Lane transitions alone; -n counts events, whatever is printed of them."""
+    lines = [json.loads(line) for line in kittywatch("log", "--as", "spec-kitty-events").out.splitlines()]
+    assert [(one["mission_slug"], one["wp_id"], one["from_lane"], one["to_lane"]) for one in lines] == [
+        ("001-login", "WP01", "planned", "in_progress"),
+        ("001-login", "WP01", "in_progress", "for_review"),
+        ("002-other", "WP02", "planned", "in_progress"),
+    ]
+    assert kittywatch("log", "--as", "spec-kitty-events", "--json").code == 2
+
+
 @pytest.mark.parametrize(
     ("options", "count"),
     [

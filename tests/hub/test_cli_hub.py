@@ -209,6 +209,9 @@ def test_rebuild_and_export(run: Run, sqlite_database: str, start_hub: Callable[
     assert exported == [event | {"team_slug": "cats"} for event in told]
     line = json.loads(run("export", "--team", "cats", "--originals").out.splitlines()[0])
     assert line.keys() == {"event", "received_at", "feature", "original"}
+    (line,) = map(json.loads, run("export", "--team", "cats", "--as", "spec-kitty-events").out.splitlines())
+    assert (line["wp_id"], line["from_lane"], line["to_lane"]) == ("WP01", "planned", "in_progress")
+    assert run("export", "--team", "cats", "--as", "spec-kitty-events", "--originals").code == 2
 
 
 def test_the_example_tells_a_hub(sqlite_database: str, start_hub: Callable[..., Hub]) -> None:

@@ -289,6 +289,18 @@ def test_an_older_step_that_comes_late_moves_no_card(engine: Engine, login: Logi
         assert (card.lane, card.category, card.since) == ("for_review", "review", "2026-03-01T00:00:02+00:00")
 
 
+def test_what_an_unknown_lane_means_is_kept_when_an_older_step_comes_late(engine: Engine, login: Login) -> None:
+    """No scheme here has the lane; the card has its category."""
+    other = {"previous_category": "backlog", "new_category": "review"}
+    take(engine, login, [moved("WP01", "to_do", "qa", lamport=1, schema_version="1.1.0", payload=other)])
+    late = {"previous_category": "backlog", "new_category": "active", "lane_now": "qa"}
+    take(engine, login, [moved("WP01", "to_do", "coding", lamport=2, schema_version="1.1.0", payload=late)])
+    with reading(engine) as connection:
+        card = board.card(connection, login.team_id, (PROJECT, FEATURE, "WP01"))
+        assert card is not None
+        assert (card.lane, card.category) == ("qa", "review")
+
+
 def test_work_packages_of_any_id(engine: Engine, login: Login) -> None:
     ids = ["WP100", "BACK-1.2", "T001", "1.1", "x" * 40]
     take(engine, login, [moved_3(one, "planned", "claimed", lamport=n) for n, one in enumerate(ids, start=1)])
