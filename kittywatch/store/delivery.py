@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -125,6 +125,16 @@ def any_sendable(connection: sqlite3.Connection, destination: int) -> bool:
         (destination, time.time()),
     ).fetchone()
     return row is not None
+
+
+def sendable(connection: sqlite3.Connection, destination: int) -> Iterator[Outgoing]:
+    """The events that `any_sendable` looks for, oldest first; the connection must stay open meanwhile."""
+    rows = connection.execute(
+        f"SELECT queue.id, queue.event_id, data, projects.id, projects.key, projects.slug FROM {_JOINED}"
+        f" WHERE claim IS NULL AND {_FREE} AND {_OURS} AND NOT {_RESTING} ORDER BY queue.id",
+        (destination, time.time()),
+    )
+    return (Outgoing(*row) for row in rows)
 
 
 def claimants(connection: sqlite3.Connection) -> set[str]:

@@ -16,7 +16,7 @@ from kittywatch.sync import features
 from kittywatch.sync.auth import LOCAL, AuthClient
 from kittywatch.sync.credentials import Credentials
 from kittywatch.sync.flusher import auto_start, delivering
-from kittywatch.sync.older_servers import KEPT, is_newer, older_form
+from kittywatch.sync.older_servers import is_kept
 from kittywatch.sync.status import HINT, SHOWN, ConnectionStatus
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _look(
     unwelcome = further > 0 and named is not None and features.ALIASES not in named
     too_new = 0
     if named is not None and features.NEWER_EVENTS not in named:
-        too_new = sum(is_newer(one) and older_form(one) is KEPT for one in delivery.preview(connection, to))
+        too_new = sum(map(is_kept, delivery.preview(connection, to)))
     return delivery.waiting(connection, to), further, delivery.notes(connection), out, unwelcome, too_new
 
 

@@ -59,6 +59,21 @@ def forget(connection: sqlite3.Connection) -> None:
     delivery.remember(connection, **{name: None for name in delivery.notes(connection) if name.startswith(_NOTE)})
 
 
+def events_sendable(connection: sqlite3.Connection, destination: int, *, now: float) -> bool:
+    """Whether an event may leave for a destination, as far as this machine knows without asking.
+
+    One that the server is known not to take is none; see `kittywatch.sync.older_servers`.
+    """
+    if not delivery.any_sendable(connection, destination):
+        return False
+    named = known(connection, destination, now=now)
+    if named is None or NEWER_EVENTS in named:
+        return True
+    from kittywatch.sync.older_servers import is_kept  # hooks need it for older servers alone
+
+    return not all(map(is_kept, delivery.sendable(connection, destination)))
+
+
 def riders_sendable(connection: sqlite3.Connection, destination: int, *, now: float) -> bool:
     """Whether an alias or a rename may leave for a destination, as far as this machine knows without asking."""
     waiting = {ALIASES} if aliases.any_sendable(connection, destination) else set()

@@ -87,7 +87,7 @@ def is_due(store: Store, *, clock: Clock = SYSTEM) -> bool:
             return False
         if 0 < notes.get("next_try_at", 0) - now < _LONGEST_WAIT:
             return False
-        if delivery.any_sendable(connection, to.key):
+        if features.events_sendable(connection, to.key, now=now):
             return True
         return features.riders_sendable(connection, to.key, now=now)
 

@@ -58,6 +58,11 @@ def is_newer(event: Outgoing) -> bool:
     return fields.get("schema_version") == NEWER and isinstance(fields.get("payload"), dict)
 
 
+def is_kept(event: Outgoing) -> bool:
+    """Whether an event isn't sent to a server that knows version 1.0.0 alone, as that can't hold its ids."""
+    return is_newer(event) and older_form(event) is KEPT
+
+
 def form_for(event: Outgoing, team_slug: str, *, takes_newer: bool) -> bytes | NoForm:
     """What is sent of an event to a server that takes version 1.1.0, or doesn't; why nothing is."""
     form = event.data if takes_newer or not is_newer(event) else older_form(event)

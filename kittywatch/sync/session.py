@@ -364,6 +364,9 @@ def _destination(connection: sqlite3.Connection, login: Credentials) -> Destinat
 
 def _anything_sendable(connection: sqlite3.Connection) -> bool:
     to = destinations.present(connection)
-    if to is None or delivery.any_sendable(connection, to.key):
+    if to is None:
         return True
-    return features.riders_sendable(connection, to.key, now=time.time())
+    now = time.time()
+    return features.events_sendable(connection, to.key, now=now) or features.riders_sendable(
+        connection, to.key, now=now
+    )
