@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from kittywatch.workpackages.schemes import SPEC_KITTY_3
-from tests.hub.browsers import is_live, sign_in
+from tests.hub.browsers import is_live, serious_faults, sign_in
 from tests.hub.hubs import Hub, Machine, created, moved, moved_3
 from tests.hub.lifelike import PROJECTS, story
 
@@ -80,7 +80,7 @@ def test_nothing_of_a_card_is_cut_off(
 @pytest.mark.parametrize("width", [1440, 360])
 @pytest.mark.parametrize("several", [False, True], ids=["nine lanes", "six categories"])
 def test_all_columns_can_be_read(
-    new_page: Callable[..., Page], hub: Hub, machine: Machine, tmp_path: Path, width: int, several: bool
+    new_page: Callable[..., Page], hub: Hub, machine: Machine, axe: str, tmp_path: Path, width: int, several: bool
 ) -> None:
     lanes = list(SPEC_KITTY_3.lanes)
     told = [created(f"WP{n:02}", "Seven canonical event-type contracts", lamport=n) for n in range(1, 40)]
@@ -99,6 +99,7 @@ def test_all_columns_can_be_read(
         "[...document.querySelectorAll('.lane h2')].map((one) => one.scrollWidth - one.clientWidth)"
     )
     assert max(headings) <= 1, "a column's name is cut off"
+    assert serious_faults(page, axe) == []
     cards = page.locator(".lanes .card")
     assert min(cards.nth(n).bounding_box()["width"] for n in range(cards.count())) > 120  # type: ignore[index]
 

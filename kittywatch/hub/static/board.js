@@ -171,7 +171,7 @@ window.addEventListener("popstate", () => {
 
 const narrow = window.matchMedia("(max-width: 900px)");
 const fold = document.getElementById("side-fold");
-const foldSide = () => fold.toggleAttribute("open", !narrow.matches);
+const foldSide = () => fold.toggleAttribute("open", !narrow.matches && !document.querySelector(".lanes.many"));
 narrow.addEventListener("change", foldSide);
 foldSide();
 
