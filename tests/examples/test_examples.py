@@ -80,7 +80,7 @@ def test_the_terminal_picture(tmp_path: Path) -> None:
     script = EXAMPLES / "terminal_picture.py"
     subprocess.run([sys.executable, script, tmp_path / "demo.svg"], check=True, cwd=tmp_path)
     drawn = (tmp_path / "demo.svg").read_text("utf-8").replace("&#160;", " ")
-    assert "20 transitions made, 20 events told, 20 at the hub" in drawn
+    assert "32 transitions made, 32 events told, 32 at the hub" in drawn
 
 
 def test_an_agent(tmp_path: Path) -> None:
