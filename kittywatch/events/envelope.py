@@ -16,6 +16,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from kittywatch.events.fields import (
+    FIRST_LOOK,
     Checked,
     DateTime,
     InvalidEventError,
@@ -146,9 +147,14 @@ _encoder = msgspec.json.Encoder()
 
 
 @functools.cache
-def _decoder() -> msgspec.json.Decoder[Event]:
+def _made_decoder() -> msgspec.json.Decoder[Event]:
     """Made when it is needed: what only emits never is, and putting eight types together takes its time."""
     return msgspec.json.Decoder(Event)
+
+
+def _decoder() -> msgspec.json.Decoder[Event]:
+    with FIRST_LOOK:
+        return _made_decoder()
 
 
 def to_json(event: Event) -> str:

@@ -6,7 +6,9 @@ that no invalid event exists anywhere past its constructor.
 
 from __future__ import annotations
 
+import contextlib
 import re
+import threading
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_origin, get_type_hints
 
@@ -130,10 +132,23 @@ def _check_unicode(kind: type, field: str, value: str) -> None:
         raise InvalidEventError(kind.__name__, field, "Expected whole Unicode characters") from None
 
 
+# msgspec looks at a class when it meets it first, and a second thread that meets it meanwhile finds what is half made,
+# which ends the process. So whoever is first looks at it alone.
+FIRST_LOOK = threading.RLock()
+
+
 def _compile(kind: type) -> list[_Rule]:
+    with FIRST_LOOK:
+        return Checked._rules.get(kind) or _compile_alone(kind)
+
+
+def _compile_alone(kind: type) -> list[_Rule]:
     hints = get_type_hints(kind, include_extras=True)
     names: tuple[str, ...] = kind.__struct_fields__  # type: ignore[attr-defined]
     rules = [_Rule(name, hints[name], _exact(hints[name]), hints[name] is DateTime) for name in names]
+    for rule in rules:
+        with contextlib.suppress(msgspec.ValidationError):
+            msgspec.convert(None, rule.hint)
     Checked._rules[kind] = rules
     return rules
 
