@@ -124,14 +124,14 @@ FAULTS = (
     Fault(
         "O2: a file that HEAD was moved under is an edit",
         "derive/edits.py",
-        "if edit is None and before.get(key) == lane_state(package):",
+        "if edit is None and not package.stated and before.get(key) == lane_state(package):",
         "if False:",
     ),
     Fault(
         "O4: a rewritten branch is resolved commit by commit whatever it lost",
         "derive/rewrites.py",
-        "    lost = {key: entries for key, entries in lost.items() if entries}\n",
-        "    lost = {}\n",
+        "    lost = _lost(resolver, contained, rewrite)\n",
+        "    lost: dict[Key, list[Entry]] = {}\n",
     ),
     Fault(
         "O4: of what a rewrite adds the net difference is silent (table, row 2)",
