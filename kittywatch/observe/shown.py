@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -12,7 +11,7 @@ from kittywatch.derive.changes import BrokenContent
 from kittywatch.git.output import File
 from kittywatch.observe.history import History
 from kittywatch.observe.reader import Reader
-from kittywatch.observe.worktree import read_file
+from kittywatch.observe.worktree import blob_name, read_file
 from kittywatch.project import Project
 from kittywatch.workpackages.layout import feature_of
 from kittywatch.workpackages.reader import WorkPackage
@@ -42,13 +41,18 @@ def shown_now(project: Project) -> Shown:
             if read is None:
                 files.pop(path, None)
                 continue
-            blob = f"worktree:{hashlib.sha256(read[0]).hexdigest()}"
-            reader.provide(blob, read[0])
-            files[path] = File(path, "100644", blob)
+            files[path] = _provided(reader, path, read[0])
         files |= _coordinated(project, reader, files)
         history = History(reader, git)
         _, found = history.difference(history.tree(None), files.values(), (), datetime.now(UTC))
     return Shown(tuple(one.package for one in found.packages), found.broken)
+
+
+def _provided(reader: Reader, path: str, data: bytes) -> File:
+    """A file of a worktree, as if it were in a commit."""
+    name = blob_name(data)
+    reader.provide(name, data)
+    return File(path, "100644", name)
 
 
 def _coordinated(project: Project, reader: Reader, files: Mapping[str, File]) -> dict[str, File]:
@@ -62,9 +66,7 @@ def _coordinated(project: Project, reader: Reader, files: Mapping[str, File]) ->
         log = log_of(feature)
         read = read_file(project.git.main_root / ".worktrees" / f"{feature}-coord", log)
         if read is not None:
-            name = f"worktree:{hashlib.sha256(read[0]).hexdigest()}"
-            reader.provide(name, read[0])
-            found[log] = File(log, "100644", name)
+            found[log] = _provided(reader, log, read[0])
         elif (committed := project.git.file(f"refs/heads/{branch}", log)) is not None:
             found[log] = committed
     return found

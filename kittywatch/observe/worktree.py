@@ -53,7 +53,7 @@ def read_file(root: Path, path: str) -> tuple[bytes, float] | None:
     return last
 
 
-def _blob(data: bytes) -> str:
+def blob_name(data: bytes) -> str:
     """A name for what a file says, as if it were a blob; the same content has the same one."""
     return f"worktree:{sha256(data).hexdigest()}"
 
@@ -148,7 +148,7 @@ class Worktree:
         if not data or data.endswith(b"\n") or not 0 <= moment.timestamp() - written < SETTLED:
             return False
         whole = data[: data.rfind(b"\n") + 1]
-        read[path] = (_blob(whole), written)
+        read[path] = (blob_name(whole), written)
         self._reader.provide(read[path][0], whole)
         return True
 
@@ -160,7 +160,7 @@ class Worktree:
         found: dict[str, tuple[str, float]] = {}
         for path in paths:
             read = read_file(self._git.root, path)
-            found[path] = ("", 0.0) if read is None else (_blob(read[0]), read[1])
+            found[path] = ("", 0.0) if read is None else (blob_name(read[0]), read[1])
             if read is not None:
                 self._reader.provide(found[path][0], read[0])
         return found
@@ -169,4 +169,4 @@ class Worktree:
         if path in read:
             return read[path][0]
         now = read_file(self._git.root, path)
-        return _blob(now[0]) if now else ""
+        return blob_name(now[0]) if now else ""
