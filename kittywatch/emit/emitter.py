@@ -16,7 +16,7 @@ from kittywatch.emit.manual import ManualEmitter
 from kittywatch.emit.unit_of_work import UnitOfWork
 from kittywatch.errors import KittywatchError
 from kittywatch.events import Event, InvalidEventError, Payload
-from kittywatch.store import projects, renames
+from kittywatch.store import projects
 from kittywatch.store.store import Store
 
 Result = TypeVar("Result")
@@ -65,10 +65,8 @@ class EventEmitter(ManualEmitter):
 
         def deciding(connection: sqlite3.Connection) -> tuple[Result, bool]:
             unit = self._unit(connection)
-            before = renames.count(connection, unit.project)
             result = work(unit)
-            renamed = renames.count(connection, unit.project) > before
-            return result, bool(unit.events or unit.aliases.added or renamed)
+            return result, bool(unit.events or unit.aliases.added or unit.ledger.renamed)
 
         result, emitted = self.store.transact(deciding)
         if emitted:

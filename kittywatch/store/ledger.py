@@ -28,6 +28,7 @@ class Ledger:
         self.connection = connection
         self.project = project
         self.entries: dict[int, Entry] = {}
+        self.renamed = False  # whether a rename was saved, which leaves for a server like an event
 
     # Reading.
 
@@ -108,6 +109,7 @@ class Ledger:
 
     def save(self, state: LedgerState) -> None:
         """Write what changed, and raise the version if anything did."""
+        self.renamed = self.renamed or bool(state.new_renames)
         run = self.connection.executemany
         for entry, key in state.changed.items():
             self._save_entry(key, entry)

@@ -41,12 +41,6 @@ class OutgoingRename(Struct, frozen=True):
         return (self.project_uuid, self.feature, self.renamed_to)
 
 
-def count(connection: sqlite3.Connection, project: int) -> int:
-    """How many later names the features of a project (its row) have had."""
-    row = connection.execute("SELECT count(*) FROM renames WHERE project = ?", (project,)).fetchone()
-    return int(row[0])
-
-
 def sendable(
     connection: sqlite3.Connection,
     destination: int,
