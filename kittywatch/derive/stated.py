@@ -50,11 +50,8 @@ def resolve_stated(resolver: Resolver, change: StatedChange) -> list[Fact]:
         history = resolver.state.history(change.key)
         created = resolver.creation(change.key, history, package, where)
         facts += [TransitionFact(one, where.commit) for one in created]
-    there = {step.id for step in change.before.stated} if change.before is not None else set()
     silent = _silent(resolver, change)
-    for step in package.stated:
-        if step.id in there:
-            continue
+    for step in package.stated_since(change.before):
         if step.id in silent:
             _pass_over(resolver, change, step)
             continue

@@ -258,7 +258,7 @@ class History:
                 packages.append(PackageChange(self._complete(one, new), was.packages.get(one.wp_id), base))
             broken += [one for one in new.broken if one not in old.broken]
             self._inform(name, new, news, was, moment, infos)
-            if any(_was_over(one) for one in news):
+            if any(_may_matter_to_others(one, was.packages.get(one.wp_id)) for one in news):
                 graphs[name] = self._graph(name, new, before, tip)
         return after, Difference(tuple(packages), tuple(broken), infos, graphs, renamed)
 
@@ -366,12 +366,12 @@ def _same(one: WorkPackage | None, other: WorkPackage) -> bool:
     return one is not None and replace(one, path=other.path, feature=other.feature) == other
 
 
-def _was_over(package: WorkPackage) -> bool:
-    """Whether dependents may begin or nothing is left to do, or may have been on the way to where it is.
+def _may_matter_to_others(package: WorkPackage, before: WorkPackage | None) -> bool:
+    """Whether dependents may begin or nothing is left to do, now or on the way to where it is.
 
-    Done may have other names in a trail.
+    Done may have other names in a trail. Of stated steps those count that are new.
     """
-    lanes = {package.lane, *(step.new for step in package.stated)}
+    lanes = {step.new for step in package.stated_since(before)} if package.stated else {package.lane}
     scheme = package.scheme
     return any(scheme.releases(lane) or scheme.is_over(lane) for lane in lanes) or any(
         record.lane not in _UNDONE for record in package.trail

@@ -336,8 +336,7 @@ def _stated_ids(ranges: Iterable[CommitRange], look: WorktreeLook | None) -> set
     changes = [(one.package, one.before) for span in ranges for commit in span.changes for one in commit.packages]
     changes += [(one, look.before.get(key)) for key, one in look.edited.items()] if look is not None else []
     for package, before in changes:
-        there = {step.id for step in before.stated} if before is not None else set()
-        found |= {step.id for step in package.stated if step.id not in there}
+        found |= {step.id for step in package.stated_since(before)}
     return found
 
 

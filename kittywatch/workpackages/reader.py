@@ -66,6 +66,11 @@ class WorkPackage(Struct, frozen=True):
         """Who has taken it on."""
         return self.agent or self.assignee
 
+    def stated_since(self, before: WorkPackage | None) -> tuple[StatedStep, ...]:
+        """The steps that it states and that what was there before didn't."""
+        known = {step.id for step in before.stated} if before is not None else set()
+        return tuple(step for step in self.stated if step.id not in known)
+
 
 def read_work_package(path: str, data: bytes, names: LaneNames) -> WorkPackage | Problem:
     """Read the file at `path` (relative to the project, a work package by its name) with the bytes `data`."""
