@@ -37,7 +37,8 @@ def resolve_commit(
             feature = package.feature
             facts += feature_fact(resolver, feature, changes.features.get(feature), where)
         key = state.key(feature, change.wp_id)
-        if change.base is not None and change.base.lane == "done" and not package.scheme.is_over(package.lane):
+        scheme = package.scheme
+        if change.base is not None and scheme.is_over(change.base.lane) and not scheme.is_over(package.lane):
             reopen(state, key, where.provenance)
         if package.stated:
             facts += resolve_stated(resolver, StatedChange(key, package, change.before, change.base, where))
@@ -110,12 +111,12 @@ def record_baseline(
 ) -> int:
     """Record what was there before kittywatch came, without emitting it (rule B1); counts what is new."""
     count = 0
-    lanes: dict[str, list[str]] = {}
+    there: dict[str, list[WorkPackage]] = {}
     for package in packages:
         if package.lane is None:
             continue
         key = state.key(package.feature, package.wp_id)
-        lanes.setdefault(key[0], []).append(package.lane)
+        there.setdefault(key[0], []).append(package)
         if see_silently(state.pages.setdefault(key, {}), package, "baseline"):
             state.changed_pages.add(key)
         if key[0] not in state.features:
@@ -129,8 +130,9 @@ def record_baseline(
         elif package.stated:
             count += not state.history(key).entries
             record_stated(state, key, package, commit)
-    for feature, stated in lanes.items():
-        if "done" in stated and all(lane in ("done", "canceled") for lane in stated):
+    for feature, found in there.items():
+        done = [one for one in found if one.scheme.is_done(one.lane)]
+        if done and all(one.scheme.is_over(one.lane) for one in found):
             state.seen((feature, ""))[COMPLETE] = "baseline"
     for one in broken:
         if one.content not in state.broken:
