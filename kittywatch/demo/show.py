@@ -19,7 +19,8 @@ from kittywatch.demo.board import USER, Board
 from kittywatch.demo.mission import lane_line
 from kittywatch.demo.scratch import Lines, Scratch, end, program, shown, wait_for
 from kittywatch.errors import DemoError
-from kittywatch.workpackages.event_log import NAME as LOG
+from kittywatch.workpackages.layout import LOG
+from kittywatch.workpackages.sources import coordination_worktree
 
 FEATURE = "001-sign-in"
 TITLES = {
@@ -225,7 +226,7 @@ class Show:
 
     @property
     def _coordination(self) -> Path:
-        return self._scratch.project / ".worktrees" / f"{MISSION}-coord"
+        return self._scratch.project / coordination_worktree(MISSION)
 
     def _place(self, agent: str) -> Path:
         return self._scratch.root / agent

@@ -11,10 +11,9 @@ from datetime import UTC, datetime
 
 from kittywatch.git.objects import Entry, Objects, Stated, Tree
 from kittywatch.git.output import Commit, File
-from kittywatch.workpackages.layout import SPECS
+from kittywatch.workpackages.layout import IN_FEATURE, SPECS
 
 LONGEST = 16  # commits
-_OWN = ("meta.json", "tasks.md", "tasks", "status.events.jsonl")  # what matters of a feature's directory
 
 
 class _NotHereError(Exception):
@@ -64,7 +63,7 @@ def _feature(objects: Objects, feature: str, entry: Entry | None) -> Iterator[Fi
     if entry is None or not entry.is_directory:
         return
     for name, one in _tree(objects, entry).items():
-        if name in _OWN:
+        if name in IN_FEATURE:
             yield from _files(objects, f"{SPECS}/{feature}/{name}", one)
 
 

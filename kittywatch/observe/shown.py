@@ -15,7 +15,7 @@ from kittywatch.observe.worktree import blob_name, read_file
 from kittywatch.project import Project
 from kittywatch.workpackages.layout import feature_of
 from kittywatch.workpackages.reader import WorkPackage
-from kittywatch.workpackages.sources import log_of, states_lanes
+from kittywatch.workpackages.sources import coordination_worktree, log_of, states_lanes
 
 
 class Shown(Struct, frozen=True):
@@ -64,7 +64,7 @@ def _coordinated(project: Project, reader: Reader, files: Mapping[str, File]) ->
         if feature is None or branch is None:
             continue
         log = log_of(feature)
-        read = read_file(project.git.main_root / ".worktrees" / f"{feature}-coord", log)
+        read = read_file(project.git.main_root / coordination_worktree(feature), log)
         if read is not None:
             found[log] = _provided(reader, log, read[0])
         elif (committed := project.git.file(f"refs/heads/{branch}", log)) is not None:

@@ -12,7 +12,7 @@ from kittywatch.observe.worktree import read_file
 from kittywatch.workpackages.event_log import Log, LogReader
 from kittywatch.workpackages.features import read_meta
 from kittywatch.workpackages.layout import SPECS
-from kittywatch.workpackages.sources import log_of
+from kittywatch.workpackages.sources import coordination_worktree, log_of
 
 
 class Place(Struct, frozen=True):
@@ -30,7 +30,7 @@ def logs_of(git: Git, slug: str, reader: LogReader | None = None) -> Iterator[Pl
     reader = reader or LogReader()
     path = log_of(slug)
     here = git.main_root.resolve()
-    coordination = here / ".worktrees" / f"{slug}-coord"
+    coordination = here / coordination_worktree(slug)
     others = [root for root in git.worktrees() if root.resolve() == coordination]
     for root in (here, *others):
         read = read_file(root, path)

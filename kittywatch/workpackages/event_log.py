@@ -20,7 +20,6 @@ from kittywatch.workpackages.lanes import Lane
 from kittywatch.workpackages.schemes import SPEC_KITTY_3
 from kittywatch.workpackages.stated import GENESIS, StatedNote, StatedStep, Verdict, Who, is_ulid
 
-NAME = "status.events.jsonl"
 MAX_BYTES = 64 << 20
 _WP_ID = pattern(r"WP[0-9]+\Z")
 _ABSENT = pattern(r"__resolved_\w*absent__\Z")

@@ -13,6 +13,10 @@ from kittywatch.startup.patterns import pattern
 from kittywatch.workpackages.lanes import LANES, Lane
 
 SPECS = "kitty-specs"
+LOG = "status.events.jsonl"
+OWN = ("meta.json", "tasks.md")
+IN_FEATURE = (*OWN, "tasks", LOG)
+"""What matters of a feature's directory: its own files, its work packages, its event log."""
 _NAME = pattern(r"(WP[0-9]{2,3})(?![0-9]).*\.md\Z", re.DOTALL)
 
 

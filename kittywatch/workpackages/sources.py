@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from kittywatch.workpackages import event_log
 from kittywatch.workpackages.event_log import Log
 from kittywatch.workpackages.features import first_of_each
-from kittywatch.workpackages.layout import SPECS, feature_of, place
+from kittywatch.workpackages.layout import LOG, OWN, SPECS, feature_of, place
 from kittywatch.workpackages.reader import MAX_BYTES, Problem, WorkPackage
 from kittywatch.workpackages.schemes import SPEC_KITTY_3
 
@@ -62,12 +62,17 @@ def states_lanes(path: str) -> bool:
 def is_log(path: str) -> bool:
     """Whether a file is an event log, which is only ever added to."""
     parts = path.split("/")
-    return len(parts) == 3 and parts[0] == SPECS and parts[2] == event_log.NAME
+    return len(parts) == 3 and parts[0] == SPECS and parts[2] == LOG
 
 
 def log_of(feature: str) -> str:
     """The path of a feature's event log, whether it has one or not."""
-    return f"{SPECS}/{feature}/{event_log.NAME}"
+    return f"{SPECS}/{feature}/{LOG}"
+
+
+def coordination_worktree(feature: str) -> str:
+    """Where a mission that has one has its coordination worktree, as a path from the main worktree's top (rule E11)."""
+    return f".worktrees/{feature}-coord"
 
 
 def largest(path: str) -> int:
@@ -120,4 +125,4 @@ def _with_log(
 
 def _is_own(path: str) -> bool:
     parts = path.split("/")
-    return len(parts) == 3 and parts[0] == SPECS and parts[2] in ("meta.json", "tasks.md")
+    return len(parts) == 3 and parts[0] == SPECS and parts[2] in OWN
