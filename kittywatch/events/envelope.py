@@ -25,6 +25,7 @@ from kittywatch.events.fields import (
     Text,
     Tick,
     Ulid,
+    first_optional,
     rule_and_path,
 )
 from kittywatch.events.payloads import (
@@ -73,9 +74,8 @@ class _Envelope(Checked, frozen=True, tag_field="event_type"):
 
 
 def _beyond_1_0(event: _Envelope) -> str | None:
-    for field in ("source", "observer", "commit"):
-        if getattr(event, field) is not UNSET:
-            return field
+    if (field := first_optional(event)) is not None:
+        return field
     payload = getattr(event, "payload", None)
     beyond = beyond_1_0(payload) if payload is not None else None
     return f"payload.{beyond}" if beyond is not None else None

@@ -7,6 +7,7 @@ that no invalid event exists anywhere past its constructor.
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import threading
 from datetime import datetime
@@ -87,6 +88,16 @@ class Checked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
                 raise InvalidEventError(kind.__name__, field, without_content(error)) from None
             if isinstance(value, str) and not value.isascii():
                 _check_unicode(kind, field, value)
+
+
+def first_optional(value: Checked) -> str | None:
+    """The first optional field that says something: all of those came with version 1.1.0. None where none does."""
+    return next((name for name in _optional(type(value)) if getattr(value, name) is not msgspec.UNSET), None)
+
+
+@functools.cache
+def _optional(kind: type[Checked]) -> tuple[str, ...]:
+    return tuple(field.name for field in msgspec.structs.fields(kind) if not field.required)
 
 
 class _Rule(NamedTuple):

@@ -23,6 +23,7 @@ from kittywatch.events.fields import (
     LaneName,
     Text,
     WorkPackageId,
+    first_optional,
 )
 
 
@@ -144,19 +145,6 @@ def _is_old_id(value: str) -> bool:
     return _OLD_ID.match(value) is not None
 
 
-_ADDED = frozenset(
-    (
-        "previous_category",
-        "new_category",
-        "lane_now",
-        "force",
-        "execution_mode",
-        "review_ref",
-        "reason",
-        "evidence",
-        "actor",
-    )
-)
 _OLD: dict[str, Callable[[Any], bool]] = {
     "previous_status": FOUR_LANES.__contains__,
     "new_status": FOUR_LANES.__contains__,
@@ -168,13 +156,10 @@ _OLD: dict[str, Callable[[Any], bool]] = {
 def beyond_1_0(payload: Payload) -> str | None:
     """The first field of a payload that version 1.0.0 of the contract can't say; None where it can say all of it."""
     for field in payload.__struct_fields__:
-        value = getattr(payload, field)
         if field == "wp_id":
-            known = isinstance(payload, LoggedError) or _is_old_id(value)
-        elif field in _OLD:
-            known = _OLD[field](value)
+            known = isinstance(payload, LoggedError) or _is_old_id(getattr(payload, field))
         else:
-            known = field not in _ADDED or value is UNSET
+            known = field not in _OLD or _OLD[field](getattr(payload, field))
         if not known:
             return field
-    return None
+    return first_optional(payload)
