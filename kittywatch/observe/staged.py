@@ -28,7 +28,10 @@ def _check(git: Git, feature: str, names: LaneNames) -> Iterator[Problem]:
     objects = git.objects()
     try:
         files = {file.path: file for file in git.staged_files(feature) if file.is_regular and feature_of(file.path)}
-        data = {path: objects.read(file.blob, largest(path)) for path, file in files.items()}
+        data: dict[str, bytes | None] = {}
+        for most in {largest(path) for path in files}:
+            some = [path for path in files if largest(path) == most]
+            data |= zip(some, objects.read_many([files[path].blob for path in some], most), strict=True)
     finally:
         objects.close()
     packages = {path: content or b"" for path, content in data.items() if place(path)}
