@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -61,6 +64,16 @@ def append(clone: Clone, *lines: str, mission: str = MISSION) -> None:
     for one in lines:
         with path.open("a", encoding="utf-8") as file:
             file.write(one)
+
+
+@contextlib.contextmanager
+def lock(clone: Clone, mission: str = MISSION) -> Iterator[None]:
+    """Hold the lock that spec-kitty holds while it works on a mission's log."""
+    path = clone.root / ".git" / "spec-kitty-locks" / f"{mission}.status.lock"
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def plan(clone: Clone, *wp_ids: str, mission: str = MISSION) -> list[str]:

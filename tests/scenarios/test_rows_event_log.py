@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
-from tests.scenarios.missions import MISSION, append, line, line_id, log_path, plan, write_log
+from tests.scenarios.missions import MISSION, append, line, line_id, lock, log_path, plan, write_log
 from tests.scenarios.table import check, scenario
 from tests.scenarios.world import World
 
@@ -149,6 +149,18 @@ def test_a_line_that_is_taken_away_again_is_no_step_back(world: World) -> None:
     if world.watched:
         world.expect(P_C)
     write_log(world, *lines)
+
+
+@scenario("E10", W=[P_C], H=[], WH=[P_C], elsewhere=[])
+def test_a_log_is_not_looked_at_while_its_lock_is_held(world: World) -> None:
+    """What an operation that fails took away again before it let go was never there."""
+    lines = plan(world)
+    world.settle()
+    with lock(world):
+        append(world, line(1, P_C), line(2, C_I))
+        world.settle()
+        assert world.ids() == []
+        write_log(world, *lines, line(1, P_C))
 
 
 @scenario("E9", every=[P_C, C_I, I_R])
