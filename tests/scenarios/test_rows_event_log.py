@@ -8,8 +8,8 @@ import sys
 from typing import Any
 
 from tests.scenarios.missions import MISSION, append, line, line_id, lock, log_path, plan, write_log
-from tests.scenarios.table import check, scenario
-from tests.scenarios.world import World
+from tests.scenarios.table import MakeWorld, check, scenario
+from tests.scenarios.world import Clone, World
 
 P_C, C_I, I_R, R_V, V_A, A_D = (
     "planned>claimed",
@@ -321,3 +321,60 @@ def test_who_took_it_on_and_what_the_review_said(world: World) -> None:
     assert (added["entry_type"], added["entry_content"], added["author"]) == ("review", "changes requested", "codex")
     assert "private" not in json.dumps(world.events(None))
     assert "/home/me" not in json.dumps(world.events(None))
+
+
+def test_reasons_and_notes_leave_only_where_the_project_shares_them(make_world: MakeWorld) -> None:
+    """E8."""
+    world = make_world("H")
+    config = world.root / ".kittify" / "config.yaml"
+    config.write_text(config.read_text("utf-8") + "\nsync:\n  share_reasons: true\n", "utf-8")
+    plan(world)
+    evidence = {"review": {"verdict": "approved"}}
+    note = {"kind": "annotation", "wp_id": "WP01", "event_id": line_id(2), "at": "2026-03-01T13:00:00Z", "actor": "a"}
+    append(world, line(1, "planned>done", reason="it was easy", evidence=evidence))
+    append(world, f"{json.dumps(note | {'delta': {'note': 'said'}})}\n")
+    world.commit("done")
+    (moved,) = [one["payload"] for one in world.events()]
+    assert (moved["reason"], moved["evidence"]) == ("it was easy", evidence)
+    assert [one["payload"]["entry_content"] for one in world.events("HistoryAdded")] == ["said"]
+
+
+def test_an_id_that_is_no_ulid_gives_one_that_nothing_written_again_changes(make_world: MakeWorld) -> None:
+    """E7, O9: the same on another machine, and when the agent's name was rewritten meanwhile."""
+    world = make_world("H")
+    lines = plan(world)
+    append(world, line(1, P_C, event_id="claim-1"))
+    world.commit("claimed")
+    (told,) = world.ids()
+    assert len(told) == 26
+    assert world.fresh_replay().ids() == [told]
+    write_log(world, *lines, line(1, P_C, event_id="claim-1", actor="claude:opus"))
+    world.commit("rewritten")
+    assert world.ids() == [told]
+    world.replay_adds_nothing()
+
+
+def test_a_board_shows_a_mission_where_its_coordination_branch_has_it(make_world: MakeWorld) -> None:
+    """E11: in its worktree, else on the branch; and the checkout's log where there is none."""
+    world = make_world("")
+    plan(world)
+    branch = f"kitty/{MISSION}"
+    about = json.dumps({"topology": "coord", "coordination_branch": branch})
+    (log_path(world).parent / "meta.json").write_text(about, "utf-8")
+    world.commit("about it")
+    place = world.root / ".worktrees" / f"{MISSION}-coord"
+    world.git("worktree", "add", "-q", "-b", branch, str(place))
+    coordination = Clone(place, world.home)
+    append(coordination, line(1, P_C))
+    assert lanes_of(world) == {"WP01": "claimed"}
+    coordination.commit("claimed")
+    world.git("worktree", "remove", str(place))
+    assert lanes_of(world) == {"WP01": "claimed"}
+    world.git("branch", "-q", "-D", branch)
+    assert lanes_of(world) == {"WP01": "planned"}
+
+
+def lanes_of(world: World) -> dict[str, str]:
+    shown = json.loads(world.run("board", "--json").stdout)["features"]
+    found = next(one["work_packages"] for one in shown if one["feature_slug"] == MISSION)
+    return {one["wp_id"]: one["lane"] for one in found}
