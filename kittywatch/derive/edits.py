@@ -53,21 +53,12 @@ def resolve_worktree(
             if package.feature not in seen_features:
                 seen_features.add(package.feature)
                 facts += feature_fact(resolver, package.feature, look.features.get(package.feature), where)
-            if package.stated:
-                # What is stated with an id is never taken back, so no edit is pending of it (rule E10).
-                change = StatedChange(key, package, look.before.get(key), look.committed.get(key), where)
-                facts += resolve_stated(resolver, change)
-                resolver.pending.pop(key, None)
-                continue
-            shows = [look.held[key], package] if key in look.held else [package]
+            shows = [look.held[key], package] if key in look.held and not package.stated else [package]
             facts += [fact for one in shows for fact in _edited(resolver, key, one, look, where)]
             continue
         if key in look.held:
             facts += _edited(resolver, key, look.held[key], look, where)
         if key in resolver.pending and (found := clean.get(key)) is not None:
-            if found.stated:
-                del resolver.pending[key]
-                continue
             facts += _gone(resolver, key, found, home.get(key) or look.committed.get(key), where)
     facts = in_order(facts + errors(resolver, look.broken, where))
     return with_consequences(resolver.state, facts, ChangeContext(graphs=look.graphs, commits=resolver.graph))
@@ -113,6 +104,10 @@ def _awaits_record(package: WorkPackage, base: LaneState | None, names: LaneName
 
 def _edited(resolver: Resolver, key: Key, package: WorkPackage, look: WorktreeLook, where: Occurrence) -> list[Fact]:
     committed, now = look.committed.get(key), lane_state(package)
+    if package.stated:
+        # What is stated with an id is never taken back, so no edit is pending of it (rule E10).
+        resolver.pending.pop(key, None)
+        return resolve_stated(resolver, StatedChange(key, package, look.before.get(key), committed, where))
     edit = resolver.pending.get(key)
     base = edit.state if edit is not None else committed
     edit = resolver.pending.setdefault(key, PendingEdit(base or LaneState("planned")))
@@ -135,6 +130,9 @@ def _edited(resolver: Resolver, key: Key, package: WorkPackage, look: WorktreeLo
 def _gone(resolver: Resolver, key: Key, package: WorkPackage, home: LaneState | None, where: Occurrence) -> list[Fact]:
     """An edit that its worktree shows no more: committed by now, or discarded."""
     edit = resolver.pending[key]
+    if package.stated:
+        del resolver.pending[key]
+        return []
     if home is None or not edit.entries or edit.state.lane == home.lane:
         _drop(resolver, key)
         return []

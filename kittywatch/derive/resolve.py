@@ -144,12 +144,8 @@ class Resolver:
         if known is not None and not self._is_news(known, where):
             self.state.already_emitted += known.kind == "created" and known.status != "remote"
             return
-        trail = package.trail
-        if package.stated:
-            moment = package.stated[0].moment
-        else:
-            moment = trail[0].moment if trail and trail[0].lane == "planned" else where.moment
-        moment, event_id = self._unique(history, package, None, moment)
+        begins = package.stated or [one for one in package.trail[:1] if one.lane == "planned"]
+        moment, event_id = self._unique(history, package, None, begins[0].moment if begins else where.moment)
         entry = Entry("created", "emitted", "planned", None, event_id, first=where.commit)
         yield from self.enter(key, entry, EmittedStep(package, None, moment, entry), where, replaces=known)
 
