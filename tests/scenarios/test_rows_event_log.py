@@ -216,6 +216,21 @@ def test_blocked_and_back_forced_and_canceled(world: World) -> None:
     assert world.events("FeatureCompleted") == []
 
 
+@scenario("E2", every=[C_I], replayed=[P_C], elsewhere=[P_C, C_I])
+def test_lines_from_before_the_baseline_are_none_of_another_mission_either(world: World) -> None:
+    """Known by their ids, and only a replay tells them, once."""
+    lines = plan(world)
+    append(world, line(1, P_C))
+    world.commit("moved")
+    world.settle()
+    world.start_over()
+    write_log(world, *lines, line(1, P_C), mission="003-other")
+    world.commit("lines copied")
+    world.settle()
+    append(world, line(2, C_I), mission="003-other")
+    world.commit("goes on there")
+
+
 @scenario("E10", every=[P_C])
 def test_a_mission_is_removed(world: World) -> None:
     plan(world)
