@@ -57,7 +57,8 @@ class _Fresh(Struct, frozen=True):
 
 def resolve_rewrite(resolver: Resolver, rewrite: Rewrite) -> list[Fact]:
     """Resolve a rewrite; what came commit by commit first, then the net differences."""
-    contained = {key: _entries(resolver, key, rewrite, rewrite.old) for key in rewrite.was}
+    kept = [key for key in sorted(rewrite.was) if not _is_stated(resolver, key, rewrite)]
+    contained = {key: _entries(resolver, key, rewrite, rewrite.old) for key in kept}
     fresh: dict[Key, list[_Fresh]] = {}
     for changes, where in rewrite.came:
         unknown = resolver.join(changes, where)
@@ -73,10 +74,7 @@ def resolve_rewrite(resolver: Resolver, rewrite: Rewrite) -> list[Fact]:
     facts: list[Fact] = []
     for changes, where in rewrite.came:
         facts += resolve_commit(resolver, changes, where, without=lost)
-    for key in sorted(rewrite.was):
-        now = rewrite.now.get(key)
-        if now is not None and now.stated:
-            continue  # what is stated with an id is never taken back (rule E10)
+    for key in kept:
         if key in lost or key not in fresh:
             made = [one for one in fresh.get(key, ()) if one.where.is_ours]
             facts += _Net(resolver, rewrite, key, lost.get(key, []), contained[key]).resolve(made)
@@ -195,12 +193,19 @@ def _lost(resolver: Resolver, contained: Mapping[Key, list[Entry]], rewrite: Rew
     return {key: entries for key, entries in lost.items() if entries}
 
 
-def _entries(resolver: Resolver, key: Key, rewrite: Rewrite, tip: str) -> list[Entry]:
-    entries = (
-        entry
-        for entry in resolver.state.history(key).entries
-        if entry.kind in ("step", "assigned") and entry.stated_order is None
+def _is_stated(resolver: Resolver, key: Key, rewrite: Rewrite) -> bool:
+    """Whether either tip has steps that are stated with an id: those count commit by commit, and are never taken back,
+    though frontmatter may show another lane where the log isn't (rule E10).
+    """
+    now = rewrite.now.get(key)
+    return (now is not None and bool(now.stated)) or any(
+        entry.stated_order is not None and _reached(resolver, entry, rewrite.old)
+        for entry in resolver.state.history(key).steps()
     )
+
+
+def _entries(resolver: Resolver, key: Key, rewrite: Rewrite, tip: str) -> list[Entry]:
+    entries = (entry for entry in resolver.state.history(key).entries if entry.kind in ("step", "assigned"))
     alive = (entry for entry in entries if is_alive(entry, rewrite.view))
     return [entry for entry in alive if _reached(resolver, entry, tip)]
 

@@ -272,6 +272,25 @@ def test_what_frontmatter_said_stays_and_what_the_log_says_of_it_is_silent(world
     assert world.created(MISSION) == ["WP01"]
 
 
+@scenario("E10", every=["planned>doing", "in_progress>approved"], elsewhere=["planned>doing"])
+def test_a_branch_is_reset_to_before_its_log(world: World) -> None:
+    """Its frontmatter shows another lane again, and that takes nothing back that the log has said."""
+    world.write("planned", feature=MISSION)
+    world.commit("planned")
+    world.write("doing", feature=MISSION)
+    world.commit("doing")
+    world.write(None, feature=MISSION)
+    append(world, line(1, "in_progress>approved"))
+    world.commit("upgrade to 3.0, and approved")
+    world.settle()
+    world.git("reset", "-q", "--hard", "HEAD~1")
+    world.settle()
+    world.git("reset", "-q", "--hard", "ORIG_HEAD")
+    world.settle()
+    world.git("reset", "-q", "--hard", "HEAD~1")
+    world.look()
+
+
 @scenario("E12", every=[P_C, C_I])
 def test_a_lane_that_still_stands_in_frontmatter_says_nothing(world: World) -> None:
     plan(world)
