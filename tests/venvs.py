@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from kittywatch.store.lock import locked
+
 MakeVenv = Callable[[str], Path]
 
 
@@ -22,8 +24,15 @@ def programs_of(requirement: str, root: Path, *, name: str | None = None) -> Pat
     directory = Path(os.environ.get("KITTYWATCH_VENVS") or root) / (name or requirement.replace("==", "-"))
     programs = directory / ("Scripts" if os.name == "nt" else "bin")
     complete = directory / "complete"
-    if complete.exists():
-        return programs
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with locked(directory.with_name(f"{directory.name}.lock")):  # of several tests at once, one makes it
+        if not complete.exists():
+            _make(directory, programs, requirement)
+            complete.touch()
+    return programs
+
+
+def _make(directory: Path, programs: Path, requirement: str) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(directory)], check=True)
     install = [str(programs / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement]
     result = subprocess.run(install, capture_output=True, text=True, check=False)
@@ -33,5 +42,3 @@ def programs_of(requirement: str, root: Path, *, name: str | None = None) -> Pat
         if os.environ.get("CI") == "true":
             pytest.fail(missing)
         pytest.skip(missing)
-    complete.touch()
-    return programs
