@@ -15,7 +15,8 @@ kittywatch_hook() { # A function: it returns early, and costs no process of its 
     if [ -d "$kw_git/rebase-merge" ]; then [ "$kw_hook ${1-}" = 'post-rewrite rebase' ] || return 0; fi
   fi
   kw_observed=$kw_git/kittywatch-observed
-  [ -d kitty-specs ] || [ -f "$kw_observed" ] || return 0
+  [ -f "$kw_observed" ] || [ -d kitty-specs ] || [ -d .kittify ] || [ -d backlog ] || [ -d specs ] ||
+    [ -d openspec ] || [ -d .taskmaster ] || [ -d _bmad-output ] || [ -f sprint-status.yaml ] || return 0
 
   # The same for whatever else has a last hook at its end.
   [ ! -e "$kw_git/BISECT_START" ] || return 0
@@ -35,14 +36,10 @@ kittywatch_hook() { # A function: it returns early, and costs no process of its 
     kittywatch_alive ${kw_state##*\) } && : >"$kw_git/kittywatch-hooked" && return 0
   fi 2>/dev/null
 
-  # No commit since the last look touches kitty-specs/: leave without Python, and look from here the next time.
+  # No commit since the last look touches what states lanes: leave without Python, and look from here the next time.
   # Who leaves another commit than that one with a checkout leaves something that nobody has looked at.
-  if IFS= read -r kw_last <"$kw_observed" && { [ "$kw_hook" != post-checkout ] || [ "$1" = "$kw_last" ]; } &&
-    kittywatch_untouched; then
-    IFS= read -r kw_head <"$kw_git/HEAD"
-    [ ! -f "$kw_git/commondir" ] || { IFS= read -r kw_common <"$kw_git/commondir" && kw_common=/$kw_common; }
-    IFS= read -r kw_tip <"$kw_git$kw_common/${kw_head#ref: }" && printf '%s\n' "$kw_tip" >"$kw_observed"
-    return 0
+  if IFS= read -r kw_last <"$kw_observed" && { [ "$kw_hook" != post-checkout ] || [ "$1" = "$kw_last" ]; }; then
+    kittywatch_untouched && return 0
   fi 2>/dev/null
 
   [ -x "$kw_python" ] || return 0
@@ -59,13 +56,22 @@ KITTYWATCH
     "$kw_python" -E -P -c 'from kittywatch.githooks.entry import main; main()' "$kw_hook" "$@" >/dev/null
 }
 kittywatch_alive() { [ "${20-}" = "$kw_started" ] && [ "$1" != T ] && [ "$1" != Z ]; }
-# All sides of a merge count. A merge itself is listed whatever it brought: then the commits on its sides are looked
-# at, and whether it took an older state from one of them.
+# The last look left the commit, and below it the paths that matter, as git takes them. All sides of a merge count. A
+# merge itself is listed whatever it brought: then the commits on its sides are looked at, and whether it took an older
+# state from one of them.
 kittywatch_untouched() {
-  kw_found=$(git rev-list -n 1 --full-history --parents "$kw_last...HEAD" -- kitty-specs) || return 1
-  [ -n "$kw_found" ] || return 0
-  kw_found=$(git rev-list -n 1 --full-history --no-merges "$kw_last...HEAD" -- kitty-specs) && [ -z "$kw_found" ] &&
-    git diff-tree --quiet "$kw_last" HEAD -- kitty-specs
+  set --
+  while IFS= read -r kw_line; do [ "$kw_line" = "$kw_last" ] || set -- "$@" "$kw_line"; done <"$kw_observed"
+  [ $# -gt 0 ] || return 1
+  kw_found=$(git rev-list -n 1 --full-history --parents "$kw_last...HEAD" -- "$@") || return 1
+  if [ -n "$kw_found" ]; then
+    kw_found=$(git rev-list -n 1 --full-history --no-merges "$kw_last...HEAD" -- "$@") && [ -z "$kw_found" ] &&
+      git diff-tree --quiet "$kw_last" HEAD -- "$@" || return 1
+  fi
+  IFS= read -r kw_head <"$kw_git/HEAD"
+  [ ! -f "$kw_git/commondir" ] || { IFS= read -r kw_common <"$kw_git/commondir" && kw_common=/$kw_common; }
+  IFS= read -r kw_tip <"$kw_git$kw_common/${kw_head#ref: }" && printf '%s\n' "$kw_tip" "$@" >"$kw_observed"
+  return 0
 }
 kittywatch_hook "$@" || :
 # <<< kittywatch <<<

@@ -20,7 +20,7 @@ from kittywatch.demo.mission import lane_line
 from kittywatch.demo.scratch import Lines, Scratch, end, program, shown, wait_for
 from kittywatch.errors import DemoError
 from kittywatch.workpackages.layout import LOG
-from kittywatch.workpackages.sources import coordination_worktree
+from kittywatch.workpackages.spec_kitty import coordination_worktree
 
 FEATURE = "001-sign-in"
 TITLES = {

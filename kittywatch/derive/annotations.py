@@ -157,10 +157,11 @@ def _taken_on(resolver: Resolver, sighting: Sighting, fresh: dict[int, bool]) ->
     """Who took it on, by the frontmatter (rule 3)."""
     package = sighting.package
     agent, lane = package.assigned, package.lane
-    if agent is None or lane not in ("doing", "for_review"):
+    category = package.scheme.category(lane)
+    if agent is None or category not in ("active", "review"):
         return None
-    arrived = (sighting.base.lane if sighting.base else "planned") != lane
-    phase: Phase = "implementation" if lane == "doing" or arrived else "review"
+    arrived = (sighting.base.lane if sighting.base else package.scheme.first) != lane
+    phase: Phase = "implementation" if category == "active" or arrived else "review"
     moment, place = _when(resolver, sighting, fresh)
     return next(iter(assign(resolver, sighting, (agent, phase), moment, place)), None)
 
@@ -170,11 +171,11 @@ def _when(resolver: Resolver, sighting: Sighting, fresh: dict[int, bool]) -> tup
 
     Who comes with the move to for_review was at work before it; else it was after all that the sighting says.
     """
-    package = sighting.package
+    package, category = sighting.package, sighting.package.scheme.category
     steps = [one for one in sighting.emitted if one.step is not None]
-    if package.lane == "for_review" and steps:
-        place = place_of(package, steps[-1].moment, "for_review", resolver.rules.names) - 0.25
-        began = [one for one in steps if one.step is not None and one.step.new == "doing"]
+    if package.lane is not None and category(package.lane) == "review" and steps:
+        place = place_of(package, steps[-1].moment, package.lane, resolver.rules.names) - 0.25
+        began = [one for one in steps if one.step is not None and category(one.step.new) == "active"]
         return (began or steps)[-1].moment, place
     own = [package.trail[index].moment for index in fresh if package.trail[index].agent == package.assigned]
     moment = steps[-1].moment if steps else (own[-1] if own else sighting.where.moment)

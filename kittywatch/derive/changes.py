@@ -38,13 +38,17 @@ class FeatureInfo(Struct, frozen=True):
 class FeatureGraph(Struct, frozen=True):
     """All work packages of a feature at a commit: what each depends on, and its lane, None where none is stated.
 
-    `created_at` is the feature's, ISO 8601, None where neither its files nor its commits say.
+    `created_at` is the feature's, ISO 8601, None where neither its files nor its commits say. `others` are work
+    packages of other features that may wait for one of this one's, with their features, `home` the name that all of
+    them are kept under, None for the feature's.
     """
 
     dependencies: Mapping[str, tuple[str, ...]]
     lanes: Mapping[str, Lane | None]
     created_at: str | None = None
     schemes: Mapping[str, Scheme] = field(default_factory=dict)
+    others: Mapping[str, str] = field(default_factory=dict)
+    home: str | None = None
 
     def scheme(self, wp_id: str) -> Scheme:
         """The lane scheme of a work package."""

@@ -36,7 +36,7 @@ def resolve_commit(
         if package.feature != feature:
             feature = package.feature
             facts += feature_fact(resolver, feature, changes.features.get(feature), where)
-        key = state.key(feature, change.wp_id)
+        key = state.key(*package.key)
         scheme = package.scheme
         if change.base is not None and scheme.is_over(change.base.lane) and not scheme.is_over(package.lane):
             reopen(state, key, where.provenance)
@@ -115,14 +115,14 @@ def record_baseline(
     for package in packages:
         if package.lane is None:
             continue
-        key = state.key(package.feature, package.wp_id)
+        key = state.key(*package.key)
         there.setdefault(key[0], []).append(package)
         if see_silently(state.pages.setdefault(key, {}), package, "baseline"):
             state.changed_pages.add(key)
         if key[0] not in state.features:
             state.know_feature(key[0], "baseline")
         if not state.history(key).entries and not package.stated:
-            agent = package.assigned if package.lane != "planned" else None
+            agent = package.assigned if package.scheme.category(package.lane) != "backlog" else None
             entry = Entry("known", "baseline", package.lane, first=commit, agent=agent)
             entry.phase = "implementation" if agent else None
             state.add(key, entry)
@@ -145,7 +145,7 @@ def record_earlier(resolver: Resolver, changes: CommitChanges) -> None:
     state = resolver.state
     where = Occurrence(changes.moment, "", changes.commit, provenance=Provenance.HISTORY)
     for change in changes.packages:
-        key, used = state.key(change.package.feature, change.wp_id), list[Entry]()
+        key, used = state.key(*change.package.key), list[Entry]()
         history = state.history(key)
         record_stated(state, key, change.package, changes.commit)
         for step in steps_between(change.base, change.package, resolver.rules.names):

@@ -95,7 +95,7 @@ def _causes(state: LedgerState, facts: list[Fact], context: ChangeContext) -> di
         released, over = scheme.releases(step.previous), scheme.is_over(step.previous)
         releases, ends = scheme.releases(step.new), scheme.is_over(step.new)
         if context.provenance is not Provenance.HISTORY:
-            key = state.key(package.feature, package.wp_id)
+            key = state.key(*package.key)
             if released and not releases:
                 left_done(state, key)
             elif over and not ends:
@@ -111,8 +111,8 @@ def _manual_causes(state: LedgerState, context: ChangeContext) -> list[Cause]:
     causes: list[Cause] = []
     for feature, graph in sorted(context.graphs.items()):
         for wp_id in sorted(graph.dependencies):
-            key = state.key(feature, wp_id)
-            if not graph.scheme(wp_id).releases(graph.lanes.get(wp_id)):
+            key = state.key(graph.home or feature, wp_id)
+            if wp_id in graph.others or not graph.scheme(wp_id).releases(graph.lanes.get(wp_id)):
                 continue
             for name, when in [item for item in state.pages.get(key, {}).items() if item[0][0] == "p"]:
                 del state.seen(key)[name]
@@ -122,9 +122,11 @@ def _manual_causes(state: LedgerState, context: ChangeContext) -> list[Cause]:
 
 def _resolved(state: LedgerState, cause: Cause, context: ChangeContext) -> list[Fact]:
     graph = context.graphs.get(cause.feature)
-    key = state.key(cause.feature, cause.wp_id)
     found: list[Fact] = []
-    for wp_id, dependencies in sorted(graph.dependencies.items()) if graph and cause.releases else ():
+    if graph is None or not cause.releases:
+        return found
+    key = state.key(graph.home or cause.feature, cause.wp_id)
+    for wp_id, dependencies in sorted(graph.dependencies.items()):
         if cause.wp_id not in dependencies:
             continue
         if context.provenance is Provenance.LOCAL:
@@ -132,7 +134,8 @@ def _resolved(state: LedgerState, cause: Cause, context: ChangeContext) -> list[
             state.seen(key)[f"d{wp_id}"] = "told"
             if before == "by hand":
                 continue
-        found.append(ResolutionFact(cause, wp_id, "merged" if context.is_merge else "completed"))
+        feature = graph.others.get(wp_id, cause.feature)
+        found.append(ResolutionFact(cause, wp_id, "merged" if context.is_merge else "completed", feature))
     return found
 
 
@@ -164,9 +167,10 @@ def _note_complete(state: LedgerState, feature: str, context: ChangeContext) -> 
 def _work_packages(state: LedgerState, feature: str, graph: FeatureGraph, context: ChangeContext) -> int:
     """How many work packages a feature has; 0 unless nothing is left to do in any of them, and one is done."""
     lanes: dict[str, Lane] = {}
-    for wp_id in graph.dependencies:
+    for wp_id in graph.dependencies.keys() - graph.others.keys():
         shown, scheme = graph.lanes.get(wp_id), graph.scheme(wp_id)
-        further = None if scheme.is_over(shown) else _further(state, state.key(feature, wp_id), context)
+        key = state.key(graph.home or feature, wp_id)
+        further = None if scheme.is_over(shown) else _further(state, key, context)
         lane = further if scheme.is_over(further) else shown
         if lane is not None:
             lanes[wp_id] = lane

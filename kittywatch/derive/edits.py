@@ -110,7 +110,7 @@ def _edited(resolver: Resolver, key: Key, package: WorkPackage, look: WorktreeLo
         return resolve_stated(resolver, StatedChange(key, package, look.before.get(key), committed, where))
     edit = resolver.pending.get(key)
     base = edit.state if edit is not None else committed
-    edit = resolver.pending.setdefault(key, PendingEdit(base or LaneState("planned")))
+    edit = resolver.pending.setdefault(key, PendingEdit(base or LaneState(package.scheme.first)))
     emitted: list[EmittedStep] = []
     if base is None:
         emitted += resolver.creation(key, resolver.state.history(key), package, where)

@@ -100,6 +100,7 @@ class ResolutionFact(Struct, frozen=True):
     cause: Cause
     wp_id: str
     how: Literal["completed", "merged"]
+    feature: str
 
 
 class CompletionFact(Struct, frozen=True):

@@ -108,7 +108,7 @@ class Resolver:
         """Let a commit join the entries that its steps are known as by commit or identity; returns the other steps."""
         unknown: dict[Key, list[Step]] = {}
         for change in changes.packages:
-            key = self.state.key(change.package.feature, change.wp_id)
+            key = self.state.key(*change.package.key)
             history, used = self.state.history(key), list[Entry]()
             for step in steps_between(change.base, change.package, self.rules.names):
                 moment = self.moment(history, step, where, used)
@@ -126,7 +126,7 @@ class Resolver:
 
     def steps(self, change: PackageChange, where: Occurrence) -> list[EmittedStep]:
         """Resolve a work package's creation and steps in a commit; returns what is to be emitted."""
-        key = self.state.key(change.package.feature, change.wp_id)
+        key = self.state.key(*change.package.key)
         history = self.state.history(key)
         emitted: list[EmittedStep] = []
         if change.base is None and change.package.lane is not None:
@@ -146,7 +146,7 @@ class Resolver:
             return
         begins = package.stated or [one for one in package.trail[:1] if one.lane == "planned"]
         moment, event_id = self._unique(history, package, None, begins[0].moment if begins else where.moment)
-        entry = Entry("created", "emitted", "planned", None, event_id, first=where.commit)
+        entry = Entry("created", "emitted", package.scheme.first, None, event_id, first=where.commit)
         yield from self.enter(key, entry, EmittedStep(package, None, moment, entry), where, replaces=known)
 
     @staticmethod

@@ -63,7 +63,7 @@ def resolve_rewrite(resolver: Resolver, rewrite: Rewrite) -> list[Fact]:
     for changes, where in rewrite.came:
         unknown = resolver.join(changes, where)
         for change in changes.packages:
-            key = resolver.state.key(change.package.feature, change.wp_id)
+            key = resolver.state.key(*change.package.key)
             if key in unknown:
                 fresh.setdefault(key, []).append(_Fresh(change, where, unknown[key]))
     for key in _lost(resolver, contained, rewrite):

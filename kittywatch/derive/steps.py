@@ -48,11 +48,11 @@ def lane_state(package: WorkPackage | None) -> LaneState | None:
 def steps_between(before: LaneState | None, package: WorkPackage, names: LaneNames) -> tuple[Step, ...]:
     """The steps from what was known to what `package` shows now; none where no lane differs.
 
-    `before` is None for a work package that was in no lane before: its steps then begin at planned (rule D2).
+    `before` is None for a work package that was in no lane before: its steps then begin in the first one (rule D2).
     """
     if package.lane is None or package.stated:
         return ()  # what a source states by ids is no difference (stated.py)
-    first = before.lane if before else "planned"
+    first = before.lane if before else package.scheme.first
     if package.lane == first:
         return ()
     fallback = package.agent or DEFAULT_AGENT

@@ -11,7 +11,7 @@ from kittywatch.git.repository import Git
 from kittywatch.observe.traces import git_directories
 from kittywatch.observe.tree_watch import TreeWatch
 from kittywatch.observe.watcher import MARK
-from kittywatch.workpackages.layout import SPECS
+from kittywatch.workpackages.sources import DEFAULT
 
 _LIMITS = "raise fs.inotify.max_user_watches and max_user_instances with sysctl, or end what watches so much"
 _POLLS = "keep the project on a disk of this machine, or live with polling"
@@ -45,7 +45,8 @@ def _watches(git: Git) -> Iterator[Finding]:
     watch = TreeWatch(lambda path, over: None, lambda: None, said.append)
     try:
         for root in git.worktrees():
-            watch.watch(root / SPECS, below=True)
+            for top in DEFAULT.tops:
+                watch.watch(root / top, below=True)
         watch.check()
     finally:
         watch.close()

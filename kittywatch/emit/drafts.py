@@ -41,6 +41,7 @@ from kittywatch.events import (
     random_id,
 )
 from kittywatch.workpackages.reader import WorkPackage
+from kittywatch.workpackages.schemes import SPEC_KITTY_2
 from kittywatch.workpackages.stated import Who
 
 FirstMoment: TypeAlias = Callable[[str, str | None], str | None]
@@ -218,8 +219,7 @@ def _transition_draft(
     if step is None:
         payload, cause = Creation(**_creation_fields(package)), causes.get(package.feature)
     else:
-        stated = _stated_fields(package, step, context) if step.stated is not None else {}
-        payload, cause = StatusChange(**_step_fields(package, step), **stated), None
+        payload, cause = StatusChange(**_step_fields(package, step), **_stated_fields(step, context)), None
     source = _source(observer, fact.commit, package.path, record=step is not None and step.moment is not None)
     event_id, when = emitted.entry.event_id or "", timestamp(emitted.moment)
     return EventDraft(payload, package.wp_id, "WorkPackage", when, event_id, cause, source, package.source)
@@ -251,7 +251,7 @@ def _resolution_draft(fact: ResolutionFact, context: EnvelopeContext, observer: 
         wp_id=fact.wp_id,
         dependency_wp_id=cause.wp_id,
         resolution_type=fact.how,
-        feature_slug=cause.feature,
+        feature_slug=fact.feature,
     )
     when = timestamp(cause.moment)
     event_id = _identify(payload, fact.wp_id, context, when)
@@ -338,23 +338,26 @@ def _identify(payload: Payload, aggregate_id: str, context: EnvelopeContext, mom
 
 
 def _step_fields(package: WorkPackage, step: Step) -> dict[str, Any]:
-    return {
+    scheme = package.scheme
+    fields = {
         "wp_id": package.wp_id,
         "previous_status": step.previous,
         "new_status": step.new,
         "changed_by": step.agent,
         "feature_slug": package.feature,
     }
+    if scheme is SPEC_KITTY_2:
+        return fields
+    categories = {"previous_category": scheme.category(step.previous) or "backlog"}
+    return {**fields, **categories, "new_category": scheme.category(step.new)}
 
 
-def _stated_fields(package: WorkPackage, step: Step, context: EnvelopeContext) -> dict[str, Any]:
+def _stated_fields(step: Step, context: EnvelopeContext) -> dict[str, Any]:
     """What a source says of a step beside its lanes, as far as it may be known elsewhere (rule E8)."""
     stated = step.stated
-    assert stated is not None
-    scheme = package.scheme
+    if stated is None:
+        return {}
     fields = {
-        "previous_category": scheme.category(step.previous) or "backlog",
-        "new_category": scheme.category(step.new),
         "lane_now": step.lane_now,
         "force": stated.force,
         "execution_mode": stated.execution_mode,

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, TypeAlias
 from msgspec import Struct
 
 from kittywatch.errors import GitError
-from kittywatch.workpackages.reader import MAX_BYTES
+from kittywatch.workpackages.text import MAX_BYTES
 
 if TYPE_CHECKING:
     import subprocess

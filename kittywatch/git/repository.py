@@ -20,7 +20,8 @@ from kittywatch.errors import GitError, NotAProjectError, ProjectError
 from kittywatch.git.objects import Objects
 from kittywatch.git.output import COMMITS, Commit, File, changes, commits, first_moment, listed
 from kittywatch.startup.patterns import pattern
-from kittywatch.workpackages.layout import SPECS
+from kittywatch.workpackages.lane_source import Unit
+from kittywatch.workpackages.sources import DEFAULT, Sources
 
 # What `git rev-parse --local-env-vars` lists, and what else turns a command towards other objects or formats.
 LOCAL_VARIABLES = frozenset(
@@ -57,7 +58,6 @@ _CONFIG = ("-c", "log.showSignature=false", "-c", "log.showRoot=true", "-c", "co
 _OFFLINE = ("-c", "protocol.allow=never")
 _RAW = ("-z", "--raw", "--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all")
 _ID = pattern(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
-_WILDCARD = pattern(r"([*?\[\]\\])")
 
 
 class Head(Struct, frozen=True):
@@ -70,10 +70,12 @@ class Head(Struct, frozen=True):
 class Git:
     """A repository as seen from one of its worktrees.
 
-    `root` is the worktree's top, `directory` its own git directory, `common` the one that all worktrees share.
+    `root` is the worktree's top, `directory` its own git directory, `common` the one that all worktrees share. Of its
+    files those matter that `sources` have.
     """
 
     def __init__(self, root: Path, directory: Path, common: Path) -> None:
+        self.sources: Sources = DEFAULT
         self.root = root
         self.directory = directory
         self.common = common
@@ -189,8 +191,8 @@ class Git:
     def commits(self, tip: str, *, without: Iterable[str] = ()) -> list[Commit]:
         """Every commit that `tip` reaches and none of `without` does, parents first, else the older author time first.
 
-        Each has what it changes under kitty-specs/ against its first parent. Commits in `without` that are gone count
-        for nothing.
+        Each has what it changes of lane sources' files against its first parent. Commits in `without` that are gone
+        count for nothing.
         """
         command = [
             "log",
@@ -204,31 +206,30 @@ class Git:
             COMMITS,
             "--stdin",
         ]
-        revisions = "".join([f"{tip}\n", *(f"^{commit}\n" for commit in without), f"--\n{SPECS}\n"])
-        return list(commits(self.run(*command, data=revisions.encode())))
+        revisions = [tip, *(f"^{commit}" for commit in without), "--", *self.sources.pathspecs]
+        return list(commits(self.run(*command, data="".join(f"{one}\n" for one in revisions).encode())))
 
-    def touching(self, tip: str, path: str, *, limit: int = 20) -> list[str]:
-        """The last commits of a first-parent chain that change something at a path, the newest first."""
-        out = self.run("rev-list", "--first-parent", f"--max-count={limit}", tip, "--", f":(literal){path}")
+    def touching(self, tip: str, pathspecs: Iterable[str], *, limit: int = 20) -> list[str]:
+        """The last commits of a first-parent chain that change something of some files, the newest first."""
+        out = self.run("rev-list", "--first-parent", f"--max-count={limit}", tip, "--", *pathspecs)
         return out.decode().split()
 
-    def began(self, tip: str, feature: str) -> datetime | None:
-        """The author time of the first commit, on the first-parent chain of `tip`, with a work package of a feature."""
-        name = _WILDCARD.sub(r"\\\1", feature)
-        paths = f":(glob){SPECS}/{name}/tasks/**/WP[0-9][0-9]*.md"
-        out = self.run("log", "--first-parent", "--diff-merges=first-parent", "--format=%at %ct", tip, "--", paths)
+    def began(self, tip: str, pathspecs: Iterable[str]) -> datetime | None:
+        """The author time of the first commit, on the first-parent chain of `tip`, with one of some files."""
+        listed = ("log", "--first-parent", "--diff-merges=first-parent", "--format=%at %ct", tip)
+        out = self.run(*listed, "--", *pathspecs)
         lines = out.decode().splitlines()
         return first_moment(lines[-1].split()) if lines else None
 
     def difference(self, old: str, new: str) -> tuple[tuple[File, ...], tuple[str, ...]]:
-        """The difference of two commits under kitty-specs/: files as in `new`, and paths that it lacks."""
-        out = self.run("diff-tree", "-r", *_RAW, old, new, "--", SPECS)
+        """The difference of two commits in lane sources' files: those as in `new`, and paths that it lacks."""
+        out = self.run("diff-tree", "-r", *_RAW, old, new, "--", *self.sources.pathspecs)
         return changes(iter(out.split(b"\0")))
 
     def dirty(self) -> list[str]:
-        """The files under kitty-specs/ of which the worktree shows something else than HEAD, ignored ones too."""
+        """Lane sources' files of which the worktree shows something else than HEAD, ignored ones too."""
         untracked = ("--untracked-files=all", "--ignored=matching")
-        out = self.run("status", "--porcelain=v2", "-z", "--no-renames", *untracked, "--", SPECS)
+        out = self.run("status", "--porcelain=v2", "-z", "--no-renames", *untracked, "--", *self.sources.pathspecs)
         fields = {b"1": 8, b"u": 10, b"?": 1, b"!": 1}
         lines = [line for line in out.split(b"\0") if line[:1] in fields]
         paths = [line.split(b" ", fields[line[:1]])[-1] for line in lines]
@@ -238,22 +239,24 @@ class Git:
         """The same repository, looked at through another index."""
         other = Git(self.root, self.directory, self.common)
         other._environment |= {"GIT_INDEX_FILE": str(index)}
+        other.sources = self.sources
         return other
 
     def tracks(self, directory: Path) -> bool:
         """Tell whether files in a directory of the worktree are under version control."""
         return bool(self.run("ls-files", "-z", "--", str(directory)))
 
-    def staged_features(self) -> list[str]:
-        """The features in which the index differs from HEAD, by their directories' names."""
+    def staged_units(self) -> list[Unit]:
+        """The units in which the index differs from HEAD."""
         tip = self.head().tip or self.run("hash-object", "-t", "tree", "--stdin", data=b"").decode().strip()
-        out = self.run("diff-index", "--cached", "-r", "--name-only", "-z", "--no-renames", tip, "--", SPECS)
-        paths = (path.decode("utf-8", "surrogateescape") for path in out.split(b"\0"))
-        return sorted({path.split("/")[1] for path in paths if path.count("/") > 1})
+        listed = ("diff-index", "--cached", "-r", "--name-only", "-z", "--no-renames", tip)
+        out = self.run(*listed, "--", *self.sources.pathspecs)
+        units = (self.sources.unit_of(path.decode("utf-8", "surrogateescape")) for path in out.split(b"\0"))
+        return sorted({unit for unit in units if unit is not None}, key=lambda unit: (unit.source, unit.feature or ""))
 
-    def staged_files(self, feature: str) -> list[File]:
-        """A feature's files in the index; of a conflict, ours."""
-        out = self.run("ls-files", "--stage", "-z", "--", f"{SPECS}/{feature}")
+    def staged_files(self, unit: Unit) -> list[File]:
+        """A unit's files in the index; of a conflict, ours."""
+        out = self.run("ls-files", "--stage", "-z", "--", *(glob.pathspec for glob in self.sources.globs_of(unit)))
         lines = [line.split(b"\t", 1) for line in out.split(b"\0") if line]
         staged = [(meta.decode().split(), path.decode("utf-8", "surrogateescape")) for meta, path in lines]
         return [File(path, mode, blob) for (mode, blob, stage), path in staged if stage in ("0", "2")]
@@ -315,8 +318,8 @@ class Git:
         return wanted - set(out.decode().split())
 
     def files(self, commit: str) -> list[File]:
-        """The files under kitty-specs/ in a commit."""
-        out = self.run("ls-tree", "-r", "-z", "--full-tree", commit, "--", SPECS)
+        """The files in a commit among which all of the lane sources' are."""
+        out = self.run("ls-tree", "-r", "-z", "--full-tree", commit, "--", *self.sources.tops)
         return [listed(line) for line in out.split(b"\0") if line]
 
     def file(self, revision: str, path: str) -> File | None:

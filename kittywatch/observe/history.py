@@ -1,8 +1,8 @@
 """From commits to changes: what each commit decides about the work packages of a project (rules D1, D2, D7).
 
 The commits of a walk come parents first; each is compared with its first parent, a merge with all of them. A tree
-keeps which files a feature consists of, so that a work package that moves, is copied or loses its place to another file
-is compared by what counts before and after, not by its path.
+keeps which files a unit of a lane source consists of, so that a work package that moves, is copied or loses its place
+to another file is compared by what counts before and after, not by its path.
 """
 
 from __future__ import annotations
@@ -28,50 +28,48 @@ from kittywatch.git.repository import Git
 from kittywatch.observe.reader import SYMLINK, Reader, broken_content
 from kittywatch.workpackages.event_log import Log
 from kittywatch.workpackages.features import dependencies_of
+from kittywatch.workpackages.lane_source import Unit
 from kittywatch.workpackages.lanes import Lane
-from kittywatch.workpackages.layout import SPECS, feature_of
-from kittywatch.workpackages.reader import Problem, WorkPackage
-from kittywatch.workpackages.schemes import Scheme
-from kittywatch.workpackages.sources import matters, read_feature, states_lanes
+from kittywatch.workpackages.reader import WorkPackage
 
 _UNDONE = frozenset(("planned", "doing", "for_review"))
 
 
-class FeatureTree(Struct, frozen=True):
-    """One feature as a tree shows it: its files, the work packages that count, what is broken, and its own files."""
+class UnitTree(Struct, frozen=True):
+    """A unit as a tree shows it: its files, the work packages that count, what is broken, and a feature's own files."""
 
     files: Mapping[str, File]
-    packages: Mapping[str, WorkPackage]
+    packages: Mapping[Key, WorkPackage]
     broken: tuple[BrokenContent, ...] = ()
     meta: File | None = None
     tasks: File | None = None
 
 
-_NOTHING = FeatureTree({}, {})
+_NOTHING = UnitTree({}, {})
 
 
 class _Contents:
-    """The contents of a feature's files, as the reader has them."""
+    """The contents of a unit's files, as the reader has them."""
 
     def __init__(self, reader: Reader, files: Mapping[str, File]) -> None:
         self._reader = reader
         self._files = files
 
-    def package(self, path: str) -> tuple[WorkPackage | Problem, str]:
-        return self._reader.package(self._files[path])
+    def said(self, path: str) -> tuple[object, str]:
+        return self._reader.said(self._files[path])
 
     def log(self, path: str) -> Log:
         return self._reader.log(self._files[path])
 
 
 class ProjectTree(Struct, frozen=True):
-    """A project at a commit: the features of `base` (None: of nothing), but for those that a walk has changed since.
+    """A project at a commit: the units of `base` (None: of nothing), but for those that a walk has changed since.
 
     `last` are the last states with a valid lane of work packages that have none now (rule D3).
     """
 
     base: str | None
-    features: Mapping[str, FeatureTree]
+    units: Mapping[Unit, UnitTree]
     last: Mapping[Key, LaneState]
 
 
@@ -94,9 +92,10 @@ class History:
     def __init__(self, reader: Reader, git: Git, is_known: Callable[[Key], bool] = lambda key: True) -> None:
         self._reader = reader
         self._git = git
+        self._sources = git.sources
         self._is_known = is_known
         self._trees: dict[str, ProjectTree] = {}
-        self._bases: dict[tuple[str | None, str], FeatureTree] = {}
+        self._bases: dict[tuple[str | None, Unit], UnitTree] = {}
         self._began: dict[str, datetime] = {}
 
     # Trees.
@@ -106,43 +105,55 @@ class History:
         found = self._trees.get(commit) if commit is not None else None
         return found if found is not None else ProjectTree(commit, {}, {})
 
-    def feature(self, tree: ProjectTree, name: str) -> FeatureTree:
-        """A feature as a tree shows it; without files where it isn't there."""
-        found = tree.features.get(name)
+    def unit(self, tree: ProjectTree, unit: Unit) -> UnitTree:
+        """A unit as a tree shows it; without files where it isn't there."""
+        found = tree.units.get(unit)
         if found is not None:
             return found
         if tree.base is None:
             return _NOTHING
-        if (tree.base, name) not in self._bases:
-            self._enter(tree.base, {name})
-        return self._bases[tree.base, name]
+        if (tree.base, unit) not in self._bases:
+            self._enter(tree.base, {unit})
+        return self._bases[tree.base, unit]
 
     def package(self, tree: ProjectTree, key: Key) -> WorkPackage | None:
         """A work package as a tree shows it, None where its file is gone or can't be read."""
-        feature = self.feature(tree, key[0])
-        found = feature.packages.get(key[1])
-        return self._complete(found, feature) if found is not None else None
+        unit, found = self._find(tree, key)
+        return self._complete(found, unit) if found is not None else None
 
     def state(self, tree: ProjectTree, key: Key) -> LaneState | None:
         """The state of a work package when it last had a valid lane, None where it never had one."""
-        now = lane_state(self.feature(tree, key[0]).packages.get(key[1]))
+        now = lane_state(self._shown(tree, key))
         return now or tree.last.get(key) or (self._search(tree.base, key) if tree.base is not None else None)
 
-    def _enter(self, base: str, features: Set[str]) -> None:
-        new = {name for name in features if (base, name) not in self._bases}
+    def _find(self, tree: ProjectTree, key: Key) -> tuple[UnitTree, WorkPackage | None]:
+        """The first unit that has a work package, and the work package as it says."""
+        for name in self._sources.units_of(key):
+            unit = self.unit(tree, name)
+            if (found := unit.packages.get(key)) is not None:
+                return unit, found
+        return _NOTHING, None
+
+    def _shown(self, tree: ProjectTree, key: Key) -> WorkPackage | None:
+        return self._find(tree, key)[1]
+
+    def _enter(self, base: str, units: Set[Unit]) -> None:
+        new = {unit for unit in units if (base, unit) not in self._bases}
         read = self._reader.files(base, new) if new else {}
-        kept = {name: {file.path: file for file in files if matters(file.path)} for name, files in read.items()}
+        of = self._sources.unit_of
+        kept = {unit: {file.path: file for file in files if of(file.path) == unit} for unit, files in read.items()}
         self._reader.prefetch(file for files in kept.values() for file in files.values())
-        for name, files in kept.items():
-            self._bases[base, name] = self._read(files)
+        for unit, files in kept.items():
+            self._bases[base, unit] = self._read(unit, files)
 
     def _search(self, base: str, key: Key) -> LaneState | None:
         """The last valid state in the first-parent history of a commit that shows none."""
         if not self._is_known(key):
             return None
-        for commit in self._git.touching(base, f"{SPECS}/{key[0]}/tasks"):
+        files = [glob.pathspec for unit in self._sources.units_of(key) for glob in self._sources.globs_of(unit)]
+        for commit in self._git.touching(base, files):
             for parent in self._git.parents(commit)[:1]:
-                state = lane_state(self.feature(ProjectTree(parent, {}, {}), key[0]).packages.get(key[1]))
+                state = lane_state(self._shown(ProjectTree(parent, {}, {}), key))
                 if state is not None:
                     return state
         return None
@@ -188,7 +199,7 @@ class History:
         own: list[PackageChange] = []
         bases: dict[str, ProjectTree] = {}
         for change in difference.packages:
-            key = (change.package.feature, change.wp_id)
+            key = change.package.key
             lane = change.package.lane
             if change.package.stated:
                 own += self._stated_by(merge, change)
@@ -208,8 +219,7 @@ class History:
 
     def _stated_by(self, merge: Commit, change: PackageChange) -> list[PackageChange]:
         """What a merge itself states of a work package: what none of its parents does."""
-        key = (change.package.feature, change.wp_id)
-        sides = [self.feature(self.tree(side), key[0]).packages.get(key[1]) for side in merge.parents[1:]]
+        sides = [self._shown(self.tree(side), change.package.key) for side in merge.parents[1:]]
         there = [one for one in (change.before, *sides) if one is not None]
         steps = {step.id: step for one in there for step in one.stated}
         if all(step.id in steps for step in change.package.stated) and any(
@@ -220,12 +230,12 @@ class History:
         return [replace(change, before=replace(before, stated=tuple(steps.values())) if before is not None else None)]
 
     def _came_from(self, merge: Commit, side: str, key: Key, lane: Lane, bases: dict[str, ProjectTree]) -> bool:
-        shown = self.feature(self.tree(side), key[0]).packages.get(key[1])
+        shown = self._shown(self.tree(side), key)
         if shown is None or shown.lane != lane:
             return False
         if side not in bases:
             bases[side] = self.tree(self._git.merge_base(merge.parents[0], side))
-        there = self.feature(bases[side], key[0]).packages.get(key[1])
+        there = self._shown(bases[side], key)
         return there is None or there.lane != lane or self._went_round(there, shown)
 
     def _went_round(self, before: WorkPackage, after: WorkPackage) -> bool:
@@ -244,71 +254,77 @@ class History:
     ) -> tuple[ProjectTree, Difference]:
         """The tree after some files changed, and what differs; `tip` is a commit that has them, for its history."""
         after, touched = self._apply(before, list(changed), list(removed))
-        renamed = _renamed(touched)
+        renamed = _renamed(touched, self._sources.states_lanes)
         packages: list[PackageChange] = []
         broken: list[BrokenContent] = []
         infos: dict[str, FeatureInfo] = {}
         graphs: dict[str, FeatureGraph] = {}
-        for name, (old, new) in touched.items():
-            source = renamed.get(name, name)
+        for unit, (old, new) in touched.items():
+            source = renamed.get(unit, unit)
             was = touched[source][0] if source in touched else old
-            news = [one for wp_id, one in new.packages.items() if not _same(was.packages.get(wp_id), one)]
-            for one in news:
-                base = self.state(before, (source, one.wp_id))
-                packages.append(PackageChange(self._complete(one, new), was.packages.get(one.wp_id), base))
+            news: list[tuple[WorkPackage, WorkPackage | None]] = []
+            for key, one in new.packages.items():
+                then = key if source == unit else (source.feature or "", key[1])
+                there = was.packages.get(then)
+                if not _same(there, one):
+                    news.append((one, there))
+                    packages.append(PackageChange(self._complete(one, new), there, self.state(before, then)))
             broken += [one for one in new.broken if one not in old.broken]
-            self._inform(name, new, news, was, moment, infos)
-            if any(_may_matter_to_others(one, was.packages.get(one.wp_id)) for one in news):
-                graphs[name] = self._graph(name, new, before, tip)
-        return after, Difference(tuple(packages), tuple(broken), infos, graphs, renamed)
+            self._inform(new, news, moment, infos)
+            for feature in {one.feature for one, there in news if _may_matter_to_others(one, there)}:
+                graphs[feature] = self._graph(unit, feature, new, before, tip)
+        names = {str(unit.feature): str(source.feature) for unit, source in renamed.items()}
+        return after, Difference(tuple(packages), tuple(broken), infos, graphs, names)
 
     def _inform(
         self,
-        name: str,
-        new: FeatureTree,
-        news: list[WorkPackage],
-        was: FeatureTree,
+        unit: UnitTree,
+        news: list[tuple[WorkPackage, WorkPackage | None]],
         moment: datetime,
         infos: dict[str, FeatureInfo],
     ) -> None:
-        if any(lane_state(was.packages.get(one.wp_id)) is None for one in news):
-            counted = sum(1 for one in new.packages.values() if one.lane)
+        """Say how large features are in which a work package is new, or has its first lane."""
+        began = (one for one, there in news if there is None or there.lane is None or there.feature != one.feature)
+        for feature in {one.feature for one in began}:
+            counted = sum(1 for one in unit.packages.values() if one.lane and one.feature == feature)
             if counted:
-                self._began.setdefault(name, moment)
-            infos[name] = FeatureInfo(self._reader.meta(new.meta, name), counted)
+                self._began.setdefault(feature, moment)
+            infos[feature] = FeatureInfo(self._reader.meta(unit.meta, feature), counted)
 
     def _apply(
         self, before: ProjectTree, changed: Sequence[File], removed: Sequence[str]
-    ) -> tuple[ProjectTree, dict[str, tuple[FeatureTree, FeatureTree]]]:
-        """The tree after some changes, and each feature that they touch as it was and is."""
+    ) -> tuple[ProjectTree, dict[Unit, tuple[UnitTree, UnitTree]]]:
+        """The tree after some changes, and each unit that they touch as it was and is."""
         self._reader.prefetch(changed)
-        edits: dict[str, dict[str, File | None]] = {}
+        edits: dict[Unit, dict[str, File | None]] = {}
         for path, file in [*((path, None) for path in removed), *((file.path, file) for file in changed)]:
-            feature = feature_of(path)
-            if feature is not None and matters(path):
-                edits.setdefault(feature, {})[path] = file
+            unit = self._sources.unit_of(path)
+            if unit is not None:
+                edits.setdefault(unit, {})[path] = file
         if before.base is not None:
-            self._enter(before.base, edits.keys() - before.features.keys())
-        features, last = dict(before.features), dict(before.last)
-        touched: dict[str, tuple[FeatureTree, FeatureTree]] = {}
-        for name, paths in edits.items():
-            old = self.feature(before, name)
+            self._enter(before.base, edits.keys() - before.units.keys())
+        units, last = dict(before.units), dict(before.last)
+        touched: dict[Unit, tuple[UnitTree, UnitTree]] = {}
+        for unit, paths in edits.items():
+            old = self.unit(before, unit)
             files = {path: file for path, file in {**old.files, **paths}.items() if file is not None}
-            new = features[name] = self._read(files)
-            touched[name] = (old, new)
-            for wp_id, package in old.packages.items():
-                if (state := lane_state(package)) and lane_state(new.packages.get(wp_id)) is None:
-                    last[name, wp_id] = state
-        return ProjectTree(before.base, features, last), touched
+            new = units[unit] = self._read(unit, files)
+            touched[unit] = (old, new)
+            for key, package in old.packages.items():
+                if (state := lane_state(package)) and lane_state(new.packages.get(key)) is None:
+                    last[key] = state
+        return ProjectTree(before.base, units, last), touched
 
-    # One feature.
+    # One unit.
 
-    def _read(self, files: Mapping[str, File]) -> FeatureTree:
+    def _read(self, unit: Unit, files: Mapping[str, File]) -> UnitTree:
         there = {path: file for path in files if (file := self._regular(path, files)) is not None}
-        stated = read_feature(there, _Contents(self._reader, there))
-        broken = tuple(broken_content(one.problem, one.content, stated.packages) for one in stated.faults)
+        stated = self._sources[unit].together(unit, there, _Contents(self._reader, there))
+        broken = tuple(
+            broken_content(one.problem, one.content, stated.packages, stated.feature) for one in stated.faults
+        )
         own = {path.rsplit("/", 1)[-1]: file for path, file in files.items() if path.count("/") == 2}
-        return FeatureTree(files, stated.packages, broken, own.get("meta.json"), own.get("tasks.md"))
+        return UnitTree(files, stated.packages, broken, own.get("meta.json"), own.get("tasks.md"))
 
     def _regular(self, path: str, files: Mapping[str, File]) -> File | None:
         """The file at a path; through a symbolic link what it leads to within its feature (rule R1)."""
@@ -319,51 +335,66 @@ class History:
         found = files.get(target) if target else None
         return File(path, found.mode, found.blob) if found and found.is_regular else None
 
-    def _graph(self, name: str, feature: FeatureTree, before: ProjectTree, tip: str | None) -> FeatureGraph:
+    def _graph(self, name: Unit, feature: str, unit: UnitTree, before: ProjectTree, tip: str | None) -> FeatureGraph:
+        """What a feature's work packages wait for, with those of others in its unit that may wait for one of them."""
+        own = [one for one in unit.packages.values() if one.feature == feature]
+        home = own[0].home if own else None
+        there = own if home is None else list(unit.packages.values())
         # One that can't be read now stays where it was last seen: a feature isn't complete without it.
-        unread: dict[str, tuple[str, ...]] = {one.wp_id: () for one in feature.broken if one.wp_id is not None}
-        stated = {wp_id: self._complete(one, feature).dependencies or () for wp_id, one in feature.packages.items()}
-        began = self._reader.meta(feature.meta, name).created_at
-        if began is None and all(one.lane is None or one.scheme.is_over(one.lane) for one in feature.packages.values()):
+        needs: dict[str, tuple[str, ...]] = {one.wp_id: () for one in unit.broken if one.wp_id is not None}
+        unread = set(needs)
+        needs |= {one.wp_id: self._complete(one, unit).dependencies or () for one in there}
+        began = self._reader.meta(unit.meta, feature).created_at
+        if began is None and all(one.lane is None or one.scheme.is_over(one.lane) for one in own):
+            files = self._sources[name].beginnings(name, [one.path for one in own])
             walked = before.base is None
-            moment = self._began.get(name) if walked else self._reader.began(name, tip or before.base)
+            moment = self._began.get(feature) if walked else self._reader.began(feature, files, tip or before.base)
             began = moment.isoformat() if moment else None
-        lanes: dict[str, Lane | None] = {wp_id: one.lane for wp_id, one in feature.packages.items()}
-        for wp_id in unread.keys() - {wp_id for wp_id, lane in lanes.items() if lane is not None}:
-            state = self.state(before, (name, wp_id))
+        lanes: dict[str, Lane | None] = {one.wp_id: one.lane for one in there}
+        for wp_id in unread - {wp_id for wp_id, lane in lanes.items() if lane is not None}:
+            state = self.state(before, (home or feature, wp_id))
             lanes[wp_id] = state.lane if state is not None else None
-        schemes: dict[str, Scheme] = {wp_id: one.scheme for wp_id, one in feature.packages.items()}
-        return FeatureGraph(unread | stated, lanes, began, schemes)
+        schemes = {one.wp_id: one.scheme for one in there}
+        others = {one.wp_id: one.feature for one in there if one.feature != feature}
+        return FeatureGraph(needs, lanes, began, schemes, others, home)
 
-    def _complete(self, package: WorkPackage, feature: FeatureTree) -> WorkPackage:
+    def _complete(self, package: WorkPackage, unit: UnitTree) -> WorkPackage:
         if package.dependencies is not None:
             return package
-        return replace(package, dependencies=dependencies_of(package, self._reader.dependencies(feature.tasks)))
+        return replace(package, dependencies=dependencies_of(package, self._reader.dependencies(unit.tasks)))
 
 
-def _renamed(touched: Mapping[str, tuple[FeatureTree, FeatureTree]]) -> dict[str, str]:
-    """Features that appear with the work packages of one that disappears, by their names: the new one and the old."""
-    gone = {name: old for name, (old, new) in touched.items() if old.packages and not any(map(states_lanes, new.files))}
-    found: dict[str, str] = {}
-    for name, (old, new) in touched.items():
+def _renamed(
+    touched: Mapping[Unit, tuple[UnitTree, UnitTree]], states_lanes: Callable[[str], bool]
+) -> dict[Unit, Unit]:
+    """Features that appear with the work packages of one that disappears, by their units: the new one and the old."""
+    gone = {
+        unit: old
+        for unit, (old, new) in touched.items()
+        if unit.feature is not None and old.packages and not any(map(states_lanes, new.files))
+    }
+    found: dict[Unit, Unit] = {}
+    for unit, (old, new) in touched.items():
         if old.packages or not new.packages:
             continue
         for other, was in gone.items():
-            if other not in found.values() and _are_alike(was, new):
-                found[name] = other
+            if other.source == unit.source and other not in found.values() and _are_alike(was, new):
+                found[unit] = other
                 break
     return found
 
 
-def _are_alike(one: FeatureTree, other: FeatureTree) -> bool:
+def _are_alike(one: UnitTree, other: UnitTree) -> bool:
     """Whether two features have the same work packages by their ids and titles."""
-    titles = {wp_id: package.title for wp_id, package in one.packages.items()}
-    return titles == {wp_id: package.title for wp_id, package in other.packages.items()}
+    titles = {package.wp_id: package.title for package in one.packages.values()}
+    return titles == {package.wp_id: package.title for package in other.packages.values()}
 
 
 def _same(one: WorkPackage | None, other: WorkPackage) -> bool:
-    """Whether nothing but the path differs."""
-    return one is not None and replace(one, path=other.path, feature=other.feature) == other
+    """Whether nothing but the path differs, and the feature of a directory that has another name."""
+    if one is other or one is None:
+        return one is other
+    return replace(one, path=other.path, feature=other.feature if other.home is None else one.feature) == other
 
 
 def _may_matter_to_others(package: WorkPackage, before: WorkPackage | None) -> bool:

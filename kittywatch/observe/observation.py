@@ -138,7 +138,7 @@ class _Attempt:
         events = self.emitter.transact(lambda unit: self._carry_out(unit, before, plan))
         self.observer.worktree.held = plan.held
         if not at_rest:
-            note_observed(self.git.directory, head.tip, self.git.root)
+            note_observed(self.git, head.tip)
         return Observed(events, None, plan.baseline, plan.unsettled)
 
     def _head(self, before: Before) -> Head:

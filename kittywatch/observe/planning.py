@@ -201,7 +201,7 @@ class Planner:
         for package in edited:
             now = lane_state(package)
             if now is not None and look is not None:
-                key = state.key(package.feature, package.wp_id)
+                key = state.key(*package.key)
                 plan.pending[key] = PendingEdit(now, written=look.written.get(key, ""))
         return plan
 

@@ -139,13 +139,13 @@ def keys_of(changes: Iterable[CommitChanges]) -> set[Key]:
     """The work packages that some changes are about, by the names in the files."""
     found: set[Key] = set()
     for one in changes:
-        found |= {(change.package.feature, change.wp_id) for change in one.packages}
+        found |= {change.package.key for change in one.packages}
         found |= of_graphs(one.graphs) | of_broken(one.broken)
     return found
 
 
 def of_graphs(graphs: Mapping[str, FeatureGraph]) -> set[Key]:
-    return {(feature, wp_id) for feature, graph in graphs.items() for wp_id in graph.dependencies}
+    return {(graph.home or feature, wp_id) for feature, graph in graphs.items() for wp_id in graph.dependencies}
 
 
 def of_broken(broken: Iterable[BrokenContent]) -> set[Key]:

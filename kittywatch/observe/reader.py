@@ -6,26 +6,27 @@ import posixpath
 from collections.abc import Iterable, Mapping, Set
 from datetime import UTC, datetime
 
-from kittywatch.derive.changes import BrokenContent
+from kittywatch.derive.changes import BrokenContent, Key
 from kittywatch.git.linear import commits_between, files_of
 from kittywatch.git.output import Commit, File
 from kittywatch.git.repository import Git
 from kittywatch.startup.digests import sha256
 from kittywatch.workpackages.event_log import Log, LogReader
 from kittywatch.workpackages.features import Meta, read_dependencies, read_meta
+from kittywatch.workpackages.lane_source import Unit
 from kittywatch.workpackages.lanes import LaneNames
-from kittywatch.workpackages.layout import feature_of, place
-from kittywatch.workpackages.reader import MAX_BYTES, Problem, WorkPackage, read_work_package
-from kittywatch.workpackages.sources import largest
+from kittywatch.workpackages.layout import place
+from kittywatch.workpackages.reader import Problem, WorkPackage
+from kittywatch.workpackages.text import MAX_BYTES
 
 SYMLINK = "120000"
-_NAMED = 100  # features whose trees are read one by one; more of them with everything there is
+_NAMED = 100  # units whose trees are read one by one; more of them with everything there is
 _REMEMBERED = 50_000  # files; a long-running watcher starts over there
 _REMEMBERED_LOGS = 2_000  # versions of logs, whose lines are kept once
 
 
 class Reader:
-    """Reads work packages and the features' own files of a repository by blob, each blob once.
+    """Reads the files of lane sources, and the features' own, by blob, each blob once.
 
     A context: within it one process of git serves the blobs; what was read stays for the next time.
     """
@@ -35,8 +36,8 @@ class Reader:
         self.names = names
         self._objects = git.objects()
         self._tip: str | None = None
-        self._files: dict[str, list[File]] = {}
-        self._packages: dict[tuple[str, str], tuple[WorkPackage | Problem, str]] = {}
+        self._files: dict[Unit, list[File]] = {}
+        self._said: dict[tuple[str, str], tuple[object, str]] = {}
         self._provided: dict[str, bytes] = {}
         self._logs: dict[str, Log] = {}
         self._log_reader = LogReader()
@@ -46,8 +47,8 @@ class Reader:
 
     def __enter__(self) -> Reader:
         self._provided.clear()
-        if len(self._packages) > _REMEMBERED:
-            self._packages.clear()
+        if len(self._said) > _REMEMBERED:
+            self._said.clear()
         if len(self._logs) > _REMEMBERED_LOGS:
             self._logs.clear()
         self._log_reader.forget()
@@ -56,32 +57,32 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         self._objects.close()
 
-    def files(self, commit: str | None, features: Set[str]) -> dict[str, list[File]]:
-        """The files of some features in a commit; remembered for the commit that was asked for last."""
+    def files(self, commit: str | None, units: Set[Unit]) -> dict[Unit, list[File]]:
+        """The files of some units in a commit; remembered for the commit that was asked for last."""
         if commit is None:
-            return {feature: [] for feature in features}
+            return {unit: [] for unit in units}
         if commit != self._tip:
             self._tip, self._files = commit, {}
-        missing = features - self._files.keys()
+        missing = units - self._files.keys()
         if missing:
-            self._files |= {feature: [] for feature in missing}
+            self._files |= {unit: [] for unit in missing}
             self._files |= self._few_files(commit, missing) or self._many_files(commit, missing)
-        return {feature: self._files[feature] for feature in features}
+        return {unit: self._files[unit] for unit in units}
 
-    def _few_files(self, commit: str, features: Set[str]) -> dict[str, list[File]] | None:
-        return files_of(self._objects, commit, sorted(features)) if len(features) <= _NAMED else None
+    def _few_files(self, commit: str, units: Set[Unit]) -> dict[Unit, list[File]] | None:
+        return files_of(self._objects, commit, units, self._git.sources) if len(units) <= _NAMED else None
 
-    def _many_files(self, commit: str, features: Set[str]) -> dict[str, list[File]]:
-        files: dict[str, list[File]] = {}
+    def _many_files(self, commit: str, units: Set[Unit]) -> dict[Unit, list[File]]:
+        files: dict[Unit, list[File]] = {}
         for file in self._git.files(commit):
-            feature = feature_of(file.path)
-            if feature is not None and feature in features:
-                files.setdefault(feature, []).append(file)
+            unit = self._git.sources.unit_of(file.path)
+            if unit is not None and unit in units:
+                files.setdefault(unit, []).append(file)
         return files
 
     def commits_between(self, old: str, new: str) -> list[Commit] | None:
         """A short stretch of linear history, None where there is none between two commits."""
-        return None if self._git.is_grafted else commits_between(self._objects, old, new)
+        return None if self._git.is_grafted else commits_between(self._objects, old, new, self._git.sources)
 
     def newest(self, commits: Iterable[str]) -> datetime | None:
         """When the latest of some commits was committed, None where none of them is there."""
@@ -89,32 +90,34 @@ class Reader:
         moments = [datetime.fromtimestamp(one.committed, UTC) for one in stated if one is not None]
         return max(moments, default=None)
 
-    def package(self, file: File) -> tuple[WorkPackage | Problem, str]:
-        """What a work package's file says, and the id of its content for errors."""
-        found = self._packages.get((file.path, file.blob))
-        return found if found is not None else self._parse(file, self._data(file.blob) or b"")
+    def said(self, file: File) -> tuple[object, str]:
+        """What a file says by itself, as its source reads it, and the id of its content for errors."""
+        found = self._said.get((file.path, file.blob))
+        return found if found is not None else self._read(file, self._data(file) or b"")
 
     def log(self, file: File) -> Log:
         """What an event log says."""
         if file.blob not in self._logs:
-            self._logs[file.blob] = self._log_reader.read(self._data(file.blob, largest(file.path)) or b"", file.path)
+            self._logs[file.blob] = self._log_reader.read(self._data(file) or b"", file.path)
         return self._logs[file.blob]
 
     def prefetch(self, files: Iterable[File]) -> None:
-        """Read many work packages at once, which is faster than one by one."""
+        """Read many files at once, which is faster than one by one; the larger ones are left for later."""
+        sources = self._git.sources
         wanted = {
             (file.path, file.blob): file
             for file in files
-            if file.is_regular and file.blob not in self._provided and place(file.path) is not None
+            if file.is_regular and file.blob not in self._provided and sources.largest(file.path) == MAX_BYTES
         }
-        missing = [file for key, file in wanted.items() if key not in self._packages]
+        missing = [file for key, file in wanted.items() if key not in self._said and sources.states_lanes(file.path)]
         for file, data in zip(missing, self._objects.read_many(file.blob for file in missing), strict=True):
-            self._parse(file, data or b"")
+            self._read(file, data or b"")
 
-    def _parse(self, file: File, data: bytes) -> tuple[WorkPackage | Problem, str]:
-        read = read_work_package(file.path, data, self.names), content_key(data)
-        self._packages[file.path, file.blob] = read
-        return read
+    def _read(self, file: File, data: bytes) -> tuple[object, str]:
+        source = self._git.sources.source_of(file.path)
+        said = source.read(file.path, data, self.names) if source is not None else None
+        found = self._said[file.path, file.blob] = said, content_key(data)
+        return found
 
     def provide(self, blob: str, data: bytes) -> None:
         """Let a file of a worktree stand under a name of its own, as if it were a blob."""
@@ -124,8 +127,9 @@ class Reader:
         """What was provided under a name, None for nothing."""
         return self._provided.get(blob)
 
-    def _data(self, blob: str, most: int = MAX_BYTES) -> bytes | None:
-        return self._provided[blob] if blob in self._provided else self._objects.read(blob, most)
+    def _data(self, file: File) -> bytes | None:
+        most = self._git.sources.largest(file.path)
+        return self._provided[file.blob] if file.blob in self._provided else self._objects.read(file.blob, most)
 
     def meta(self, file: File | None, feature: str) -> Meta:
         key = (feature, file.blob if file else "")
@@ -140,10 +144,10 @@ class Reader:
             self._dependencies[file.blob] = read_dependencies(self._objects.read(file.blob))
         return self._dependencies[file.blob]
 
-    def began(self, feature: str, tip: str | None) -> datetime | None:
-        """The author time of the first commit that `tip` reaches with a work package of a feature."""
+    def began(self, feature: str, pathspecs: Iterable[str], tip: str | None) -> datetime | None:
+        """The author time of the first commit that `tip` reaches with one of the files of a feature's work packages."""
         if feature not in self._beginnings and tip is not None:
-            self._beginnings[feature] = self._git.began(tip, feature)
+            self._beginnings[feature] = self._git.began(tip, pathspecs)
         return self._beginnings.get(feature)
 
     def link_target(self, file: File) -> str | None:
@@ -163,7 +167,7 @@ def content_key(data: bytes) -> str:
     return sha256(text[: end if end > 0 else len(text)]).hexdigest()[:32]
 
 
-def broken_content(problem: Problem, content: str, packages: Mapping[str, WorkPackage]) -> BrokenContent:
+def broken_content(problem: Problem, content: str, packages: Mapping[Key, WorkPackage], feature: str) -> BrokenContent:
     """A problem as something to be told once for its content; a second file of one id once for its path."""
     where = place(problem.path)
     owner = next((one.wp_id for one in packages.values() if one.problem is problem), None)
@@ -171,4 +175,4 @@ def broken_content(problem: Problem, content: str, packages: Mapping[str, WorkPa
     # Which file has the id doesn't matter: when that one goes and the next one takes its place, nothing is news.
     key = sha256(f"{problem.path}\0{reason}\0{'' if duplicate else content}".encode(errors="replace"))
     wp_id = owner or (reason if duplicate else where.wp_id if where else None)
-    return BrokenContent(problem, feature_of(problem.path) or "", wp_id, key.hexdigest()[:32])
+    return BrokenContent(problem, feature, wp_id, key.hexdigest()[:32])

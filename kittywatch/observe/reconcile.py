@@ -33,10 +33,10 @@ def reconcile_view(project: Project, *, dry_run: bool = False) -> list[Event]:
     def work(unit: UnitOfWork) -> list[Event]:
         rows = Views(unit.connection, unit.project)
         checkout = rows.checkout(str(project.git.directory))
-        state = unit.ledger.read((one.package.feature, one.wp_id) for one in found.packages)
+        state = unit.ledger.read(one.package.key for one in found.packages)
         # An edit that is not committed is what the checkout shows, and was emitted when it was seen.
         pending = rows.pending_keys(checkout.key) if checkout else set()
-        packages = {state.key(one.package.feature, one.wp_id): one.package for one in found.packages}
+        packages = {state.key(*one.package.key): one.package for one in found.packages}
         committed = {key: package for key, package in packages.items() if key not in pending}
         known = {one for history in state.histories.values() for entry in history.entries for one in entry.commits}
         resolver = Resolver(state, Ancestry(project.git, {}, marked=(), asked=known), rules)

@@ -181,7 +181,7 @@ class Replay:
             yield self._count(self.emitter.rehearse(functools.partial(self._emit, facts=facts, aliases=())), state)
         else:
             yield self._write(facts, state, version)
-        self.summary.packages = len({(c.package.feature, c.wp_id) for one in changes for c in one.packages})
+        self.summary.packages = len({c.package.key for one in changes for c in one.packages})
 
     def _provenance(self, known: _Known, changes: Sequence[CommitChanges]) -> Mapping[str, Provenance]:
         """Whose news the commits are: all of a project that was never observed is history."""

@@ -15,7 +15,7 @@ from kittywatch.observe.worktree import blob_name, read_file
 from kittywatch.project import Project
 from kittywatch.workpackages.layout import feature_of
 from kittywatch.workpackages.reader import WorkPackage
-from kittywatch.workpackages.sources import coordination_worktree, log_of, states_lanes
+from kittywatch.workpackages.spec_kitty import coordination_worktree, log_of
 
 
 class Shown(Struct, frozen=True):
@@ -35,9 +35,9 @@ def shown_now(project: Project) -> Shown:
     with Reader(git, project.names) as reader:
         files = {file.path: file for file in git.files(tip)} if tip else {}
         for path in git.dirty():
-            if not states_lanes(path):
+            if not git.sources.states_lanes(path):
                 continue
-            read = read_file(git.root, path)
+            read = read_file(git.root, path, git.sources)
             if read is None:
                 files.pop(path, None)
                 continue

@@ -6,35 +6,33 @@ Read from the index that git hands to its hooks, which for `commit -a` and `comm
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from kittywatch.git.repository import Git
-from kittywatch.workpackages.check import check_feature
+from kittywatch.workpackages.lane_source import Unit
 from kittywatch.workpackages.lanes import LaneNames
-from kittywatch.workpackages.layout import SPECS, feature_of, place
 from kittywatch.workpackages.reader import Problem
-from kittywatch.workpackages.sources import largest, log_of
 
 
 def check_staged(git: Git, names: LaneNames, environment: Mapping[str, str] = os.environ) -> list[Problem]:
-    """Every finding in the features that the next commit changes; raises GitError."""
+    """Every finding in the units that the next commit changes; raises GitError."""
     index = environment.get("GIT_INDEX_FILE")
     chosen = git.with_index(Path(index) if os.path.isabs(index) else git.root / index) if index else git
-    return [finding for feature in chosen.staged_features() for finding in _check(chosen, feature, names)]
+    return [finding for unit in chosen.staged_units() for finding in _check(chosen, unit, names)]
 
 
-def _check(git: Git, feature: str, names: LaneNames) -> Iterator[Problem]:
+def _check(git: Git, unit: Unit, names: LaneNames) -> list[Problem]:
+    sources = git.sources
     objects = git.objects()
     try:
-        files = {file.path: file for file in git.staged_files(feature) if file.is_regular and feature_of(file.path)}
-        data: dict[str, bytes | None] = {}
-        for most in {largest(path) for path in files}:
-            some = [path for path in files if largest(path) == most]
-            data |= zip(some, objects.read_many([files[path].blob for path in some], most), strict=True)
+        of_unit = (file for file in git.staged_files(unit) if file.is_regular)
+        files = {file.path: file for file in of_unit if sources.unit_of(file.path) == unit}
+        data: dict[str, bytes] = {}
+        for most in {sources.largest(path) for path in files}:
+            some = [path for path in files if sources.largest(path) == most]
+            read = objects.read_many([files[path].blob for path in some], most)
+            data |= {path: content or b"" for path, content in zip(some, read, strict=True)}
     finally:
         objects.close()
-    packages = {path: content or b"" for path, content in data.items() if place(path)}
-    path = log_of(feature)
-    log = (path, data[path] or b"") if path in data else None
-    yield from check_feature(packages, data.get(f"{SPECS}/{feature}/tasks.md"), names, log)
+    return sources[unit].check(unit, data, names)

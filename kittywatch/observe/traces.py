@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from kittywatch.git.repository import Git
 from kittywatch.store.files import replace_file
 
 
@@ -26,12 +27,13 @@ def traces_in(common: Path) -> list[Path]:
     ]
 
 
-def note_observed(directory: Path, tip: str | None, root: Path) -> None:
-    """Leave the commit that was looked at for the hooks' stub, which then needs no Python to see that nothing moved.
+def note_observed(git: Git, tip: str | None) -> None:
+    """Leave the commit that was looked at, and the paths that matter, for the hooks' stub.
 
-    Without the file, or with an older commit in it, the stub looks in vain at worst. A worktree that is being removed
+    It then needs no Python to see that nothing moved. Without the file, or with an older commit in it, the stub looks in vain at worst. A worktree that is being removed
     gets none: git takes its files away first, and then expects nothing new in its git directory.
     """
     with contextlib.suppress(OSError):
-        if tip is not None and (root / ".git").exists():
-            replace_file(directory / "kittywatch-observed", tip.encode() + b"\n", durable=False)
+        if tip is not None and (git.root / ".git").exists():
+            lines = "".join(f"{line}\n" for line in (tip, *git.sources.pathspecs))
+            replace_file(git.directory / "kittywatch-observed", lines.encode("utf-8", "surrogateescape"), durable=False)

@@ -1,4 +1,4 @@
-"""File system events of a project's worktrees, by watchdog: only kitty-specs/ and what git notes of HEAD.
+"""File system events of a project's worktrees, by watchdog: only where lanes are stated, and what git notes of HEAD.
 
 Rules of this module:
 - Handlers run under watchdog's lock, and one that raises ends its thread: they only enqueue.

@@ -25,7 +25,6 @@ from kittywatch.observe.waits import seconds_until
 from kittywatch.observe.worktree import SETTLED
 from kittywatch.project import Project
 from kittywatch.store.lock import locked
-from kittywatch.workpackages.sources import ROOT, states_lanes
 
 QUIET = 0.05  # seconds without an event after which a file that nobody closed counts as written
 GIT_QUIET = 0.02
@@ -129,17 +128,24 @@ class Watcher:
             if path == watched.git.directory or watched.git.directory in path.parents or path == root / ".git":
                 if not path.name.startswith("kittywatch-"):
                     self._due.put_off((root, None), now + GIT_QUIET)
-            elif path == root or path == root / ROOT or (path.parent == root and path.name == ROOT):
+            elif path == root:
                 self._due.put_off((root, None), now + GIT_QUIET)
-            elif root / ROOT in path.parents:
-                relative = path.relative_to(root).as_posix()
-                if not states_lanes(relative):
-                    if not path.suffix:
-                        self._due.put_off((root, None), now + GIT_QUIET)  # a directory came or went
-                elif over:
-                    self._due.ask((root, relative), now)
-                else:
-                    self._due.put_off((root, relative), now + QUIET)
+            elif root in path.parents:
+                self._note_file(root, path.relative_to(root), over, now)
+
+    def _note_file(self, root: Path, path: Path, over: bool, now: float) -> None:
+        """Note what happened to a file or a directory of a worktree."""
+        sources = self._project.git.sources
+        name = path.as_posix()
+        if path.parts[0] not in sources.tops:
+            return
+        if not sources.states_lanes(name):
+            if not path.suffix or len(path.parts) == 1:
+                self._due.put_off((root, None), now + GIT_QUIET)  # a directory came or went
+        elif over:
+            self._due.ask((root, name), now)
+        else:
+            self._due.put_off((root, name), now + QUIET)
 
     # Looking.
 
@@ -166,7 +172,8 @@ class Watcher:
         if not watched.git.directory.is_dir() or not root.is_dir():
             self._gone(root)
             return
-        self._watch.watch(root / ROOT, below=True)
+        for top in watched.git.sources.tops:
+            self._watch.watch(root / top, below=True)
         self._watch.watch(watched.git.directory / "logs", below=False)
         if paths is None:
             self._watch.check()
@@ -210,7 +217,7 @@ class Watcher:
         self._worktrees[root] = _Watched(git, Observer(project, "watcher"))
         for directory, below in (
             (root, False),
-            (root / ROOT, True),
+            *((root / top, True) for top in git.sources.tops),
             (git.directory, False),
             (git.directory / "logs", False),
         ):

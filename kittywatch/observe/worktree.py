@@ -21,16 +21,19 @@ from kittywatch.observe.history import History
 from kittywatch.observe.log_locks import is_held
 from kittywatch.observe.reader import Reader
 from kittywatch.startup.digests import sha256
-from kittywatch.workpackages.layout import SPECS, feature_of
+from kittywatch.workpackages.globs import walk
+from kittywatch.workpackages.lane_source import Unit
+from kittywatch.workpackages.layout import feature_of
 from kittywatch.workpackages.reader import WorkPackage
-from kittywatch.workpackages.sources import is_log, largest, log_of, states_lanes
+from kittywatch.workpackages.sources import DEFAULT, Sources
+from kittywatch.workpackages.spec_kitty import is_log
 
 SETTLED = 0.25  # seconds without a write, after which a broken file is no half-written one (rule R5)
 _READS = 5
 _OPEN = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
-def read_file(root: Path, path: str) -> tuple[bytes, float] | None:
+def read_file(root: Path, path: str, sources: Sources = DEFAULT) -> tuple[bytes, float] | None:
     """The bytes of a project's file, cut a byte after the most that is read, and when it was last written.
 
     That is in seconds since 1970.
@@ -39,12 +42,13 @@ def read_file(root: Path, path: str) -> tuple[bytes, float] | None:
     """
     try:
         target = (root / path).resolve(strict=True)
-        # A link anywhere on the way may lead out of the project. As in a commit, it may lead within its feature only.
+        # A link anywhere on the way may lead out of the project. As in a commit, it may lead within its unit only.
         if not target.is_relative_to(root.resolve().joinpath(*path.split("/")[:2])):
             return None
-        last = _read(target, largest(path))
+        most = sources.largest(path)
+        last = _read(target, most)
         for _ in range(_READS):
-            again = _read(target, largest(path))
+            again = _read(target, most)
             if again == last:
                 break
             last = again
@@ -67,6 +71,16 @@ def _read(target: Path, most: int) -> tuple[bytes, float] | None:
         return file.read(most + 1), about.st_mtime
 
 
+def _below(directory: Path) -> dict[str, Path] | None:
+    """What a directory of a worktree has below it, None of a file; links are files, as git has them."""
+    if directory.is_symlink() or not directory.is_dir():
+        return None
+    try:
+        return {path.name: path for path in directory.iterdir()}
+    except OSError:
+        return {}
+
+
 class Worktree:
     """The worktree of one checkout, and which of its files differed from the commit when all were last looked at.
 
@@ -75,48 +89,53 @@ class Worktree:
 
     def __init__(self, git: Git, reader: Reader) -> None:
         self._git = git
+        self._sources = git.sources
         self._reader = reader
         self._dirty: set[str] = set()
         self.held: dict[Key, WorkPackage] = {}
 
     def look(self, history: History, tip: str | None, moment: datetime, keys: Set[Key] = frozenset()) -> WorktreeLook:
         """Look at everything; of the work packages `keys`, say also what they show when they have no edit."""
-        self._dirty = {path for path in self._git.dirty() if states_lanes(path)}
+        self._dirty = {path for path in self._git.dirty() if self._sources.states_lanes(path)}
         return self._look(history, tip, moment, keys, self._dirty)
 
     def look_at_paths(
         self, history: History, tip: str | None, moment: datetime, keys: Set[Key], paths: Iterable[str]
     ) -> WorktreeLook:
-        """Look at some files alone, and at what else differs in their features."""
-        touched = {path for path in paths if states_lanes(path)}
+        """Look at some files alone, and at what else differs in their units."""
+        touched = {path for path in paths if self._sources.states_lanes(path)}
         self._dirty |= touched
-        features = {feature_of(path) for path in touched}
-        seen = {path for path in self._dirty if feature_of(path) in features}
-        return self._look(history, tip, moment, {key for key in keys if key[0] in features}, seen)
+        units = {self._sources.unit_of(path) for path in touched}
+        seen = {path for path in self._dirty if self._sources.unit_of(path) in units}
+        there = {key for key in keys if not units.isdisjoint(self._sources.units_of(key))}
+        return self._look(history, tip, moment, there, seen)
 
     def look_at_packages(self, history: History, tip: str | None, moment: datetime, keys: Set[Key]) -> WorktreeLook:
         """Look at some work packages alone."""
         paths: set[str] = set()
-        for feature in {key[0] for key in keys}:
-            paths |= {file.path for file in self._reader.files(tip, {feature})[feature]}
-            tasks = self._git.root / SPECS / feature / "tasks"
-            paths |= {path.relative_to(self._git.root).as_posix() for path in tasks.rglob("WP[0-9][0-9]*.md")}
-            paths.add(log_of(feature))
-        look = self._look(history, tip, moment, keys, {path for path in paths if states_lanes(path)})
+        for unit in {unit for key in keys for unit in self._sources.units_of(key)}:
+            paths |= {file.path for file in self._reader.files(tip, {unit})[unit]} | self._there(unit)
+        look = self._look(history, tip, moment, keys, {path for path in paths if self._sources.states_lanes(path)})
         return replace(look, edited={key: one for key, one in look.edited.items() if key in keys}, broken=())
+
+    def _there(self, unit: Unit) -> set[str]:
+        """The files of a unit that the worktree has."""
+        rests = [glob.rest for glob in self._sources.globs_of(unit)]
+        return {path for path, _ in walk(rests, self._git.root, _below)}
 
     def _look(
         self, history: History, tip: str | None, moment: datetime, keys: Set[Key], paths: Iterable[str]
     ) -> WorktreeLook:
         held = {path for path in paths if is_log(path) and is_held(self._git.common, str(feature_of(path)))}
         read = self._read_files(sorted(set(paths) - held))
-        growing = {path for path in read if is_log(path) and self._drop_half_line(path, read, moment)}
+        added_to = {path for path in read if self._sources.is_added_to(path)}
+        growing = {path for path in added_to if self._drop_half_line(path, read, moment)}
         committed = history.tree(tip)
         changed = [File(path, "100644", blob) for path, (blob, _) in read.items() if blob]
         removed = [path for path, (blob, _) in read.items() if not blob]
         after, found = history.difference(committed, changed, removed, moment)
-        edited = {(one.package.feature, one.wp_id): one.package for one in found.packages}
-        states = {(one.package.feature, one.wp_id): one.base for one in found.packages}
+        edited = {one.package.key: one.package for one in found.packages}
+        states = {one.package.key: one.base for one in found.packages}
         clean = {
             key: package
             for key in keys
@@ -138,11 +157,11 @@ class Worktree:
             tuple(sorted(young | held | growing)),
             {key: self._fingerprint(one.path, read) for key, one in (edited | clean).items()},
             frozenset(key for key, one in edited.items() if one.path in settling),
-            before={(one.package.feature, one.wp_id): one.before for one in found.packages if one.before is not None},
+            before={one.package.key: one.before for one in found.packages if one.before is not None},
         )
 
     def _drop_half_line(self, path: str, read: dict[str, tuple[str, float]], moment: datetime) -> bool:
-        """Leave out the last line of a log that somebody is writing (rule E9); whether there is one."""
+        """Leave out the last line of a file that somebody is adding to (rule E9); whether there is one."""
         blob, written = read[path]
         data = self._reader.provided(blob)
         if not data or data.endswith(b"\n") or not 0 <= moment.timestamp() - written < SETTLED:
@@ -159,7 +178,7 @@ class Worktree:
         """
         found: dict[str, tuple[str, float]] = {}
         for path in paths:
-            read = read_file(self._git.root, path)
+            read = read_file(self._git.root, path, self._sources)
             found[path] = ("", 0.0) if read is None else (blob_name(read[0]), read[1])
             if read is not None:
                 self._reader.provide(found[path][0], read[0])
@@ -168,5 +187,5 @@ class Worktree:
     def _fingerprint(self, path: str, read: Mapping[str, tuple[str, float]]) -> str:
         if path in read:
             return read[path][0]
-        now = read_file(self._git.root, path)
+        now = read_file(self._git.root, path, self._sources)
         return blob_name(now[0]) if now else ""

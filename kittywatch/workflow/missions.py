@@ -12,7 +12,7 @@ from kittywatch.observe.worktree import read_file
 from kittywatch.workpackages.event_log import Log, LogReader
 from kittywatch.workpackages.features import read_meta
 from kittywatch.workpackages.layout import SPECS
-from kittywatch.workpackages.sources import coordination_worktree, log_of
+from kittywatch.workpackages.spec_kitty import coordination_worktree, log_of
 
 
 class Place(Struct, frozen=True):

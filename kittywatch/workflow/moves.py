@@ -13,8 +13,8 @@ from kittywatch.workflow.feature import Feature
 from kittywatch.workflow.rules import lane_of, refusal, taken_by_another, unmet
 from kittywatch.workflow.workspace import Workspace
 from kittywatch.workpackages.activity import NewRecord, one_line
+from kittywatch.workpackages.boxes import mark
 from kittywatch.workpackages.check import check_feature
-from kittywatch.workpackages.checklist import mark
 from kittywatch.workpackages.editing import Change, NewValue, edit
 from kittywatch.workpackages.features import read_dependencies
 from kittywatch.workpackages.lanes import Lane, LaneNames

@@ -27,7 +27,7 @@ from kittywatch.workflow import upstream
 from kittywatch.workflow.checkout import WORKTREES, Checkout
 from kittywatch.workflow.feature import Feature, choose_feature, load_feature
 from kittywatch.workflow.missions import keeps_lanes_in_a_log
-from kittywatch.workpackages.reader import MAX_BYTES
+from kittywatch.workpackages.text import MAX_BYTES
 
 _ATTEMPTS = 20
 

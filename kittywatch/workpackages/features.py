@@ -10,7 +10,8 @@ from datetime import datetime
 from msgspec import Struct
 
 from kittywatch.startup.patterns import pattern
-from kittywatch.workpackages.reader import MAX_BYTES, Problem, WorkPackage, distinct
+from kittywatch.workpackages.reader import Problem, WorkPackage, distinct
+from kittywatch.workpackages.text import MAX_BYTES
 
 _NUMBER = pattern(r"([0-9]{3})-")
 _SECTION = pattern(r"^#{2,4} .*?\b(WP[0-9]{2,3})\b(.*)$", re.MULTILINE)

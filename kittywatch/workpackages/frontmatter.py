@@ -9,17 +9,13 @@ from itertools import islice
 
 from msgspec import Struct
 
+from kittywatch.workpackages.text import ContentError
 from kittywatch.yaml.mapping import read_mapping
 from kittywatch.yaml.values import PlainYamlError, Value
 
 
-class FrontmatterError(ValueError):
-    """Frontmatter that cannot be read; `line` counts from 1 in the file."""
-
-    def __init__(self, line: int, reason: str) -> None:
-        super().__init__(line, reason)
-        self.line = line
-        self.reason = reason
+class FrontmatterError(ContentError):
+    """Frontmatter that cannot be read."""
 
 
 class Frontmatter(Struct, frozen=True):

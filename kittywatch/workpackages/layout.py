@@ -37,17 +37,17 @@ def place(path: str) -> Place | None:
     if name is None:
         return None
     if len(parts) == 4:
-        return Place(_text(parts[1]), name[1], None)
+        return Place(as_text(parts[1]), name[1], None)
     lane = LANES.get(parts[3])
-    return Place(_text(parts[1]), name[1], lane) if lane else None
+    return Place(as_text(parts[1]), name[1], lane) if lane else None
 
 
 def feature_of(path: str) -> str | None:
     """The feature whose directory `path` lies in, None outside of every feature."""
     parts = path.split("/", 2)
-    return _text(parts[1]) if len(parts) == 3 and parts[0] == SPECS else None
+    return as_text(parts[1]) if len(parts) == 3 and parts[0] == SPECS else None
 
 
-def _text(name: str) -> str:
+def as_text(name: str) -> str:
     """A directory's name as text; what is not UTF-8 in it (surrogates here) cannot stand in an event."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

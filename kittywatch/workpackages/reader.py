@@ -9,19 +9,18 @@ from msgspec import Struct
 
 from kittywatch.startup.patterns import pattern
 from kittywatch.workpackages.feedback import read_feedback
-from kittywatch.workpackages.frontmatter import Frontmatter, FrontmatterError, read_frontmatter
+from kittywatch.workpackages.frontmatter import Frontmatter, read_frontmatter
 from kittywatch.workpackages.lanes import Lane, LaneNames
 from kittywatch.workpackages.layout import Place, place
 from kittywatch.workpackages.schemes import SPEC_KITTY_2, Scheme
 from kittywatch.workpackages.stated import StatedNote, StatedStep
+from kittywatch.workpackages.text import ContentError, text_of
 from kittywatch.workpackages.trail import Record, read_trail
 from kittywatch.yaml.values import Value
 
-MAX_BYTES = 1 << 20
 _ID = pattern(r"WP[0-9]{2,3}\Z")
 _IDS_IN_TEXT = pattern(r"\bWP[0-9]{2,3}\b")
 _HEADING = pattern(r"^# +(.+)$", re.MULTILINE)
-_LINE_ENDS = pattern(r"\r\n?")
 
 
 class Problem(Struct, frozen=True):
@@ -42,6 +41,7 @@ class WorkPackage(Struct, frozen=True):
     `assignee` and `reviewer` are None where none is named, `feedback` where the review left none. `dependencies` is
     None where the frontmatter doesn't say, and may be empty. `source` is the lane source. One that states steps by
     ids of their own has all of them in `stated`, in their order, and its notes in `notes`; then there is no trail.
+    `home` is the name that it is kept under where its feature may change, None where that is its feature.
     """
 
     feature: str
@@ -60,6 +60,12 @@ class WorkPackage(Struct, frozen=True):
     scheme: Scheme = SPEC_KITTY_2
     stated: tuple[StatedStep, ...] = ()
     notes: tuple[StatedNote, ...] = ()
+    home: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What it is kept under: its feature, or what it belongs to whatever its feature is, and its id."""
+        return (self.feature if self.home is None else self.home), self.wp_id
 
     @property
     def assigned(self) -> str | None:
@@ -78,8 +84,8 @@ def read_work_package(path: str, data: bytes, names: LaneNames) -> WorkPackage |
     if where is None:
         raise ValueError("not the path of a work package")
     try:
-        matter = read_frontmatter(_text(data))
-    except FrontmatterError as error:
+        matter = read_frontmatter(text_of(data))
+    except ContentError as error:
         return Problem(path, error.line, error.reason)
     lane, problem = _lane(path, matter, where, names)
     stated = matter.fields.get("work_package_id")
@@ -97,17 +103,6 @@ def read_work_package(path: str, data: bytes, names: LaneNames) -> WorkPackage |
         reviewer=_word(matter.fields.get("reviewed_by")),
         feedback=read_feedback(matter.body),
     )
-
-
-def _text(data: bytes) -> str:
-    if len(data) > MAX_BYTES:
-        raise FrontmatterError(1, f"the file is larger than 1 MiB ({len(data)} bytes)")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise FrontmatterError(line, f"the file is not UTF-8 (byte {error.start})") from None
-    return _LINE_ENDS.sub("\n", text) if "\r" in text else text
 
 
 def _lane(path: str, matter: Frontmatter, where: Place, names: LaneNames) -> tuple[Lane | None, Problem | None]:

@@ -7,33 +7,40 @@ column of the board) asks for its category, never for its name.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from kittywatch.workpackages.categories import CATEGORIES, Category, guessed_category
 from kittywatch.workpackages.lanes import Lane
 
-Category: TypeAlias = Literal["backlog", "active", "review", "done", "blocked", "canceled"]
-
-CATEGORIES: tuple[Category, ...] = ("backlog", "active", "review", "done", "blocked", "canceled")
+__all__ = ("CATEGORIES", "FOUR_LANES", "SCHEMES", "SPEC_KITTY_2", "SPEC_KITTY_3", "Category", "Scheme", "scheme_of")
 
 
 class Scheme(Struct, frozen=True):
     """The lanes of one kind of source, in the order of the work, each with its category.
 
-    `releasing` are the lanes in which a work package holds up those that depend on it no longer.
+    `releasing` are the lanes, beside those that are done, in which a work package holds up those that depend on it no
+    longer. An open scheme takes other lanes too, each for what its name says.
     """
 
     name: str
     lanes: Mapping[Lane, Category]
-    releasing: frozenset[Lane]
+    releasing: frozenset[Lane] = frozenset()
+    is_open: bool = False
 
     def __hash__(self) -> int:
         return hash(self.name)
 
+    @property
+    def first(self) -> Lane:
+        """The lane in which work packages begin."""
+        return next(iter(self.lanes))
+
     def category(self, lane: Lane | None) -> Category | None:
-        """What a lane means; None for no lane, and for one that the scheme doesn't have."""
-        return self.lanes.get(lane) if lane is not None else None
+        """What a lane means; None for no lane, and for one that a closed scheme doesn't have."""
+        if lane is None:
+            return None
+        return self.lanes.get(lane) or (guessed_category(lane) if self.is_open else None)
 
     def is_done(self, lane: Lane | None) -> bool:
         """Whether the work was finished."""
@@ -45,13 +52,12 @@ class Scheme(Struct, frozen=True):
 
     def releases(self, lane: Lane | None) -> bool:
         """Whether a dependent may begin."""
-        return lane in self.releasing
+        return lane in self.releasing or self.is_done(lane)
 
 
 SPEC_KITTY_2 = Scheme(
     "spec-kitty-2",
     {"planned": "backlog", "doing": "active", "for_review": "review", "done": "done"},
-    frozenset(("done",)),
 )
 SPEC_KITTY_3 = Scheme(
     "spec-kitty-3",
@@ -66,7 +72,7 @@ SPEC_KITTY_3 = Scheme(
         "blocked": "blocked",
         "canceled": "canceled",
     },
-    frozenset(("approved", "done")),
+    frozenset(("approved",)),
 )
 SCHEMES: Mapping[str, Scheme] = {scheme.name: scheme for scheme in (SPEC_KITTY_2, SPEC_KITTY_3)}
 

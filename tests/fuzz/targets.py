@@ -69,7 +69,7 @@ def work_package(data: bytes) -> None:
     if problem is not None:
         # A line ends at \r, too, and libyaml counts those of Unicode.
         assert 1 <= problem.line <= len(data.decode("utf-8", "replace").splitlines()) + 2
-        broken_content(problem, content_key(data), {} if isinstance(read, Problem) else {read.wp_id: read})
+        broken_content(problem, content_key(data), {} if isinstance(read, Problem) else {read.key: read}, "")
         _harmless(plain(str(problem)))
     if not isinstance(read, Problem):
         assert read.lane is None or read.lane in LANES

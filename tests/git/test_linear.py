@@ -14,9 +14,10 @@ from kittywatch.git.output import Commit
 from kittywatch.git.repository import Git
 from kittywatch.observe import reader as reading
 from kittywatch.observe.reader import Reader
+from kittywatch.workpackages.lane_source import Unit
 from kittywatch.workpackages.lanes import LaneNames
-from kittywatch.workpackages.layout import feature_of, place
 from kittywatch.workpackages.reader import WorkPackage
+from kittywatch.workpackages.sources import DEFAULT
 from tests.builders import work_package_text
 from tests.history.script import Repository, moment
 
@@ -36,10 +37,21 @@ def objects(repository: Repository) -> Iterator[Objects]:
 
 
 def _sorted(commits: list[Commit]) -> list[tuple[object, ...]]:
+    """What commits change of work packages; git lists what else is in their directories, too."""
     return [
-        (one.id, one.parents, one.moment, sorted(one.changed, key=lambda file: file.path), sorted(one.removed))
+        (
+            one.id,
+            one.parents,
+            one.moment,
+            sorted((file for file in one.changed if DEFAULT.states_lanes(file.path)), key=lambda file: file.path),
+            sorted(path for path in one.removed if DEFAULT.states_lanes(path)),
+        )
         for one in commits
     ]
+
+
+def _unit(feature: str) -> Unit:
+    return Unit("spec-kitty", feature)
 
 
 def _odd_history(repository: Repository) -> list[str]:
@@ -77,18 +89,17 @@ def test_stretches_and_files_as_git_says_them(repository: Repository, objects: O
     made = _odd_history(repository)
     for at, old in enumerate(made):
         for new in made[at:]:
-            found = commits_between(objects, old, new)
+            found = commits_between(objects, old, new, DEFAULT)
             assert found is not None
             assert _sorted(found) == _sorted(git.commits(new, without=[old]))
     for commit in made:
-        found_files = files_of(objects, commit, ["001-a", "002-b", "003-none"])
+        found_files = files_of(objects, commit, map(_unit, ("001-a", "002-b", "003-none")), DEFAULT)
         assert found_files is not None
-        for feature, files in found_files.items():
-            listed = [file for file in git.files(commit) if feature_of(file.path) == feature]
-            own = (f"kitty-specs/{feature}/meta.json", f"kitty-specs/{feature}/tasks.md")
-            assert {one.path: one for one in files if place(one.path) or one.path in own} == {
-                one.path: one for one in listed if place(one.path) or one.path in own
-            }
+        for unit, files in found_files.items():
+            of_unit = [
+                [one for one in some if DEFAULT.unit_of(one.path) == unit] for some in (files, git.files(commit))
+            ]
+            assert {one.path: one for one in of_unit[0]} == {one.path: one for one in of_unit[1]}
 
 
 def test_what_is_out_of_the_ordinary_is_left_to_git(repository: Repository, objects: Objects) -> None:
@@ -99,21 +110,21 @@ def test_what_is_out_of_the_ordinary_is_left_to_git(repository: Repository, obje
     main = repository.commit("01-03", files={"x": "x"})
     repository.git("merge", "-q", "--no-ff", "-m", "merge", "side")
     merge = repository.git("rev-parse", "HEAD")
-    assert commits_between(objects, main, merge) is None
-    assert commits_between(objects, side, main) is None
-    assert commits_between(objects, "1" * 40, first) is None
-    assert commits_between(objects, first, "1" * 40) is None
-    assert files_of(objects, "1" * 40, ["001-a"]) is None
+    assert commits_between(objects, main, merge, DEFAULT) is None
+    assert commits_between(objects, side, main, DEFAULT) is None
+    assert commits_between(objects, "1" * 40, first, DEFAULT) is None
+    assert commits_between(objects, first, "1" * 40, DEFAULT) is None
+    assert files_of(objects, "1" * 40, [_unit("001-a")], DEFAULT) is None
     last = merge
     for _ in range(LONGEST + 1):
         last = repository.commit("01-04")
-    assert commits_between(objects, merge, last) is None
+    assert commits_between(objects, merge, last, DEFAULT) is None
 
 
 def test_a_name_that_is_no_text_is_left_to_git(repository: Repository, objects: Objects) -> None:
     """What a log says of it isn't what the tree says."""
     first = repository.commit("01-01", files={"kitty-specs/001-a/tasks/WP01-a.md": "a"})
-    assert files_of(objects, first, ["001-a", "00\N{REPLACEMENT CHARACTER}-b"]) is None
+    assert files_of(objects, first, [_unit("001-a"), _unit("00\N{REPLACEMENT CHARACTER}-b")], DEFAULT) is None
 
 
 def test_a_tree_that_is_too_large_or_none_is_left_to_git(repository: Repository, objects: Objects) -> None:
@@ -131,8 +142,10 @@ def test_a_tree_that_is_too_large_or_none_is_left_to_git(repository: Repository,
         mode = "040000" if kind == "tree" else "100644"
         tree = made("mktree", text=f"{mode} {kind} {specs}\tkitty-specs\n")
         commit = made("commit-tree", "-p", first, "-m", "odd", tree, text="")
-        assert files_of(objects, commit, ["001-a"]) is None
-        assert (commits_between(objects, first, commit) is None) == (kind == "tree")
+        assert files_of(objects, commit, [_unit("001-a")], DEFAULT) == (
+            None if kind == "tree" else {_unit("001-a"): []}
+        )
+        assert (commits_between(objects, first, commit, DEFAULT) is None) == (kind == "tree")
     assert objects.tree(blob) is None
 
 
@@ -148,7 +161,7 @@ def test_a_commit_with_an_odd_time_is_left_to_git(repository: Repository, object
         check=True,
         capture_output=True,
     )
-    assert commits_between(objects, first, done.stdout.decode().strip()) is None
+    assert commits_between(objects, first, done.stdout.decode().strip(), DEFAULT) is None
 
 
 def test_a_hook_finds_the_repository_that_git_finds(repository: Repository, tmp_path: Path) -> None:
@@ -186,9 +199,10 @@ def test_files_of_few_features_and_of_many(repository: Repository, count: int) -
     tip = repository.commit("01-01", files={f"kitty-specs/{name}/tasks/WP01-a.md": name for name in names})
     git = Git.find(repository.root)
     with Reader(git, LaneNames()) as reader:
-        found = reader.files(tip, {*names, "999-none"})
-        assert found == reader.files(tip, {*names, "999-none"})
-    assert {name: [file.path for file in files] for name, files in found.items()} == {
+        units = {_unit(name) for name in (*names, "999-none")}
+        found = reader.files(tip, units)
+        assert found == reader.files(tip, units)
+    assert {unit.feature: [file.path for file in files] for unit, files in found.items()} == {
         "999-none": [],
         **{name: [f"kitty-specs/{name}/tasks/WP01-a.md"] for name in names},
     }
@@ -204,8 +218,8 @@ def test_a_reader_starts_over_when_it_has_read_much(repository: Repository, monk
     for _ in range(3):
         with reader:
             reader.prefetch(git.files(tip))
-            assert len(reader._packages) == 3
-            read = [reader.package(file)[0] for file in git.files(tip)]
+            assert len(reader._said) == 3
+            read = [reader.said(file)[0] for file in git.files(tip)]
             assert [one.wp_id for one in read if isinstance(one, WorkPackage)] == ["WP01", "WP02", "WP03"]
     with reader:
-        assert not reader._packages
+        assert not reader._said

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from kittywatch.git.repository import Git
 from kittywatch.githooks import installation
+from kittywatch.observe.traces import note_observed
 
 Tree = dict[str, tuple[str, int, int]]
 
@@ -68,7 +70,7 @@ class Repository:
 
     def observed(self) -> None:
         """Say that the commit that is checked out was looked at, as an observation does."""
-        (self.directory / "kittywatch-observed").write_text(self.git("rev-parse", "HEAD"))
+        note_observed(Git.find(self.root), self.git("rev-parse", "HEAD").strip())
 
 
 class Recorder:

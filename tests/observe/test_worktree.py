@@ -9,7 +9,7 @@ import pytest
 
 from kittywatch.observe import worktree
 from kittywatch.observe.worktree import read_file
-from kittywatch.workpackages.reader import MAX_BYTES
+from kittywatch.workpackages.text import MAX_BYTES
 
 PATH = "kitty-specs/001-login/tasks/WP01.md"
 

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from kittywatch.workpackages.activity import NewRecord, append_record
-from kittywatch.workpackages.checklist import mark
+from kittywatch.workpackages.boxes import mark
 from kittywatch.workpackages.editing import Change, edit, set_field
 from kittywatch.workpackages.lanes import LaneNames
 from kittywatch.workpackages.reader import WorkPackage, read_work_package

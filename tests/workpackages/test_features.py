@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from kittywatch.workpackages.features import Meta, dependencies_of, first_of_each, read_dependencies, read_meta
 from kittywatch.workpackages.lanes import LaneNames
-from kittywatch.workpackages.reader import MAX_BYTES, Problem, WorkPackage, read_work_package
+from kittywatch.workpackages.reader import Problem, WorkPackage, read_work_package
+from kittywatch.workpackages.text import MAX_BYTES
 from tests.builders import work_package_text
 
 TASKS = "kitty-specs/001-login/tasks/"

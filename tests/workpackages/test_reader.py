@@ -7,7 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kittywatch.workpackages.lanes import LaneNames
-from kittywatch.workpackages.reader import MAX_BYTES, Problem, WorkPackage, read_work_package
+from kittywatch.workpackages.reader import Problem, WorkPackage, read_work_package
+from kittywatch.workpackages.text import MAX_BYTES
 from tests.builders import FEATURE, PATH, record, work_package_text
 
 OLD = f"kitty-specs/{FEATURE}/tasks/doing/phase-1/WP01-build.md"
