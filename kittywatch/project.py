@@ -17,6 +17,7 @@ from kittywatch.store.database import WAIT_SECONDS
 from kittywatch.store.projects import remembered_uuid
 from kittywatch.store.store import Store
 from kittywatch.sync.identity import ProjectIdentity, Site, ensure_identity, identity_in, read_config
+from kittywatch.workpackages.configured import sources_from
 from kittywatch.workpackages.lanes import DEFAULT_ALIASES, LANES, LaneNames
 from kittywatch.yaml.values import PlainYamlError, Value
 
@@ -35,6 +36,7 @@ class Project:
         self.warn = warn
         self.writes = writes
         self.restores = False
+        git.sources = sources_from(self.config.get("sources"), lambda what: warn(f".kittify/config.yaml: {what}"))
 
     @classmethod
     def find(cls, start: Path, warn: Warn, *, writes: bool = True) -> Project:

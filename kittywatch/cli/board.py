@@ -68,7 +68,7 @@ def board(ctx: click.Context, as_json: bool, feature: str | None) -> None:
             fields = (one.feature, one.wp_id, one.lane or "-", one.agent or "-", one.title)
             output.lines("\t".join(plain(field) for field in fields))
     if not packages and not as_json:
-        output.say("there are no work packages here: kitty-specs/<feature>/tasks/WP01-….md")
+        output.say("there are no work packages here; `kittywatch init --help` names the lane sources that are read")
 
 
 def _features(packages: Iterable[WorkPackage]) -> list[dict[str, object]]:

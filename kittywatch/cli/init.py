@@ -8,8 +8,10 @@ import click
 
 from kittywatch.cli.context import open_project
 from kittywatch.cli.output import Output, plain
-from kittywatch.cli.taken_in import say_baseline
+from kittywatch.cli.taken_in import say_baseline, say_sources
+from kittywatch.observe.found import found_sources
 from kittywatch.observe.observation import observe
+from kittywatch.observe.shown import shown_now
 from kittywatch.sync.identity import CONFIG
 
 
@@ -19,7 +21,9 @@ from kittywatch.sync.identity import CONFIG
 def init(ctx: click.Context, as_json: bool) -> None:
     """Create or complete the project's identity in .kittify/config.yaml, and take in what is there.
 
-    What was there before kittywatch is recorded silently; `emit replay` tells its history.
+    What was there before kittywatch is recorded silently; `emit replay` tells its history. Says which lane sources it
+    has found, and what each holds: spec-kitty, Backlog.md, spec-kit, OpenSpec, task-master, BMAD, and those that
+    `sources:` in the configuration names.
 
     \b
     Examples:
@@ -37,9 +41,14 @@ def init(ctx: click.Context, as_json: bool) -> None:
             "node_id": identity.node_id,
             "config": str(project.git.main_root / CONFIG),
             "baseline": seen.baseline,
+            "sources": [
+                {"name": one.source.name, "reader": one.source.kind, "work_packages": one.packages}
+                for one in found_sources(shown_now(project), project.git.sources)
+            ],
         }
         output.data(json.dumps(fields))
         return
     where = project.git.main_root / CONFIG
     output.say(plain(f"project {identity.project_slug} ({identity.project_uuid or 'no identity yet'}) in {where}"))
+    say_sources(output, project)
     say_baseline(output, seen)

@@ -16,6 +16,7 @@ from kittywatch.doctor import (
     programs,
     queue,
     server,
+    sources,
     twice,
     watching,
 )
@@ -37,6 +38,7 @@ CHECKS = (
     Check("hooks", hooks.check),
     Check("watcher", watching.check),
     Check("missions", missions.check),
+    Check("sources", sources.check),
     Check("identity", identity.check_unique, unless=_DATABASE),
     Check("ledger", ledger.check, unless=_DATABASE),
     Check("aliases", twice.check, unless=_DATABASE | {"files", "proxy", "server", "identity"}),

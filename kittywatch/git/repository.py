@@ -246,6 +246,11 @@ class Git:
         """Tell whether files in a directory of the worktree are under version control."""
         return bool(self.run("ls-files", "-z", "--", str(directory)))
 
+    def tracked(self, pathspecs: Iterable[str]) -> list[str]:
+        """The files under version control that some patterns match."""
+        out = self.run("ls-files", "-z", "--", *pathspecs)
+        return [path.decode("utf-8", "surrogateescape") for path in out.split(b"\0") if path]
+
     def staged_units(self) -> list[Unit]:
         """The units in which the index differs from HEAD."""
         tip = self.head().tip or self.run("hash-object", "-t", "tree", "--stdin", data=b"").decode().strip()

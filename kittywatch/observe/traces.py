@@ -30,8 +30,9 @@ def traces_in(common: Path) -> list[Path]:
 def note_observed(git: Git, tip: str | None) -> None:
     """Leave the commit that was looked at, and the paths that matter, for the hooks' stub.
 
-    It then needs no Python to see that nothing moved. Without the file, or with an older commit in it, the stub looks in vain at worst. A worktree that is being removed
-    gets none: git takes its files away first, and then expects nothing new in its git directory.
+    It then needs no Python to see that nothing moved. Without the file, or with an older commit in it, the stub looks
+    in vain at worst. A worktree that is being removed gets none: git takes its files away first, and then expects
+    nothing new in its git directory.
     """
     with contextlib.suppress(OSError):
         if tip is not None and (git.root / ".git").exists():

@@ -71,7 +71,7 @@ def _read(target: Path, most: int) -> tuple[bytes, float] | None:
         return file.read(most + 1), about.st_mtime
 
 
-def _below(directory: Path) -> dict[str, Path] | None:
+def files_below(directory: Path) -> dict[str, Path] | None:
     """What a directory of a worktree has below it, None of a file; links are files, as git has them."""
     if directory.is_symlink() or not directory.is_dir():
         return None
@@ -121,7 +121,7 @@ class Worktree:
     def _there(self, unit: Unit) -> set[str]:
         """The files of a unit that the worktree has."""
         rests = [glob.rest for glob in self._sources.globs_of(unit)]
-        return {path for path, _ in walk(rests, self._git.root, _below)}
+        return {path for path, _ in walk(rests, self._git.root, files_below)}
 
     def _look(
         self, history: History, tip: str | None, moment: datetime, keys: Set[Key], paths: Iterable[str]

@@ -9,11 +9,13 @@ from pathlib import Path
 from msgspec import Struct
 
 from kittywatch.errors import WorkflowError
-from kittywatch.observe.worktree import read_file
+from kittywatch.observe.worktree import files_below, read_file
 from kittywatch.workpackages.features import dependencies_of, first_of_each, read_dependencies
+from kittywatch.workpackages.globs import walk
 from kittywatch.workpackages.lanes import LaneNames
 from kittywatch.workpackages.layout import SPECS, place
 from kittywatch.workpackages.reader import Problem, WorkPackage, read_work_package
+from kittywatch.workpackages.sources import DEFAULT
 
 _WP_BRANCH = re.compile(r"(?P<feature>.+)-(?P<wp>WP[0-9]{2})\Z")
 
@@ -85,8 +87,24 @@ def choose_feature(root: Path, stated: str | None, hints: Sequence[str]) -> str:
                 return name
     if len(features) == 1:
         return features[0]
-    what = "there is no feature under kitty-specs/" if not features else "there are several features here"
-    raise WorkflowError(what, remedy=_choices(root))
+    if features:
+        raise WorkflowError("there are several features here", remedy=_choices(root))
+    if others := neighbors_here(root):
+        raise WorkflowError(
+            f"there is no feature under kitty-specs/, and this command is for spec-kitty's alone; here is {others[0]}",
+            remedy=f"move its tasks with {others[0]}'s own commands, or in its files: kittywatch observes both",
+        )
+    raise WorkflowError("there is no feature under kitty-specs/", remedy=_choices(root))
+
+
+def neighbors_here(root: Path) -> list[str]:
+    """The other lane sources that have files in a checkout, by their names."""
+    others = (source for source in DEFAULT.all if source.name != "spec-kitty")
+    return [
+        source.name
+        for source in others
+        if next(walk([glob.rest for glob in source.globs], root, files_below), None) is not None
+    ]
 
 
 def hinted_package(hints: Sequence[str], slug: str) -> str | None:

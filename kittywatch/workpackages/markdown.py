@@ -141,6 +141,9 @@ class Markdown(LaneSource):
     def together(self, unit: Unit, paths: Iterable[str], contents: Contents) -> Stated:
         settings: list[_Settings] = []
         faults: list[Fault] = []
+        paths = tuple(paths)
+        if self._layout.config is not None and self._layout.config not in paths:
+            return Stated({})  # a directory of that name alone makes no backlog
         tasks: list[tuple[int, str, WorkPackage, str]] = []
         for path in paths:
             said, content = contents.said(path)
