@@ -24,6 +24,4 @@ def say_sources(output: Output, project: Project) -> None:
     for one in found:
         output.say(plain(f"found {one}"))
     if not found:
-        output.say(
-            "no lane source has a work package here yet; `kittywatch init --help` names them"
-        )
+        output.say("no lane source has a work package here yet; `kittywatch init --help` names them")

@@ -109,8 +109,9 @@ def _causes(state: LedgerState, facts: list[Fact], context: ChangeContext) -> di
 def _manual_causes(state: LedgerState, context: ChangeContext) -> list[Cause]:
     """Steps to done that were emitted manually, and that an observer sees now (rule 6)."""
     causes: list[Cause] = []
+    waiting = {key[1] for key, page in state.pages.items() if any(name[0] == "p" for name in page)}
     for feature, graph in sorted(context.graphs.items()):
-        for wp_id in sorted(graph.dependencies):
+        for wp_id in sorted(waiting & graph.dependencies.keys()):
             key = state.key(graph.home or feature, wp_id)
             if wp_id in graph.others or not graph.scheme(wp_id).releases(graph.lanes.get(wp_id)):
                 continue
@@ -166,16 +167,18 @@ def _note_complete(state: LedgerState, feature: str, context: ChangeContext) -> 
 
 def _work_packages(state: LedgerState, feature: str, graph: FeatureGraph, context: ChangeContext) -> int:
     """How many work packages a feature has; 0 unless nothing is left to do in any of them, and one is done."""
-    lanes: dict[str, Lane] = {}
+    count, any_done = 0, False
     for wp_id in graph.dependencies.keys() - graph.others.keys():
         shown, scheme = graph.lanes.get(wp_id), graph.scheme(wp_id)
-        key = state.key(graph.home or feature, wp_id)
-        further = None if scheme.is_over(shown) else _further(state, key, context)
-        lane = further if scheme.is_over(further) else shown
-        if lane is not None:
-            lanes[wp_id] = lane
-    over = all(graph.scheme(wp_id).is_over(lane) for wp_id, lane in lanes.items())
-    return len(lanes) if over and any(graph.scheme(wp_id).is_done(lane) for wp_id, lane in lanes.items()) else 0
+        if scheme.is_over(shown):
+            count, any_done = count + 1, any_done or scheme.is_done(shown)
+            continue
+        further = _further(state, state.key(graph.home or feature, wp_id), context)
+        if scheme.is_over(further):
+            count, any_done = count + 1, any_done or scheme.is_done(further)
+        elif shown is not None:
+            return 0
+    return count if any_done else 0
 
 
 def _further(state: LedgerState, key: Key, context: ChangeContext) -> Lane | None:

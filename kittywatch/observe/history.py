@@ -25,7 +25,7 @@ from kittywatch.derive.changes import (
 from kittywatch.derive.steps import LaneState, lane_state
 from kittywatch.git.output import Commit, File
 from kittywatch.git.repository import Git
-from kittywatch.observe.reader import SYMLINK, Reader, broken_content
+from kittywatch.observe.reader import SYMLINK, Reader, UnitTree, broken_content
 from kittywatch.workpackages.event_log import Log
 from kittywatch.workpackages.features import dependencies_of
 from kittywatch.workpackages.lane_source import Unit
@@ -35,17 +35,8 @@ from kittywatch.workpackages.reader import WorkPackage
 _UNDONE = frozenset(("planned", "doing", "for_review"))
 
 
-class UnitTree(Struct, frozen=True):
-    """A unit as a tree shows it: its files, the work packages that count, what is broken, and a feature's own files."""
-
-    files: Mapping[str, File]
-    packages: Mapping[Key, WorkPackage]
-    broken: tuple[BrokenContent, ...] = ()
-    meta: File | None = None
-    tasks: File | None = None
-
-
 _NOTHING = UnitTree({}, {})
+_KEPT = 3  # versions of a unit: the one that is committed, and what a worktree showed last and shows now
 
 
 class _Contents:
@@ -311,13 +302,23 @@ class History:
             new = units[unit] = self._read(unit, files)
             touched[unit] = (old, new)
             for key, package in old.packages.items():
-                if (state := lane_state(package)) and lane_state(new.packages.get(key)) is None:
+                one = new.packages.get(key)
+                if (one is None or one.lane is None) and (state := lane_state(package)):
                     last[key] = state
         return ProjectTree(before.base, units, last), touched
 
     # One unit.
 
     def _read(self, unit: Unit, files: Mapping[str, File]) -> UnitTree:
+        kept = self._reader.units.setdefault(unit, [])
+        for known in kept:
+            if known.files == files:
+                return known
+        made = self._put_together(unit, files)
+        self._reader.units[unit] = [made, *kept[: _KEPT - 1]]
+        return made
+
+    def _put_together(self, unit: Unit, files: Mapping[str, File]) -> UnitTree:
         there = {path: file for path in files if (file := self._regular(path, files)) is not None}
         stated = self._sources[unit].together(unit, there, _Contents(self._reader, there))
         broken = tuple(
@@ -392,8 +393,8 @@ def _are_alike(one: UnitTree, other: UnitTree) -> bool:
 
 def _same(one: WorkPackage | None, other: WorkPackage) -> bool:
     """Whether nothing but the path differs, and the feature of a directory that has another name."""
-    if one is other or one is None:
-        return one is other
+    if one is None or one is other or one == other:
+        return one is not None
     return replace(one, path=other.path, feature=other.feature if other.home is None else one.feature) == other
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from kittywatch.derive.changes import Key, WorktreeLook
+from kittywatch.derive.changes import FeatureGraph, Key, WorktreeLook
 from kittywatch.derive.commits import record_baseline, record_earlier, resolve_commit
 from kittywatch.derive.edits import hold, resolve_worktree
 from kittywatch.derive.facts import Fact
@@ -29,8 +29,9 @@ from kittywatch.git.repository import Git, Head
 from kittywatch.observe.head_moves import Visit, head_moves
 from kittywatch.observe.history import History
 from kittywatch.observe.names import ref_name
+from kittywatch.observe.needed import needed
 from kittywatch.observe.provenance import Origins
-from kittywatch.observe.ranges import CommitRange, RangeReader, keys_of, of_broken, of_graphs
+from kittywatch.observe.ranges import CommitRange, RangeReader, keys_of, of_broken, of_packages
 from kittywatch.observe.reader import Reader
 from kittywatch.observe.worktree import Worktree
 from kittywatch.store.ledger import BoundaryKind
@@ -218,11 +219,14 @@ class Planner:
         held = self.worktree.held
         looked_for = self.before.pending | held.keys() | {key for one in ranges for key in one.left or ()}
         look = self._look(looked_for, at_rest=not ranges)
-        keys = looked_for | {key for one in ranges for key in keys_of([*one.changes, *one.earlier])}
+        changes = [changes for one in ranges for changes in (*one.changes, *one.earlier)]
+        keys = looked_for | of_packages(changes) | of_broken(broken for one in changes for broken in one.broken)
+        graphs = [one.graphs for one in changes]
         if look is not None:
-            keys |= look.edited.keys() | look.clean.keys() | of_graphs(look.graphs) | of_broken(look.broken)
+            keys |= look.edited.keys() | look.clean.keys() | of_broken(look.broken)
+            graphs.append(look.graphs)
         stated = _stated_ids(ranges, look)
-        state, pending = self.emitter.peek(lambda unit: self._read(unit, keys, stated))
+        state, pending = self.emitter.peek(lambda unit: self._read(unit, keys, graphs, stated))
         waiting: dict[Key, WorkPackage] = {}
         if look is not None and self.request.worktree:
             look, waiting = hold(look, pending, held, self.rules.names)
@@ -233,10 +237,17 @@ class Planner:
         return plan
 
     def _read(
-        self, unit: UnitOfWork, keys: Iterable[Key], stated: Set[str]
+        self,
+        unit: UnitOfWork,
+        keys: Iterable[Key],
+        graphs: Iterable[Mapping[str, FeatureGraph]],
+        stated: Set[str],
     ) -> tuple[LedgerState, dict[Key, PendingEdit]]:
         renames = self.before.renames
         kept = {(renames.get(feature, feature), wp_id) for feature, wp_id in keys}
+        for some in graphs:
+            for feature, graph in some.items():
+                kept |= needed(unit.ledger, feature, graph, renames)
         state = unit.ledger.read(kept | unit.ledger.stated(stated))
         checkout = self.before.checkout
         pending = Views(unit.connection, unit.project).pending(checkout.key, unit.ledger) if checkout else {}

@@ -139,9 +139,12 @@ def keys_of(changes: Iterable[CommitChanges]) -> set[Key]:
     """The work packages that some changes are about, by the names in the files."""
     found: set[Key] = set()
     for one in changes:
-        found |= {change.package.key for change in one.packages}
-        found |= of_graphs(one.graphs) | of_broken(one.broken)
+        found |= of_packages([one]) | of_graphs(one.graphs) | of_broken(one.broken)
     return found
+
+
+def of_packages(changes: Iterable[CommitChanges]) -> set[Key]:
+    return {change.package.key for one in changes for change in one.packages}
 
 
 def of_graphs(graphs: Mapping[str, FeatureGraph]) -> set[Key]:

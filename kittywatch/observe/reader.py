@@ -6,6 +6,8 @@ import posixpath
 from collections.abc import Iterable, Mapping, Set
 from datetime import UTC, datetime
 
+from msgspec import Struct
+
 from kittywatch.derive.changes import BrokenContent, Key
 from kittywatch.git.linear import commits_between, files_of
 from kittywatch.git.output import Commit, File
@@ -25,6 +27,16 @@ _REMEMBERED = 50_000  # files; a long-running watcher starts over there
 _REMEMBERED_LOGS = 2_000  # versions of logs, whose lines are kept once
 
 
+class UnitTree(Struct, frozen=True):
+    """A unit as a tree shows it: its files, the work packages that count, what is broken, and a feature's own files."""
+
+    files: Mapping[str, File]
+    packages: Mapping[Key, WorkPackage]
+    broken: tuple[BrokenContent, ...] = ()
+    meta: File | None = None
+    tasks: File | None = None
+
+
 class Reader:
     """Reads the files of lane sources, and the features' own, by blob, each blob once.
 
@@ -41,6 +53,7 @@ class Reader:
         self._provided: dict[str, bytes] = {}
         self._logs: dict[str, Log] = {}
         self._log_reader = LogReader()
+        self.units: dict[Unit, list[UnitTree]] = {}
         self._metas: dict[tuple[str, str], Meta] = {}
         self._dependencies: dict[str, dict[str, tuple[str, ...]]] = {}
         self._beginnings: dict[str, datetime | None] = {}
@@ -49,6 +62,7 @@ class Reader:
         self._provided.clear()
         if len(self._said) > _REMEMBERED:
             self._said.clear()
+            self.units.clear()
         if len(self._logs) > _REMEMBERED_LOGS:
             self._logs.clear()
         self._log_reader.forget()

@@ -100,6 +100,11 @@ class Ledger:
                 found.add((row[0], row[1]))
         return found
 
+    def resolving(self, feature: str) -> set[Key]:
+        """The work packages of a feature with a step that was emitted manually, from which others are to follow."""
+        sql = "SELECT feature, wp_id FROM seen WHERE project = ? AND feature = ? AND keys LIKE '%\"p%'"
+        return {(row[0], row[1]) for row in self.connection.execute(sql, (self.project, feature))}
+
     def features_of(self, wp_id: str) -> list[str]:
         """The features that are known to have a work package of this id, in their names' order."""
         sql = "SELECT DISTINCT feature FROM entries WHERE project = ? AND wp_id = ? ORDER BY feature"

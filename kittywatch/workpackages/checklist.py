@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import cast
 
 from msgspec import Struct
@@ -20,21 +20,25 @@ _ITEM = pattern(r"^[-*+][ \t]+\[([ xX])\][ \t]+(?:\*\*)?(T[0-9]+|[0-9]+(?:\.[0-9
 _MARKS = pattern(r"[ \t]*(?:\*\*[:.]?)?[ \t]*(?:\[[^\]\[]*\](?!\()[ \t]*)*")
 _FENCE = pattern(r"^ {0,3}(`{3,}|~{3,})")
 _LARGEST = 4 << 20
+_REMEMBERED = 200_000  # lines
 _IDS = pattern(r"T[0-9]+|[0-9]+(?:\.[0-9]+)+")
 _LONGEST_ID = 40
 
 
-class Item(Struct, frozen=True):
-    """One item: its id, its line from 1, whether its box is ticked, and its text without marks."""
+class Item(Struct, frozen=True, eq=False):
+    """What one line says: an id, whether its box is ticked, and its text without marks."""
 
     wp_id: str
-    line: int
     done: bool
     title: str
 
 
 class Checklist(LaneSource):
-    """The lists of one tool; where a feature has several, the files of the first pattern count before the others'."""
+    """The lists of one tool; where a feature has several, the files of the first pattern count before the others'.
+
+    A line says the same in every version of a list, so each is read once: an item that stays is the same object, and
+    so is its work package.
+    """
 
     kind = "checklist"
 
@@ -42,6 +46,8 @@ class Checklist(LaneSource):
         self.name = name
         self.globs = tuple(Glob(text) for text in files)
         self.ids = _IDS
+        self._lines: dict[str, Item | None] = {}
+        self._packages: dict[str, dict[Item, WorkPackage]] = {}
 
     def is_added_to(self, path: str) -> bool:
         return True
@@ -51,9 +57,25 @@ class Checklist(LaneSource):
 
     def read(self, path: str, data: bytes, names: LaneNames) -> object:
         try:
-            return tuple(items(text_of(data, _LARGEST)))
+            text = text_of(data, _LARGEST)
         except ContentError as error:
             return Problem(path, error.line, error.reason)
+        if len(self._lines) > _REMEMBERED:
+            self._lines.clear()
+            self._packages.clear()
+        return tuple(self._items(text))
+
+    def _items(self, text: str) -> Iterator[tuple[int, Item]]:
+        """The items that have an id, outside of fenced code, each with its line from 1."""
+        known = self._lines
+        for number, line in _outside_fences(text):
+            if line[:1] not in ("-", "*", "+"):
+                continue
+            item = known.get(line, ...)
+            if item is ...:
+                item = known[line] = _item(line)
+            if item is not None:
+                yield number, item
 
     def together(self, unit: Unit, paths: Iterable[str], contents: Contents) -> Stated:
         feature = unit.feature or self.name
@@ -65,14 +87,16 @@ class Checklist(LaneSource):
                 faults.append(Fault(said, content))
                 continue
             lines: dict[str, int] = {}
-            for item in cast("tuple[Item, ...]", said):
-                if (first := lines.setdefault(item.wp_id, item.line)) != item.line:
+            packages = self._packages.setdefault(path, {})
+            for number, item in cast("tuple[tuple[int, Item], ...]", said):
+                if (first := lines.setdefault(item.wp_id, number)) != number:
                     reason = f"{item.wp_id} is already the id of line {first}, which counts"
-                    faults.append(Fault(Problem(path, item.line, reason), ""))
+                    faults.append(Fault(Problem(path, number, reason), ""))
                     continue
-                key = feature, item.wp_id
-                if key not in found:  # an archived list of the same name, whose tasks stand in the one at work
-                    found[key] = _package(feature, path, item)
+                package = packages.get(item)
+                if package is None:
+                    package = packages[item] = _package(feature, path, item)
+                found.setdefault(package.key, package)  # an archived list's tasks stand in the one at work as well
         return Stated(found, tuple(faults), feature)
 
     def _rank(self, path: str) -> tuple[int, list[int]]:
@@ -88,22 +112,29 @@ def _package(feature: str, path: str, item: Item) -> WorkPackage:
     )
 
 
-def items(text: str) -> Iterable[Item]:
-    """The items of a text that have an id, outside of fenced code."""
+def _item(line: str) -> Item | None:
+    found = _ITEM.match(line)
+    if found is None or len(found[2]) > _LONGEST_ID:
+        return None
+    rest = found[3]
+    marks = _MARKS.match(rest)
+    title = rest[marks.end() if marks else 0 :].strip().removesuffix("**")
+    return Item(found[2], found[1] != " ", title or found[2])
+
+
+def _outside_fences(text: str) -> Iterator[tuple[int, str]]:
+    """The lines of a text, from 1, without those of fenced code."""
+    numbered = enumerate(text.split("\n"), start=1)
+    if "```" not in text and "~~~" not in text:
+        yield from numbered
+        return
     fence = ""
-    fenced = "```" in text or "~~~" in text
-    for number, line in enumerate(text.split("\n"), start=1):
-        if fenced and (mark := _FENCE.match(line)):
+    for number, line in numbered:
+        mark = _FENCE.match(line)
+        if mark is None:
             if not fence:
-                fence = mark[1]
-            elif mark[1].startswith(fence) and not line.strip(" \t" + fence[0]):
-                fence = ""
-            continue
-        if fence or line[:1] not in ("-", "*", "+"):
-            continue
-        item = _ITEM.match(line)
-        if item is not None and len(item[2]) <= _LONGEST_ID:
-            rest = item[3]
-            marks = _MARKS.match(rest)
-            title = rest[marks.end() if marks else 0 :].strip().removesuffix("**")
-            yield Item(item[2], number, item[1] != " ", title or item[2])
+                yield number, line
+        elif not fence:
+            fence = mark[1]
+        elif mark[1].startswith(fence) and not line.strip(" \t" + fence[0]):
+            fence = ""

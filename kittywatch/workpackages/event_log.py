@@ -77,17 +77,18 @@ class LogReader:
     def __init__(self) -> None:
         self._said: dict[bytes, _Said] = {}
         self._decoder = msgspec.json.Decoder(_Line)
-        self._last: dict[str, tuple[bytes, Log]] = {}
+        self._last: dict[str, tuple[bytes, int, Log]] = {}
 
     def read(self, data: bytes, path: str = "") -> Log:
         """Read the log at a path; never raises: what can't be read is a fault, and its neighbors count."""
         if len(data) > MAX_BYTES:
             return Log(faults=(Fault(1, f"the log is larger than 64 MiB ({len(data)} bytes)", ""),))
-        before, known = self._last.get(path, (b"", Log()))
+        before, lines, known = self._last.get(path, (b"", 0, Log()))
         if not (before.endswith(b"\n") and data.startswith(before)):
-            before, known = b"", Log()
-        log = self._read(data[len(before) :], known, before.count(b"\n"))
-        self._last[path] = data, log
+            before, lines, known = b"", 0, Log()
+        more = data[len(before) :]
+        log = self._read(more, known, lines)
+        self._last[path] = data, lines + more.count(b"\n"), log
         return log
 
     def _read(self, data: bytes, known: Log, lines: int) -> Log:

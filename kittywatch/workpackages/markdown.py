@@ -8,6 +8,7 @@ transition.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import cast
 
 from msgspec import Struct
@@ -29,6 +30,7 @@ from kittywatch.yaml.values import PlainYamlError, Value
 
 IDS = pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _NO_ID = "the id is none: it has 40 letters, digits, '.', '_' and '-' at most"
+_REMEMBERED = 50_000  # paths
 _DEFAULT_STATUSES = ("To Do", "In Progress", "Done")
 
 
@@ -124,7 +126,7 @@ class Markdown(LaneSource):
         if not IDS.fullmatch(wp_id):
             return Problem(path, matter.lines[names.id], _NO_ID)
         return WorkPackage(
-            feature=_word(fields.get(names.feature)) or "" if names.feature else "",
+            feature=(_word(fields.get(names.feature)) if names.feature else None) or self._feature(path),
             wp_id=wp_id.upper(),
             path=path,
             lane=lane_name(status) if status is not None else None,
@@ -144,7 +146,7 @@ class Markdown(LaneSource):
         paths = tuple(paths)
         if self._layout.config is not None and self._layout.config not in paths:
             return Stated({})  # a directory of that name alone makes no backlog
-        tasks: list[tuple[int, str, WorkPackage, str]] = []
+        tasks: list[tuple[int, str, WorkPackage]] = []
         for path in paths:
             said, content = contents.said(path)
             if isinstance(said, Problem):
@@ -152,21 +154,22 @@ class Markdown(LaneSource):
             elif isinstance(said, _Settings):
                 settings.append(said)
             elif isinstance(said, WorkPackage):
-                tasks.append((self._rank(path), path, said, content))
+                tasks.append((self._rank(path), path, said))
         scheme = self._scheme(settings)
         names = dict(one.milestone for one in settings if one.milestone is not None)
         project = next((one.project for one in settings if one.project), None) or self._layout.name
         found: dict[str, WorkPackage] = {}
-        for rank, path, task, _ in sorted(tasks, key=lambda one: (one[0], one[1].encode("utf-8", "surrogateescape"))):
+        for rank, path, task in sorted(tasks, key=lambda one: (one[0], one[1].encode("utf-8", "surrogateescape"))):
             first = found.get(task.wp_id)
             if first is None:
-                feature = self._feature(path) or names.get(task.feature, task.feature) or project
+                feature = names.get(task.feature, task.feature) or project
                 found[task.wp_id] = _in_scheme(task, feature, scheme, is_done=rank == 1)
             elif rank < 2:
                 problem = Problem(path, 1, f"{task.wp_id} is already the id of {first.path}, which counts")
                 faults.append(Fault(problem, sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:32]))
         return Stated({one.key: one for one in found.values()}, tuple(faults), unit.feature or project)
 
+    @lru_cache(maxsize=_REMEMBERED)  # noqa: B019 - a source lives as long as its process
     def _rank(self, path: str) -> int:
         """Which of two files with one id counts: the one that is worked on, the completed one, the archived one."""
         groups = (self._tasks, self._done)

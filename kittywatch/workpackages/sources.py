@@ -7,7 +7,7 @@ unit say together.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from kittywatch.workpackages.checklist import Checklist
 from kittywatch.workpackages.globs import Glob, Rest
@@ -17,6 +17,7 @@ from kittywatch.workpackages.records import Bmad, TaskMaster
 from kittywatch.workpackages.spec_kitty import SpecKitty
 from kittywatch.workpackages.text import MAX_BYTES
 
+_REMEMBERED = 50_000  # paths
 _ARCHIVED = "openspec/changes/archive/[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]-{feature}/tasks.md"
 _SPRINTS = (
     "sprint-status.yaml",
@@ -47,6 +48,8 @@ class Sources:
         for source in self.all:
             for top in {root.split("/", 1)[0] for root in source.roots}:
                 self._by_top.setdefault(top, []).append(source)
+        # The same paths are asked for again and again, and a Glob takes its time.
+        self.unit_of = lru_cache(maxsize=_REMEMBERED)(self._unit_of)
         self.tops = tuple(sorted(self._by_top))
         self.pathspecs = tuple(dict.fromkeys(one for source in self.all for one in source.pathspecs))
 
@@ -58,7 +61,7 @@ class Sources:
     def __getitem__(self, unit: Unit) -> LaneSource:
         return self._by_name[unit.source]
 
-    def unit_of(self, path: str) -> Unit | None:
+    def _unit_of(self, path: str) -> Unit | None:
         """The unit that a file belongs to, None for a file of no concern."""
         for source in self._at(path):
             unit = source.unit_of(path)

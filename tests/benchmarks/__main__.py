@@ -6,7 +6,6 @@ from tests.benchmarks import (
     delivery,
     emission,
     end_to_end,
-    event_logs,
     fuzzing,
     hooks,
     hub_ingest,
@@ -14,12 +13,13 @@ from tests.benchmarks import (
     inline,
     observation,
     replay,
+    sources,
     viewers,
     watching,
 )
 from tests.benchmarks.figure import main
 
 if __name__ == "__main__":
-    runs = [replay, emission, observation, hooks, event_logs, watching, hub_ingest, viewers, delivery, end_to_end]
+    runs = [replay, emission, observation, hooks, sources, watching, hub_ingest, viewers, delivery, end_to_end]
     runs += [imports, inline, fuzzing]
     main(*(benchmark.run for benchmark in runs))
