@@ -257,7 +257,7 @@ class History:
             for key, one in new.packages.items():
                 then = key if source == unit else (source.feature or "", key[1])
                 there = was.packages.get(then)
-                if not _same(there, one):
+                if there is not one and not _same(there, one):
                     news.append((one, there))
                     packages.append(PackageChange(self._complete(one, new), there, self.state(before, then)))
             broken += [one for one in new.broken if one not in old.broken]
@@ -356,7 +356,7 @@ class History:
             state = self.state(before, (home or feature, wp_id))
             lanes[wp_id] = state.lane if state is not None else None
         schemes = {one.wp_id: one.scheme for one in there}
-        others = {one.wp_id: one.feature for one in there if one.feature != feature}
+        others = {one.wp_id: one.feature for one in there if one.feature != feature} if home is not None else {}
         return FeatureGraph(needs, lanes, began, schemes, others, home)
 
     def _complete(self, package: WorkPackage, unit: UnitTree) -> WorkPackage:
@@ -393,7 +393,7 @@ def _are_alike(one: UnitTree, other: UnitTree) -> bool:
 
 def _same(one: WorkPackage | None, other: WorkPackage) -> bool:
     """Whether nothing but the path differs, and the feature of a directory that has another name."""
-    if one is None or one is other or one == other:
+    if one is None or one == other:
         return one is not None
     return replace(one, path=other.path, feature=other.feature if other.home is None else one.feature) == other
 

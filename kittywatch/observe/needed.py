@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from kittywatch.derive.changes import FeatureGraph, Key
 from kittywatch.store.ledger import Ledger
 
 _FEW = 100  # work packages whose entries are read without asking whether they matter
-_PROBED = 20
+_PROBED = 4
 
 
 def needed(ledger: Ledger, feature: str, graph: FeatureGraph, renames: Mapping[str, str]) -> set[Key]:
@@ -19,14 +20,18 @@ def needed(ledger: Ledger, feature: str, graph: FeatureGraph, renames: Mapping[s
     """
     home = graph.home or feature
     kept = renames.get(home, home)
-    keys = {(kept, wp_id) for wp_id in graph.dependencies}
-    if len(keys) <= _FEW:
-        return keys
-    left = [wp_id for wp_id, lane in graph.lanes.items() if lane is not None and not graph.scheme(wp_id).is_over(lane)]
-    probed = {(kept, wp_id) for wp_id in left[:_PROBED] if wp_id not in graph.others}
-    known = ledger.read(probed).histories if probed else {}
-    for key in probed:
-        entries = known[key].entries if key in known else []
-        if not any(graph.scheme(key[1]).is_over(entry.lane) for entry in entries):
-            return probed | (ledger.resolving(kept) & keys)
-    return keys
+    if len(graph.dependencies) > _FEW:
+        probed = {(kept, wp_id) for wp_id in islice(_left(graph), _PROBED)}
+        known = ledger.read(probed).histories if probed else {}
+        for key in probed:
+            entries = known[key].entries if key in known else []
+            if not any(graph.scheme(key[1]).is_over(entry.lane) for entry in entries):
+                return probed | {one for one in ledger.resolving(kept) if one[1] in graph.dependencies}
+    return {(kept, wp_id) for wp_id in graph.dependencies}
+
+
+def _left(graph: FeatureGraph) -> Iterator[str]:
+    """The work packages of a feature that are not over here."""
+    for wp_id, lane in graph.lanes.items():
+        if lane is not None and wp_id not in graph.others and not graph.scheme(wp_id).is_over(lane):
+            yield wp_id

@@ -121,9 +121,13 @@ class Reader:
         wanted = {
             (file.path, file.blob): file
             for file in files
-            if file.is_regular and file.blob not in self._provided and sources.largest(file.path) == MAX_BYTES
+            if (file.path, file.blob) not in self._said and file.is_regular and file.blob not in self._provided
         }
-        missing = [file for key, file in wanted.items() if key not in self._said and sources.states_lanes(file.path)]
+        missing = [
+            file
+            for file in wanted.values()
+            if sources.states_lanes(file.path) and sources.largest(file.path) == MAX_BYTES
+        ]
         for file, data in zip(missing, self._objects.read_many(file.blob for file in missing), strict=True):
             self._read(file, data or b"")
 

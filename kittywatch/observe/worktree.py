@@ -20,7 +20,7 @@ from kittywatch.git.repository import Git
 from kittywatch.observe.history import History
 from kittywatch.observe.log_locks import is_held
 from kittywatch.observe.reader import Reader
-from kittywatch.startup.digests import sha256
+from kittywatch.startup.digests import Digest, sha256
 from kittywatch.workpackages.globs import walk
 from kittywatch.workpackages.lane_source import Unit
 from kittywatch.workpackages.layout import feature_of
@@ -30,6 +30,8 @@ from kittywatch.workpackages.spec_kitty import is_log
 
 SETTLED = 0.25  # seconds without a write, after which a broken file is no half-written one (rule R5)
 _READS = 5
+_LONG = 1 << 20  # bytes
+_NAME = "worktree:"
 _OPEN = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -59,7 +61,7 @@ def read_file(root: Path, path: str, sources: Sources = DEFAULT) -> tuple[bytes,
 
 def blob_name(data: bytes) -> str:
     """A name for what a file says, as if it were a blob; the same content has the same one."""
-    return f"worktree:{sha256(data).hexdigest()}"
+    return _NAME + sha256(data).hexdigest()
 
 
 def _read(target: Path, most: int) -> tuple[bytes, float] | None:
@@ -68,7 +70,8 @@ def _read(target: Path, most: int) -> tuple[bytes, float] | None:
         about = os.fstat(descriptor)
         if not stat.S_ISREG(about.st_mode):
             return None
-        return file.read(most + 1), about.st_mtime
+        # Room for the most that may be read is not made for every file; one that grows meanwhile is read again.
+        return file.read(min(most, about.st_size) + 1), about.st_mtime
 
 
 def files_below(directory: Path) -> dict[str, Path] | None:
@@ -92,6 +95,7 @@ class Worktree:
         self._sources = git.sources
         self._reader = reader
         self._dirty: set[str] = set()
+        self._named: dict[str, tuple[bytes, Digest]] = {}
         self.held: dict[Key, WorkPackage] = {}
 
     def look(self, history: History, tip: str | None, moment: datetime, keys: Set[Key] = frozenset()) -> WorktreeLook:
@@ -179,10 +183,23 @@ class Worktree:
         found: dict[str, tuple[str, float]] = {}
         for path in paths:
             read = read_file(self._git.root, path, self._sources)
-            found[path] = ("", 0.0) if read is None else (blob_name(read[0]), read[1])
+            found[path] = ("", 0.0) if read is None else (self._name(path, read[0]), read[1])
             if read is not None:
                 self._reader.provide(found[path][0], read[0])
         return found
+
+    def _name(self, path: str, data: bytes) -> str:
+        """As `blob_name`; of a long file that was only added to since the last time, only that is gone through."""
+        if len(data) < _LONG:
+            return blob_name(data)
+        before, digest = self._named.get(path, (b"", None))
+        if digest is None or not data.startswith(before):
+            digest = sha256(data)
+        else:
+            digest = digest.copy()
+            digest.update(data[len(before) :])
+        self._named[path] = data, digest
+        return _NAME + digest.hexdigest()
 
     def _fingerprint(self, path: str, read: Mapping[str, tuple[str, float]]) -> str:
         if path in read:

@@ -6,7 +6,7 @@ also serves for much data at once, of which it makes up for the loading.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -20,12 +20,11 @@ else:
         except ImportError:
             from hashlib import sha256 as _small
 
+Digest: TypeAlias = "_Hash"
 _MUCH = 1 << 20
 
-__all__ = ["sha256"]
 
-
-def sha256(data: bytes = b"") -> _Hash:
+def sha256(data: bytes = b"") -> Digest:
     """A SHA-256 of some bytes, to which more can be added."""
     if len(data) < _MUCH:
         return _small(data)

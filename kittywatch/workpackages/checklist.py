@@ -65,17 +65,17 @@ class Checklist(LaneSource):
             self._packages.clear()
         return tuple(self._items(text))
 
-    def _items(self, text: str) -> Iterator[tuple[int, Item]]:
+    def _items(self, text: str) -> list[tuple[int, Item]]:
         """The items that have an id, outside of fenced code, each with its line from 1."""
         known = self._lines
+        found: list[tuple[int, Item]] = []
         for number, line in _outside_fences(text):
-            if line[:1] not in ("-", "*", "+"):
-                continue
             item = known.get(line, ...)
             if item is ...:
                 item = known[line] = _item(line)
             if item is not None:
-                yield number, item
+                found.append((number, item))
+        return found
 
     def together(self, unit: Unit, paths: Iterable[str], contents: Contents) -> Stated:
         feature = unit.feature or self.name
@@ -86,18 +86,31 @@ class Checklist(LaneSource):
             if isinstance(said, Problem):
                 faults.append(Fault(said, content))
                 continue
-            lines: dict[str, int] = {}
-            packages = self._packages.setdefault(path, {})
-            for number, item in cast("tuple[tuple[int, Item], ...]", said):
-                if (first := lines.setdefault(item.wp_id, number)) != number:
-                    reason = f"{item.wp_id} is already the id of line {first}, which counts"
-                    faults.append(Fault(Problem(path, number, reason), ""))
-                    continue
-                package = packages.get(item)
-                if package is None:
-                    package = packages[item] = _package(feature, path, item)
-                found.setdefault(package.key, package)  # an archived list's tasks stand in the one at work as well
+            here, twice = self._one(feature, path, cast("tuple[tuple[int, Item], ...]", said))
+            faults += twice
+            found = here | found  # an archived list's tasks may stand in the one at work as well
         return Stated(found, tuple(faults), feature)
+
+    def _one(
+        self, feature: str, path: str, said: tuple[tuple[int, Item], ...]
+    ) -> tuple[dict[tuple[str, str], WorkPackage], list[Fault]]:
+        """The work packages of one list, and what is wrong with it."""
+        found: dict[tuple[str, str], WorkPackage] = {}
+        faults: list[Fault] = []
+        lines: dict[str, int] = {}
+        packages = self._packages.setdefault(path, {})
+        for number, item in said:
+            wp_id = item.wp_id
+            if wp_id in lines:
+                reason = f"{wp_id} is already the id of line {lines[wp_id]}, which counts"
+                faults.append(Fault(Problem(path, number, reason), ""))
+                continue
+            lines[wp_id] = number
+            package = packages.get(item)
+            if package is None:
+                package = packages[item] = _package(feature, path, item)
+            found[feature, wp_id] = package
+        return found, faults
 
     def _rank(self, path: str) -> tuple[int, list[int]]:
         """The order of a feature's lists: the one at work first, then the archived ones, the newest of them first."""
@@ -122,12 +135,13 @@ def _item(line: str) -> Item | None:
     return Item(found[2], found[1] != " ", title or found[2])
 
 
-def _outside_fences(text: str) -> Iterator[tuple[int, str]]:
+def _outside_fences(text: str) -> Iterable[tuple[int, str]]:
     """The lines of a text, from 1, without those of fenced code."""
     numbered = enumerate(text.split("\n"), start=1)
-    if "```" not in text and "~~~" not in text:
-        yield from numbered
-        return
+    return numbered if "```" not in text and "~~~" not in text else _unfenced(numbered)
+
+
+def _unfenced(numbered: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     fence = ""
     for number, line in numbered:
         mark = _FENCE.match(line)
