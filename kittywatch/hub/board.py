@@ -19,6 +19,7 @@ from kittywatch.hub import moments, renaming
 from kittywatch.hub.columns import Column, column_of, columns
 from kittywatch.hub.feed import last_position
 from kittywatch.hub.schema import dependencies, projects, work_packages
+from kittywatch.natural import natural
 
 PAGE_SIZE = 40
 MOST_CHANGES = 200
@@ -79,7 +80,12 @@ class CardView:
 
     @property
     def path(self) -> str:
-        return f"/wp/{self.project}/{quote(self.feature, safe='')}/{self.wp_id}"
+        return package_path(self.key)
+
+    @property
+    def place(self) -> str:
+        """Where it stands among cards that have been in their lane for as long."""
+        return f"{self.project}/{self.feature}/{natural(self.wp_id)}"
 
     @property
     def moment(self) -> str:
@@ -126,6 +132,16 @@ def dom_id(key: Key) -> str:
     return "wp-" + hashlib.sha256("\n".join(key).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
+def package_path(key: Key) -> str:
+    """The address of a work package's page."""
+    return "/wp/" + "/".join(quote(part, safe="") for part in key)
+
+
+def feature_path(project: str, feature: str) -> str:
+    """The address of a feature's page."""
+    return f"/feature/{quote(project, safe='')}/{quote(feature, safe='')}"
+
+
 def counts(
     connection: Connection, team_id: int, wanted: Filter, shown: Sequence[Column] | None = None
 ) -> dict[str, int]:
@@ -148,7 +164,7 @@ def lane_page(
     conditions = [*_conditions(team_id, wanted), column.condition]
     place = _place(cursor)
     if place is not None:
-        key = tuple_(_TABLE.project, _TABLE.feature, _TABLE.wp_id)
+        key = tuple_(_TABLE.project, _TABLE.feature, _TABLE.place)
         seconds, *last = place
         conditions.append(
             or_(
@@ -159,7 +175,7 @@ def lane_page(
     query = (
         select(work_packages)
         .where(*conditions)
-        .order_by(_TABLE.lane_since_seconds.desc(), _TABLE.project, _TABLE.feature, _TABLE.wp_id)
+        .order_by(_TABLE.lane_since_seconds.desc(), _TABLE.project, _TABLE.feature, _TABLE.place)
         .limit(PAGE_SIZE + 1)
     )
     rows = connection.execute(query).all()
@@ -314,11 +330,12 @@ def _edges(connection: Connection, team_id: int, keys: list[Key]) -> dict[Key, l
             select(edge.project, edge.feature, edge.wp_id, edge.needs, edge.resolution, needed.c.released)
             .select_from(joined)
             .where(edge.team_id == team_id, wanted)
-            .order_by(edge.needs)
         )
         for project, feature, wp_id, needs, resolution, released in connection.execute(query):
             is_open = resolution != "skipped" and (resolution == "" if released is None else not released)
             found[(project, feature, wp_id)].append((needs, is_open))
+    for some in found.values():
+        some.sort(key=lambda one: natural(one[0]))
     return found
 
 
@@ -327,6 +344,6 @@ def _place(cursor: str) -> tuple[float, str, str, str] | None:
     if len(parts) != 4:
         return None
     try:
-        return (float(parts[0]), parts[1], parts[3], parts[2])
+        return (float(parts[0]), parts[1], parts[3], natural(parts[2]))
     except ValueError:
         return None

@@ -124,7 +124,8 @@ def _moved(card: Card, event: WPStatusChanged) -> Card:
 
 def _in_lane(card: Card, lane: str, category: str, since: str) -> Card:
     done_at = (card.done_at if card.lane == lane and card.done_at else since) if category == "done" else None
-    released = category == "done" or any(scheme.releases(lane) for scheme in SCHEMES.values())
+    releases = any(scheme.releases(lane) and scheme.category(lane) == category for scheme in SCHEMES.values())
+    released = category == "done" or releases
     return replace(card, lane=lane, category=category, released=released, lane_since=since, done_at=done_at)
 
 

@@ -12,19 +12,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, select
 
 from kittywatch.hub.schema import work_packages
+from kittywatch.workpackages.categories import CATEGORY_TITLES, guessed_category, lane_title
 from kittywatch.workpackages.schemes import CATEGORIES, SCHEMES, Category, scheme_of
 
 _PREFIX = "category-"
 _TABLE = work_packages.c
-_NAMES = {"for_review": "For review", "in_review": "In review", "in_progress": "In progress"}
-CATEGORY_NAMES: Mapping[str, str] = {
-    "backlog": "To do",
-    "active": "In progress",
-    "review": "In review",
-    "done": "Done",
-    "blocked": "Blocked",
-    "canceled": "Canceled",
-}
+CATEGORY_NAMES: Mapping[str, str] = {str(category): title for category, title in CATEGORY_TITLES.items()}
 
 
 class _LaneNames(dict[str, str]):
@@ -33,10 +26,10 @@ class _LaneNames(dict[str, str]):
     def __missing__(self, key: str) -> str:
         if key.startswith(_PREFIX):
             return CATEGORY_NAMES.get(key.removeprefix(_PREFIX), key)
-        return key.replace("_", " ").capitalize()
+        return lane_title(key)
 
 
-LANE_NAMES: Mapping[str, str] = _LaneNames(_NAMES)
+LANE_NAMES: Mapping[str, str] = _LaneNames()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,11 +81,8 @@ def column_of(row: Row[Any], shown: Iterable[Column]) -> str | None:
 
 
 def category_of(lane: str, stated: str | None = None) -> Category:
-    """What a lane means: as an event states it, else as the first scheme that has a lane of the name."""
-    if stated in CATEGORIES:
-        return stated
-    found = next((scheme.lanes[lane] for scheme in SCHEMES.values() if lane in scheme.lanes), None)
-    return found or "backlog"
+    """What a lane means: as an event states it, else as it is most likely meant."""
+    return stated if stated in CATEGORIES else guessed_category(lane)
 
 
 def _ordered(lanes: Mapping[str, str]) -> list[str]:

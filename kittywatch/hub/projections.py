@@ -32,12 +32,13 @@ from kittywatch.hub.schema import (
     supersessions,
     work_packages,
 )
+from kittywatch.natural import natural
 
 Key: TypeAlias = tuple[str, str, str]  # project, feature, wp_id
 Placed: TypeAlias = tuple[int, Event]  # position, event
 _CHUNK = 400
 _OF_FEATURES = ("FeatureCreated", "FeatureCompleted")
-_WP_ID = re.compile(r"WP[0-9]{2,}\Z", re.ASCII)
+_WP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}\Z")
 
 
 def key_of(event: Event, names: Names) -> Key:
@@ -48,7 +49,7 @@ def key_of(event: Event, names: Names) -> Key:
     project, feature = str(event.project_uuid), event.payload.feature_slug or ""
     wp_id = getattr(event.payload, "wp_id", None) or ""
     # An ErrorLogged may say anything for a work package.
-    is_wp_id = not isinstance(event, ErrorLogged) or (_WP_ID.match(wp_id) is not None and len(wp_id) <= 40)
+    is_wp_id = not isinstance(event, ErrorLogged) or _WP_ID.match(wp_id) is not None
     return (project, names.get((project, feature), feature), wp_id if is_wp_id else "")
 
 
@@ -217,6 +218,7 @@ def _card_row(team_id: int, key: Key, card: Card) -> dict[str, Any]:
     last_lamport, last_node, last_event = card.last
     return {
         **_key_row(team_id, key),
+        "place": natural(key[2]),
         "title": card.title or key[2],
         "lane": card.lane,
         "category": card.category,

@@ -32,8 +32,12 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from kittywatch.natural import LONGEST
+
 metadata = MetaData()
 _Serial = BigInteger().with_variant(Integer, "sqlite")
+# The order of these is that of their bytes, whatever language the database speaks.
+_Key = String(LONGEST).with_variant(String(LONGEST, collation="C"), "postgresql")
 
 schema_versions = Table(
     "schema_versions",
@@ -177,6 +181,7 @@ renames = Table(
     Index("renames_of_team", "team_id", "position"),
 )
 
+# `place` is where the id stands among others (natural.py).
 work_packages = Table(
     "work_packages",
     metadata,
@@ -184,6 +189,7 @@ work_packages = Table(
     Column("project", String(36), primary_key=True),
     Column("feature", Text, primary_key=True),
     Column("wp_id", String(40), primary_key=True),
+    Column("place", _Key, nullable=False),
     Column("title", Text, nullable=False),
     Column("lane", String(40), nullable=False),
     Column("category", String(16), nullable=False),

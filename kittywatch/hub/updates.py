@@ -63,6 +63,7 @@ def _card(card: CardView, wanted: Filter) -> dict[str, Any]:
         "id": card.dom_id,
         "lane": card.column,
         "order": card.order,
+        "place": card.place,
         "said": f"{card.wp_id} {card.title[:80]}: {LANE_NAMES[card.lane]}",
         "html": fragment("card.html", card=card, wanted=wanted),
     }
@@ -79,7 +80,7 @@ def _project(project: ProjectView, wanted: Filter) -> dict[str, Any]:
     features = [
         {
             "id": feature.dom_id,
-            "name": feature.name,
+            "place": feature.place,
             "html": fragment("tree_feature.html", project=project, feature=feature, wanted=wanted),
         }
         for feature in project.features
