@@ -98,7 +98,7 @@ async def _read_items(request: Request, share: Share, *, is_gzip: bool, login: L
 
 
 async def list_events(request: Request) -> Response:
-    """`GET /api/v1/events/?after=CURSOR&limit=&project=&feature=&wp_id=&type=`"""
+    """`GET /api/v1/events/?after=CURSOR&limit=&project=&feature=&wp_id=&type=&source=`"""
     service = service_of(request)
     login = await credentials.of_machine(request)
     service.batches.take(login.session_id)

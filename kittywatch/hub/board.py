@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, 
 from kittywatch.hub import moments, renaming
 from kittywatch.hub.columns import Column, column_of, columns
 from kittywatch.hub.feed import last_position
+from kittywatch.hub.lane_sources import of_source
 from kittywatch.hub.schema import dependencies, projects, work_packages
 from kittywatch.natural import natural
 
@@ -34,13 +35,17 @@ Key: TypeAlias = tuple[str, str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
-    """Which cards are wanted; empty means all. `text` is looked for in id, title, feature and agent."""
+    """Which cards are wanted; empty means all. `text` is looked for in id, title, feature and agent.
+
+    `source` is a lane source.
+    """
 
     project: str = ""
     feature: str = ""
     agent: str = ""
     text: str = ""
     blocked: str = ""
+    source: str = ""
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> Filter:
@@ -64,6 +69,7 @@ class CardView:
     category: str
     column: str
     agent: str
+    source: str
     since: str | None
     rework: int
     needs: tuple[str, ...]
@@ -146,7 +152,7 @@ def counts(
     connection: Connection, team_id: int, wanted: Filter, shown: Sequence[Column] | None = None
 ) -> dict[str, int]:
     """How many cards each of some columns has, of those of the filter's projects for None."""
-    shown = columns(connection, team_id, wanted.project) if shown is None else shown
+    shown = columns(connection, team_id, wanted.project, wanted.source) if shown is None else shown
     grouped = (_TABLE.lane, _TABLE.category)
     query = select(*grouped, func.count().label("count")).where(*_conditions(team_id, wanted)).group_by(*grouped)
     found = dict.fromkeys((column.key for column in shown), 0)
@@ -196,12 +202,14 @@ def changes(
     None if that is more than MOST_CHANGES cards, or one is in none of the columns that are `shown`.
     """
     position = last_position(connection, team_id)  # first, so that what comes meanwhile comes again
-    shown = columns(connection, team_id, wanted.project) if shown is None else shown
+    shown = columns(connection, team_id, wanted.project, wanted.source) if shown is None else shown
     query = select(_TABLE.project, _TABLE.feature, _TABLE.wp_id).where(
         _TABLE.team_id == team_id, _TABLE.changed > after
     )
     keys = {tuple(row) for row in connection.execute(query.limit(MOST_CHANGES + 1))}
     keys |= _dependents(connection, team_id, keys)
+    if wanted.source:
+        keys |= _without_source(connection, team_id, {key[:2] for key in keys})
     if len(keys) > MOST_CHANGES:
         return None
     rows = connection.execute(
@@ -256,6 +264,8 @@ def _conditions(team_id: int, wanted: Filter) -> list[ColumnElement[bool]]:
         conditions.append(or_(*(column.icontains(wanted.text, autoescape=True) for column in columns)))
     if wanted.blocked:
         conditions.append(_is_blocked())
+    if wanted.source:
+        conditions.append(of_source(team_id, wanted.source))
     return conditions
 
 
@@ -289,6 +299,15 @@ def _dependents(connection: Connection, team_id: int, keys: Iterable[tuple[Any, 
     return {tuple(row) for row in connection.execute(query)}
 
 
+def _without_source(connection: Connection, team_id: int, features: Iterable[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
+    """The work packages of some features that are of the source of the feature's others."""
+    wanted = tuple_(_TABLE.project, _TABLE.feature).in_(list(features))
+    query = select(_TABLE.project, _TABLE.feature, _TABLE.wp_id).where(
+        _TABLE.team_id == team_id, _TABLE.source == "", wanted
+    )
+    return {tuple(row) for row in connection.execute(query.limit(MOST_CHANGES + 1))}
+
+
 def _views(connection: Connection, team_id: int, rows: Iterable[Row[Any]], shown: Sequence[Column]) -> list[CardView]:
     rows = list(rows)
     slugs = project_slugs(connection, team_id)
@@ -308,6 +327,7 @@ def _views(connection: Connection, team_id: int, rows: Iterable[Row[Any]], shown
                 category=row.category,
                 column=column_of(row, shown) or row.lane,
                 agent=row.agent,
+                source=row.source,
                 since=row.lane_since,
                 rework=row.rework,
                 needs=tuple(needed for needed, _ in mine),

@@ -24,6 +24,7 @@ from kittywatch.events import (
 from kittywatch.hub import moments
 from kittywatch.hub.board import Filter, Key, feature_path, hue_of, package_path
 from kittywatch.hub.columns import category_of
+from kittywatch.hub.lane_sources import is_of_source
 from kittywatch.hub.schema import SHOWN, events, sessions, supersessions, users
 
 TIMELINE_LENGTH = 50
@@ -90,7 +91,7 @@ class Timeline:
 def activity(
     connection: Connection, team_id: int, wanted: Filter, *, before: int | None = None, after: int = 0, limit: int = 30
 ) -> list[Entry]:
-    """The events that arrived last, latest first; of the wanted project and feature."""
+    """The events that arrived last, latest first; of the wanted project, feature and lane source."""
     query = _query(team_id).where(events.c.position > after)
     if before is not None:
         query = query.where(events.c.position < before)
@@ -98,6 +99,8 @@ def activity(
         query = query.where(events.c.project == wanted.project)
     if wanted.feature:
         query = query.where(events.c.feature == wanted.feature)
+    if wanted.source:
+        query = query.where(is_of_source(team_id, wanted.source))
     rows = connection.execute(query.order_by(events.c.position.desc()).limit(limit))
     return [_entry(row, with_raw=False) for row in rows]
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from kittywatch.hub import renaming
 from kittywatch.hub.errors import RequestError
+from kittywatch.hub.lane_sources import is_of_source
 from kittywatch.hub.schema import SHOWN, events
 
 MOST = 1000
@@ -19,11 +20,15 @@ _COLUMNS["type"] = events.c.event_type
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """Which events: those past a position, `limit` at most, where `same` has values of some of _COLUMNS."""
+    """Which events: those past a position, `limit` at most, where `same` has values of some of _COLUMNS.
+
+    `source` is the lane source of their work packages; empty means any, and events of no work package too.
+    """
 
     after: int
     limit: int
     same: dict[str, str]
+    source: str
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> Wanted:
@@ -33,7 +38,8 @@ class Wanted:
             if not (given.isascii() and given.isdigit() and len(given) < 16):
                 raise RequestError(f"The {name} is not one.", remedy="Give a cursor of an answer, or a number.")
         same = {name: query[name].replace("\0", "") for name in _COLUMNS if name in query}
-        return cls(after=int(after), limit=min(max(int(limit), 1), MOST), same=same)
+        source = query.get("source", "").replace("\0", "")
+        return cls(after=int(after), limit=min(max(int(limit), 1), MOST), same=same, source=source)
 
 
 def page(connection: Connection, team_id: int, wanted: Wanted) -> bytes:
@@ -44,6 +50,8 @@ def page(connection: Connection, team_id: int, wanted: Wanted) -> bytes:
     for name, value in wanted.same.items():
         either = _names(connection, team_id, value) if name == "feature" else {value}
         query = query.where(_COLUMNS[name].in_(either))
+    if wanted.source:
+        query = query.where(is_of_source(team_id, wanted.source))
     rows = connection.execute(query.order_by(events.c.position).limit(wanted.limit + 1)).all()
     some = rows[: wanted.limit]
     return msgspec.json.encode(

@@ -91,12 +91,33 @@ def _places(connection: Connection) -> None:
         connection.execute(update(table).where(*here).values(place=bindparam("place")), values)
 
 
+def _lane_sources(connection: Connection) -> None:
+    """Which source a card's lanes come from; up to now there were two, of which the event log says so."""
+    if "source" in {column["name"] for column in inspect(connection).get_columns("work_packages")}:
+        return
+    connection.execute(text("ALTER TABLE work_packages ADD COLUMN source VARCHAR(40) NOT NULL DEFAULT ''"))
+    told = (
+        "SELECT 1 FROM events WHERE events.team_id = work_packages.team_id AND events.project = work_packages.project"
+        " AND events.feature = work_packages.feature AND events.wp_id = work_packages.wp_id"
+        " AND events.superseded_by IS NULL AND events.body LIKE :said"
+    )
+    moved = f"{told} AND events.event_type = 'WPStatusChanged'"
+    for source, which, said in (
+        ("frontmatter", moved, '"schema_version":"1.0.0"'),
+        ("frontmatter", told, '"source":"frontmatter"'),
+        ("event-log", told, '"source":"event-log"'),
+    ):
+        changed = text(f"UPDATE work_packages SET source = :source WHERE EXISTS ({which})")
+        connection.execute(changed, {"source": source, "said": f"%{said}%"})
+
+
 MIGRATIONS: tuple[tuple[str, Callable[[Connection], None]], ...] = (
     ("first tables", _first_tables),
     ("aliases", _aliases),
     ("renames", _renames),
     ("lane schemes", _lane_schemes),
     ("order of ids", _places),
+    ("lane sources", _lane_sources),
 )
 
 

@@ -178,6 +178,7 @@ def _load_cards(connection: Connection, team_id: int, keys: list[Key]) -> dict[K
             lane=row.lane,
             category=row.category,
             released=row.released,
+            source=row.source,
             agent=row.agent,
             created_at=row.created_at,
             lane_since=row.lane_since,
@@ -236,6 +237,7 @@ def _card_row(team_id: int, key: Key, card: Card) -> dict[str, Any]:
         "last_event": last_event,
         "changed": card.changed,
         "known": card.known,
+        "source": card.source,
     }
 
 

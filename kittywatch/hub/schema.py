@@ -181,7 +181,8 @@ renames = Table(
     Index("renames_of_team", "team_id", "position"),
 )
 
-# `place` is where the id stands among others (natural.py).
+# `place` is where the id stands among others (natural.py), `source` the lane source, empty where no event states one
+# (lane_sources.py).
 work_packages = Table(
     "work_packages",
     metadata,
@@ -207,6 +208,7 @@ work_packages = Table(
     Column("last_event", String(26), nullable=False),
     Column("changed", BigInteger, nullable=False),
     Column("known", Boolean, nullable=False),
+    Column("source", String(40), nullable=False),
     Index("work_packages_in_lane", "team_id", "lane", "lane_since_seconds"),
     Index("work_packages_changed", "team_id", "changed"),
 )

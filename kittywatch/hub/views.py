@@ -51,7 +51,7 @@ async def more_cards(request: Request) -> Response:
 
     def find(database: Connection) -> LanePage | None:
         shown = board.followed(database, login.team_id, wanted)
-        there = columns(database, login.team_id, shown.project)
+        there = columns(database, login.team_id, shown.project, shown.source)
         column = next((one for one in there if one.key == lane), None)
         if column is None:
             return None

@@ -280,6 +280,7 @@ def test_a_database_from_before_has_its_events_and_takes_aliases(desk: Desk) -> 
             "ALTER TABLE work_packages DROP COLUMN category",
             "ALTER TABLE work_packages DROP COLUMN released",
             "ALTER TABLE work_packages DROP COLUMN place",
+            "ALTER TABLE work_packages DROP COLUMN source",
             "DELETE FROM schema_versions WHERE name <> 'first tables'",
         ):
             connection.exec_driver_sql(change)
