@@ -160,6 +160,8 @@ def _rehearse(store: Store, login: Credentials | None, output: Output) -> None:
         beside = {event.project for event in leaving}
         takes_renames = named is None or features.RENAMES in named
         renamed = renames.sendable(connection, to, beside=beside) if takes_renames else []
+        if named is None or features.MOVES in named:
+            renamed += renames.sendable_moves(connection, to, beside=beside)
         takes_newer = named is None or features.NEWER_EVENTS in named
         forms = [form_for(event, login.team_slug, takes_newer=takes_newer) for event in leaving]
         sent = [form for form in forms if isinstance(form, bytes)]
@@ -200,6 +202,7 @@ def _report(summary: Summary, store: Store, output: Output) -> int:
     parts += [f"{summary.duplicates} there already"] if summary.duplicates else []
     parts += [f"{_aliases(summary.aliases)} delivered"] if summary.aliases else []
     parts += [f"{counted(summary.renames, 'renamed feature')} told"] if summary.renames else []
+    parts += [f"{counted(summary.moves, 'moved work package')} told"] if summary.moves else []
     parts += [f"{len(summary.refused)} refused"] if summary.refused else []
     parts += [f"{summary.left} waiting"] if summary.left else []
     output.say(", ".join(parts))

@@ -48,7 +48,9 @@ def page(connection: Connection, team_id: int, wanted: Wanted) -> bytes:
         events.c.team_id == team_id, events.c.position > wanted.after, SHOWN
     )
     for name, value in wanted.same.items():
-        either = _names(connection, team_id, value) if name == "feature" else {value}
+        either = {value}
+        if name == "feature":
+            either = _names(connection, team_id, value, wanted.same.get("wp_id", ""))
         query = query.where(_COLUMNS[name].in_(either))
     if wanted.source:
         query = query.where(is_of_source(team_id, wanted.source))
@@ -63,7 +65,6 @@ def page(connection: Connection, team_id: int, wanted: Wanted) -> bytes:
     )
 
 
-def _names(connection: Connection, team_id: int, feature: str) -> set[str]:
-    """A feature's name and those that it is shown under in the projects that renamed it."""
-    names = renaming.names_of(connection, team_id)
-    return {feature, *(shown for (_, name), shown in names.items() if name == feature)}
+def _names(connection: Connection, team_id: int, feature: str, wp_id: str) -> set[str]:
+    """A feature's name and those that it, or a work package of it, is shown under in the projects that say so."""
+    return {feature, *renaming.names_anywhere(connection, team_id, feature, wp_id)}

@@ -111,6 +111,10 @@ def _lane_sources(connection: Connection) -> None:
         connection.execute(changed, {"source": source, "said": f"%{said}%"})
 
 
+def _moves(connection: Connection) -> None:
+    schema.metadata.create_all(connection, tables=[schema.moves])
+
+
 MIGRATIONS: tuple[tuple[str, Callable[[Connection], None]], ...] = (
     ("first tables", _first_tables),
     ("aliases", _aliases),
@@ -118,6 +122,7 @@ MIGRATIONS: tuple[tuple[str, Callable[[Connection], None]], ...] = (
     ("lane schemes", _lane_schemes),
     ("order of ids", _places),
     ("lane sources", _lane_sources),
+    ("moves", _moves),
 )
 
 

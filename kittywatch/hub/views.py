@@ -134,9 +134,9 @@ def _server(request: Request) -> str:
 
 
 def _followed(database: Connection, login: Login, asked: Key) -> Key:
-    """What an address leads to: it may have been made before the feature was renamed."""
+    """What an address leads to: it may be from before the feature was renamed, or the work package moved."""
     project, feature, wp_id = asked
-    return (project, renaming.shown_name(database, login.team_id, project, feature), wp_id)
+    return (project, renaming.shown_name(database, login.team_id, project, feature, wp_id), wp_id)
 
 
 def _part(request: Request, name: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from kittywatch.project import Project
 from kittywatch.sync import features
 from tests.builders import work_package_text
 from tests.cli.conftest import WP01, Command
@@ -99,3 +100,26 @@ def test_a_server_that_cannot_take_them_is_said_to_be_one(
         assert kept[0] in rehearsed.err
     assert len(waiting(kitty_home)) == 2
     assert stores.rows(kitty_home, "SELECT count(*) FROM queue WHERE died_at IS NOT NULL") == [(0,)]
+
+
+def test_a_move_to_another_feature_is_rehearsed_and_told(
+    kittywatch: Command, repository: Repository, kitty_home: Path
+) -> None:
+    def plan(path: str, number: int) -> Fault:
+        if path == features.PATH:
+            return answer_json(200, {"features": [features.NEWER_EVENTS, features.MOVES]})
+        batch = json.loads(gzip.decompress(proxy.bodies[number]))
+        results = [{"event_id": one["event_id"], "status": "success"} for one in batch["events"]]
+        told = [one | {"status": "success"} for one in batch.get("renames", [])]
+        return answer_json(200, {"results": results, "renames": told}, X_RateLimit_Batch_Interval="0")
+
+    with FaultProxy(0, plan) as proxy:
+        pretend_login(kitty_home, proxy.url)
+        kittywatch("emit", "history", "BACK-2", "text", "--feature", "m-1")
+        project = Project.find(repository.root, print)
+        project.emitter.transact(lambda unit: unit.ledger.record_move("m-1", "m-2", "BACK-2", "c" * 40))
+        project.store.close()
+        rehearsed = [json.loads(line) for line in kittywatch("sync", "now", "--dry-run").out.splitlines()]
+        assert (rehearsed[1]["wp_id"], rehearsed[1]["renamed_to"]) == ("BACK-2", "m-2")
+        assert "1 delivered, 1 moved work package told" in kittywatch("sync", "now").err
+        assert kittywatch("sync", "now", "--dry-run").out == ""

@@ -276,6 +276,7 @@ def test_a_database_from_before_has_its_events_and_takes_aliases(desk: Desk) -> 
             "DROP TABLE aliases",
             "DROP TABLE supersessions",
             "DROP TABLE renames",
+            "DROP TABLE moves",
             "ALTER TABLE events DROP COLUMN superseded_by",
             "ALTER TABLE work_packages DROP COLUMN category",
             "ALTER TABLE work_packages DROP COLUMN released",
