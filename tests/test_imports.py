@@ -41,7 +41,7 @@ _PROCESSES = {"subprocess", "multiprocessing", "signal"}
 # From the core outward: a part imports itself and what stands before it.
 LAYERS: tuple[set[str], ...] = (
     {"errors", "startup"},
-    {"home", "yaml"},
+    {"home", "natural", "yaml"},
     {"events", "workpackages"},
     {"derive", "git"},
     {"store"},
@@ -54,7 +54,7 @@ LAYERS: tuple[set[str], ...] = (
     {"cli", "hook"},
 )
 # What lanes mean, which whoever shows or delivers them knows as well; of the files that state them they know nothing.
-_LANES = ("kittywatch.workpackages.schemes", "kittywatch.workpackages.stated")
+_LANES = tuple(f"kittywatch.workpackages.{one}" for one in ("categories", "schemes", "stated"))
 # A part of the package: what it doesn't know though it stands before it, and what it never imports of the rest.
 NEVER: dict[str, tuple[set[str], set[str]]] = {
     "workpackages": (set(), {"sqlite3", "git", "yaml"} | _NETWORK | _PROCESSES | _TIME),

@@ -13,9 +13,10 @@ import click
 from kittywatch.cli.context import open_project
 from kittywatch.cli.output import Output, plain
 from kittywatch.errors import KittywatchError
+from kittywatch.natural import natural
 from kittywatch.observe.shown import shown_now
+from kittywatch.workpackages.categories import CATEGORIES, CATEGORY_TITLES, Category, guessed_category, lane_title
 from kittywatch.workpackages.reader import WorkPackage
-from kittywatch.workpackages.schemes import CATEGORIES, Category
 
 _COLORS: dict[Category, str] = {
     "backlog": "white",
@@ -49,7 +50,7 @@ def board(ctx: click.Context, as_json: bool, feature: str | None) -> None:
     output: Output = ctx.obj
     project = open_project(ctx, writes=False)
     seen = shown_now(project)
-    packages = sorted(seen.packages, key=lambda one: (one.feature, one.wp_id))
+    packages = sorted(seen.packages, key=lambda one: (natural(one.feature), natural(one.wp_id)))
     if feature is not None:
         packages = [one for one in packages if one.feature == feature]
         if not packages:
@@ -80,7 +81,7 @@ def _features(packages: Iterable[WorkPackage]) -> list[dict[str, object]]:
                     "wp_id": one.wp_id,
                     "title": one.title,
                     "lane": one.lane,
-                    "category": one.scheme.category(one.lane),
+                    "category": _category(one) if one.lane is not None else None,
                     "agent": one.agent,
                     "dependencies": list(one.dependencies or ()),
                     "path": one.path.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
@@ -121,7 +122,7 @@ def _draw(output: Output, packages: list[WorkPackage]) -> None:
 
 
 class _Column(NamedTuple):
-    """A lane of a feature's scheme, or a category where its work packages are of several."""
+    """A lane of a feature's scheme, or a category where its work packages are of several; `name` is for people."""
 
     name: str
     category: Category
@@ -132,14 +133,24 @@ def _columns(packages: list[WorkPackage]) -> list[_Column]:
     stated = [one for one in packages if one.lane is not None]
     schemes = {one.scheme for one in stated} or {packages[0].scheme}
     if len(schemes) == 1:
-        lanes = next(iter(schemes)).lanes.items()
-        return [_Column(lane, category, [one for one in stated if one.lane == lane]) for lane, category in lanes]
-    there = {category for scheme in schemes for category in scheme.lanes.values()}
+        lanes = {**next(iter(schemes)).lanes}
+        for package in stated:
+            lanes.setdefault(package.lane or "", _category(package))
+        return [
+            _Column(lane_title(lane), category, [one for one in stated if one.lane == lane])
+            for lane, category in lanes.items()
+        ]
+    there = {category for scheme in schemes for category in scheme.lanes.values()} | {*map(_category, stated)}
     return [
-        _Column(category, category, [one for one in stated if one.scheme.category(one.lane) == category])
+        _Column(CATEGORY_TITLES[category], category, [one for one in stated if _category(one) == category])
         for category in CATEGORIES
         if category in there
     ]
+
+
+def _category(package: WorkPackage) -> Category:
+    """What the lane of a work package that has one means; a scheme need not know all lanes of its source."""
+    return package.scheme.category(package.lane) or guessed_category(package.lane or "")
 
 
 def _card(package: WorkPackage) -> str:

@@ -139,7 +139,7 @@ def _rehearse(store: Store, login: Credentials | None, output: Output) -> None:
     """What would leave, events and then aliases, one line of JSON each; where to, and what stays, on stderr."""
     from kittywatch.sync import features
     from kittywatch.sync.envelopes import alias_form, rename_form
-    from kittywatch.sync.older_servers import form_for
+    from kittywatch.sync.older_servers import KEPT, form_for
 
     if login is None:
         output.say("nobody is logged in: nothing would leave, before `kittywatch auth login`")
@@ -148,10 +148,10 @@ def _rehearse(store: Store, login: Credentials | None, output: Output) -> None:
 
     def look(
         connection: sqlite3.Connection,
-    ) -> tuple[list[bytes], list[OutgoingAlias], list[OutgoingRename], bool | None, Waiting]:
+    ) -> tuple[list[bytes], list[OutgoingAlias], list[OutgoingRename], bool | None, Waiting, int]:
         delivery.adopt(connection)
         if login is None:
-            return [], [], [], None, delivery.waiting(connection, None)
+            return [], [], [], None, delivery.waiting(connection, None), 0
         to = destinations.set_present(connection, login.url, login.team_slug).key
         named = features.known(connection, to, now=time.time())
         takes = None if named is None else features.ALIASES in named
@@ -160,12 +160,14 @@ def _rehearse(store: Store, login: Credentials | None, output: Output) -> None:
         beside = {event.project for event in leaving}
         takes_renames = named is None or features.RENAMES in named
         renamed = renames.sendable(connection, to, beside=beside) if takes_renames else []
+        if named is None or features.MOVES in named:
+            renamed += renames.sendable_moves(connection, to, beside=beside)
         takes_newer = named is None or features.NEWER_EVENTS in named
         forms = [form_for(event, login.team_slug, takes_newer=takes_newer) for event in leaving]
         sent = [form for form in forms if isinstance(form, bytes)]
-        return sent, further, renamed, takes, delivery.waiting(connection, to)
+        return sent, further, renamed, takes, delivery.waiting(connection, to), forms.count(KEPT)
 
-    leaving, further, renamed, takes, waiting = store.rehearse(look)
+    leaving, further, renamed, takes, waiting, too_new = store.rehearse(look)
     if login is not None:
         for form in leaving:
             output.data(form.decode())
@@ -175,11 +177,15 @@ def _rehearse(store: Store, login: Credentials | None, output: Output) -> None:
             output.data(rename_form(rename).decode())
         beside = f" and {_aliases(len(further))}{'' if takes else ', if it takes them,'}" if further else ""
         output.say(f"{counted(len(leaving), 'event')}{beside} would leave for {login.team_slug} at {login.url}")
-    for line in _kept_back(waiting):
+    for line in _kept_back(waiting, too_new):
         output.say(line)
 
 
-def _kept_back(waiting: Waiting) -> Iterator[str]:
+def _kept_back(waiting: Waiting, too_new: int) -> Iterator[str]:
+    from kittywatch.sync.delivery_status import kept_as_too_new
+
+    if too_new:
+        yield kept_as_too_new(too_new)
     for count, why in (
         (waiting.opted_out, "of projects that opted out; `kittywatch sync opt-in` there lets them go"),
         (waiting.without_identity, "of projects without identity; `kittywatch init` there gives them one"),
@@ -196,6 +202,7 @@ def _report(summary: Summary, store: Store, output: Output) -> int:
     parts += [f"{summary.duplicates} there already"] if summary.duplicates else []
     parts += [f"{_aliases(summary.aliases)} delivered"] if summary.aliases else []
     parts += [f"{counted(summary.renames, 'renamed feature')} told"] if summary.renames else []
+    parts += [f"{counted(summary.moves, 'moved work package')} told"] if summary.moves else []
     parts += [f"{len(summary.refused)} refused"] if summary.refused else []
     parts += [f"{summary.left} waiting"] if summary.left else []
     output.say(", ".join(parts))
@@ -214,7 +221,7 @@ def _report(summary: Summary, store: Store, output: Output) -> int:
         output.warn(
             f"{project} is not taken: {reason}; ask who runs the server, or run `kittywatch sync opt-out` there"
         )
-    for line in _kept_back(store.read(_waiting)):
+    for line in _kept_back(*store.read(_waiting)):
         output.say(line)
     if summary.error is not None:
         raise summary.error
@@ -223,9 +230,12 @@ def _report(summary: Summary, store: Store, output: Output) -> int:
     return 1 if summary.refused or summary.forbidden or summary.missing else 0
 
 
-def _waiting(connection: sqlite3.Connection) -> Waiting:
+def _waiting(connection: sqlite3.Connection) -> tuple[Waiting, int]:
+    from kittywatch.sync.delivery_status import count_too_new
+
     to = destinations.present(connection)
-    return delivery.waiting(connection, to.key if to else None)
+    key = to.key if to else None
+    return delivery.waiting(connection, key), count_too_new(connection, key, now=time.time())
 
 
 def _lines(found: DeliveryStatus) -> Iterator[str]:

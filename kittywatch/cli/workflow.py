@@ -14,13 +14,14 @@ import click
 from kittywatch.cli.context import deliver_afterwards, open_project
 from kittywatch.cli.output import Output
 from kittywatch.errors import GitError, KittywatchError, WorkflowError
+from kittywatch.natural import natural
 from kittywatch.workflow.feature import Feature, hinted_package
 from kittywatch.workflow.moves import Move, Outcome, Signature, check_move, move
 from kittywatch.workflow.rules import lane_of
 from kittywatch.workflow.workspace import Workspace
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-_ID = re.compile(r"(?i)wp([0-9]{1,2})\Z")
+_ID = re.compile(r"(?i)wp([0-9]{1,3})\Z", re.ASCII)
 
 
 class WorkPackageId(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
@@ -31,7 +32,7 @@ class WorkPackageId(click.ParamType):  # type: ignore[type-arg]  # generic in ne
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
         found = _ID.match(str(value))
         if found is None:
-            self.fail(f"{value!a} is no id of a work package, like WP01", param, ctx)
+            self.fail(f"{value!a} is no work package of kitty-specs/, whose ids are like WP01", param, ctx)
         return f"WP{int(found[1]):02}"
 
 
@@ -214,7 +215,8 @@ def merge(
         chosen = list(wp_ids)
         if not chosen:
             hinted = hinted_package(workspace.hints, feature.slug)
-            chosen = [hinted] if hinted else [one for one in sorted(feature.packages) if _is_in(feature, one, "doing")]
+            doing = [one for one in sorted(feature.packages, key=natural) if _is_in(feature, one, "doing")]
+            chosen = [hinted] if hinted else doing
         if not chosen:
             raise WorkflowError(f"no work package of {feature.slug} is being done", remedy="name one: merge WP01")
         what = Move("for_review", "Ready for review", Signature(agent, note, shell_pid), force=force)
@@ -250,7 +252,7 @@ def accept(
     """
     with in_workspace(ctx, "accept", wp_ids[0] if len(wp_ids) == 1 else None) as workspace:
         feature = workspace.feature(stated)
-        chosen = list(wp_ids) or sorted(feature.packages)
+        chosen = list(wp_ids) or sorted(feature.packages, key=natural)
         if not chosen:
             raise WorkflowError(f"{feature.slug} has no work packages", remedy="write some under its tasks/ first")
         # Without changing who it is assigned to: accepting is no work on it.

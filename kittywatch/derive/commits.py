@@ -8,7 +8,7 @@ from kittywatch.derive.annotations import Sighting, annotate, place_of, see_sile
 from kittywatch.derive.changes import BrokenContent, CommitChanges, FeatureInfo, Key, Provenance
 from kittywatch.derive.consequences import ChangeContext, reopen, with_consequences
 from kittywatch.derive.facts import AnnotationFact, EmittedStep, ErrorFact, Fact, FeatureFact, TransitionFact, place
-from kittywatch.derive.ledger import Entry, LedgerState, identity
+from kittywatch.derive.ledger import Entry, LedgerState, Move, identity
 from kittywatch.derive.resolve import Occurrence, Resolver
 from kittywatch.derive.seen import COMPLETE, manual_key
 from kittywatch.derive.stated import StatedChange, record_stated, resolve_stated
@@ -37,6 +37,8 @@ def resolve_commit(
             feature = package.feature
             facts += feature_fact(resolver, feature, changes.features.get(feature), where)
         key = state.key(*package.key)
+        if change.before is not None and package.home is not None and change.before.feature != feature:
+            state.moves.append(Move(change.before.feature, feature, change.wp_id, changes.commit))
         scheme = package.scheme
         if change.base is not None and scheme.is_over(change.base.lane) and not scheme.is_over(package.lane):
             reopen(state, key, where.provenance)

@@ -165,6 +165,15 @@ class Alias(Struct, frozen=True):
     event_id: str
 
 
+class Move(Struct, frozen=True):
+    """A work package that is of another feature since a commit, and stays the same one."""
+
+    old: str
+    new: str
+    wp_id: str
+    commit: str
+
+
 class LedgerState(Struct):
     """A project's ledger as far as one observation needs it, and what the observation changes in it.
 
@@ -185,6 +194,7 @@ class LedgerState(Struct):
     new_broken: dict[str, KnownKind] = field(default_factory=dict)
     new_renames: dict[str, tuple[str, str | None]] = field(default_factory=dict)
     aliases: list[Alias] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
     met: set[str] = field(default_factory=set)
     stated: dict[str, Entry] = field(default_factory=dict)
     already_emitted: int = 0
@@ -269,6 +279,7 @@ class LedgerState(Struct):
         self.new_broken.clear()
         self.new_renames.clear()
         self.aliases.clear()
+        self.moves.clear()
 
 
 def _precedes(entry: Entry, other: Entry, graph: CommitGraph) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kittywatch.doctor.finding import Examination, Finding
 from kittywatch.git.repository import Git
+from kittywatch.natural import natural
 from kittywatch.observe.worktree import read_file
 from kittywatch.sync.identity import config_from
 from kittywatch.workflow.feature import Feature, list_features, load_feature
@@ -75,7 +76,7 @@ def _number(text: str) -> int:
 
 
 def _contradictions(git: Git, feature: Feature, places: list[Place], names: LaneNames) -> Iterator[Finding]:
-    for wp_id, package in sorted(feature.packages.items()):
+    for wp_id, package in sorted(feature.packages.items(), key=lambda one: natural(one[0])):
         # Of the copies of a log one is further on than the others: before a merge not the checkout's, and after it is.
         steps = [step for place in places for step in place.log.lanes.get(wp_id, ())]
         if not steps or package.lane is None:

@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 import msgspec
+from msgspec import UnsetType
 
 from kittywatch.derive.changes import Key
 from kittywatch.derive.consequences import left_done
@@ -42,6 +43,7 @@ from kittywatch.events import (
     from_json,
 )
 from kittywatch.store import outbox
+from kittywatch.workpackages.categories import guessed_category
 
 _TICK = timedelta(microseconds=1)
 Emit: TypeAlias = Callable[[Payload], Event]
@@ -145,11 +147,15 @@ def _transition(unit: UnitOfWork, state: LedgerState, key: Key, payload: StatusC
     event = emit(payload)
     entry = Entry("step", "emitted", payload.new_status, payload.previous_status, event.event_id)
     state.add(key, entry)
-    if payload.previous_status == "done":
+    if _is_done(payload.previous_status, payload.previous_category):
         left_done(state, key)
-    if payload.new_status == "done":
+    if _is_done(payload.new_status, payload.new_category):
         state.seen(key)[f"p{event.event_id}"] = event.timestamp
     return event
+
+
+def _is_done(lane: str, category: str | UnsetType) -> bool:
+    return (category or guessed_category(lane)) == "done"
 
 
 def _assignment(unit: UnitOfWork, state: LedgerState, key: Key, payload: Assignment, emit: Emit) -> Event | None:

@@ -27,7 +27,11 @@ from kittywatch.events import (
     StatusChange,
     random_id,
 )
+from kittywatch.startup.patterns import pattern
+from kittywatch.workpackages.categories import guessed_category
 from kittywatch.workpackages.schemes import SPEC_KITTY_2, scheme_of
+
+_SPEC_KITTY_ID = pattern(r"WP[0-9]+\Z")
 
 
 class ManualEmitter(ABC):
@@ -60,11 +64,15 @@ class ManualEmitter(ABC):
         changed_by: str = "user",
         feature_slug: str | None = None,
         *,
+        previous_category: str | None = None,
+        new_category: str | None = None,
         causation_id: str | None = None,
     ) -> dict[str, Any] | None:
-        """A work package went from one lane to another, both of one lane scheme.
+        """A work package went from one lane to another.
 
-        Without `feature_slug` it is the one feature that the ledger knows to have this work package.
+        The lanes of spec-kitty are both of one scheme. Those of another source may have any names; what they mean,
+        where it isn't stated, is guessed from the usual words. Without `feature_slug` it is the one feature that the
+        ledger knows to have this work package.
         """
         fields = {
             "wp_id": wp_id,
@@ -73,6 +81,8 @@ class ManualEmitter(ABC):
             "changed_by": changed_by,
             "feature_slug": feature_slug,
         }
+        stated = {"previous_category": previous_category, "new_category": new_category}
+        fields |= {name: category for name, category in stated.items() if category is not None}
         return self._emit(StatusChange, fields, wp_id, causation_id)
 
     def emit_wp_created(
@@ -212,8 +222,8 @@ class ManualEmitter(ABC):
         try:
             if "dependencies" in fields:
                 fields["dependencies"] = list(fields["dependencies"])
-            if kind is StatusChange:
-                fields |= _categories(fields["previous_status"], fields["new_status"])
+            if kind is StatusChange and not {"previous_category", "new_category"} <= fields.keys():
+                fields = _categories(fields["wp_id"], fields["previous_status"], fields["new_status"]) | fields
             payload = kind(**fields)
         except Exception as error:
             self.failed(error)
@@ -226,17 +236,23 @@ class ManualEmitter(ABC):
         return found
 
 
-def _categories(previous: str, new: str) -> dict[str, str]:
-    """What both lanes mean, but for spec-kitty 2's, which say it by themselves; raises InvalidEventError."""
-    for field, lane in (("previous_status", previous), ("new_status", new)):
-        if scheme_of(lane) is None:
-            raise InvalidEventError("StatusChange", field, "No lane of any scheme")
+def _categories(wp_id: object, previous: str, new: str) -> dict[str, str]:
+    """What both lanes mean, but for spec-kitty 2's, which say it by themselves; raises InvalidEventError.
+
+    A work package with an id of spec-kitty's has lanes of a closed list; any other is of a source whose lanes are its
+    own.
+    """
     scheme = scheme_of(previous, new)
-    if scheme is None:
-        raise InvalidEventError("StatusChange", "new_status", "No lane of the other one's scheme")
     if scheme is SPEC_KITTY_2:
         return {}
-    return {"previous_category": scheme.lanes[previous], "new_category": scheme.lanes[new]}
+    if scheme is not None:
+        return {"previous_category": scheme.lanes[previous], "new_category": scheme.lanes[new]}
+    if isinstance(wp_id, str) and _SPEC_KITTY_ID.match(wp_id):
+        for field, lane in (("previous_status", previous), ("new_status", new)):
+            if scheme_of(lane) is None:
+                raise InvalidEventError("StatusChange", field, "No lane of any scheme")
+        raise InvalidEventError("StatusChange", "new_status", "No lane of the other one's scheme")
+    return {"previous_category": guessed_category(str(previous)), "new_category": guessed_category(str(new))}
 
 
 def _now() -> str:

@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from kittywatch.workpackages.schemes import SPEC_KITTY_3
+from kittywatch.workpackages.categories import guessed_category
+from kittywatch.workpackages.schemes import KNOWN, SPEC_KITTY_3
 
 FORMAT = "spec-kitty-events"
 UNKNOWN = "unknown"
@@ -39,9 +40,9 @@ def as_status_transition(data: str) -> str | None:
 def status_transition(event: dict[str, Any]) -> dict[str, Any]:
     """The fields of a `StatusTransitionPayload` for a `WPStatusChanged`, as its JSON has it.
 
-    A lane that the library doesn't have goes by its category. Without an execution mode it is `direct_repo`; a
-    transition that was forced has a reason, and one to approved or done evidence, which say `unknown` where the event
-    shares none.
+    A lane that the library doesn't have goes by its category, and so does one that means something else in its source.
+    Without an execution mode it is `direct_repo`; a transition that was forced has a reason, and one to approved or
+    done evidence, which say `unknown` where the event shares none.
     """
     payload = event["payload"]
     lane = _lane(payload["new_status"], payload.get("new_category"))
@@ -66,7 +67,9 @@ def status_transition(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _lane(name: str, category: str | None) -> str:
-    return _LANES.get(name) or _OF_CATEGORIES.get(category or "", "planned")
+    if name in _LANES and (category is None or KNOWN.get(name, category) == category):
+        return _LANES[name]
+    return _OF_CATEGORIES[category if category in _OF_CATEGORIES else guessed_category(name)]
 
 
 def _evidence(event: dict[str, Any], lane: str) -> dict[str, Any] | None:

@@ -21,9 +21,10 @@ from kittywatch.startup.patterns import pattern
 # \Z instead of $: Python's $ also matches before a trailing newline. The schema export writes it back as $.
 Ulid = Annotated[str, Meta(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")]
 # What version 1.0.0 of the contract has of a field stands beside what it may be today, for the export of that version.
+WP_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}\Z"
 WorkPackageId = Annotated[
     str,
-    Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}\Z", extra_json_schema={"1.0.0": {"pattern": r"^WP[0-9]{2}\Z"}}),
+    Meta(pattern=WP_ID, extra_json_schema={"1.0.0": {"pattern": r"^WP[0-9]{2}\Z"}}),
 ]
 NodeId = Annotated[str, Meta(pattern=r"^[0-9a-f]{12}\Z")]
 ProjectUuid = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")]

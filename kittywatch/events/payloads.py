@@ -141,15 +141,16 @@ Payload: TypeAlias = (
 _OLD_ID = re.compile(r"WP[0-9]{2}\Z", re.ASCII)
 
 
-def _is_old_id(value: str) -> bool:
-    return _OLD_ID.match(value) is not None
+def is_old_id(value: object) -> bool:
+    """Whether a work package's id is one of those that version 1.0.0 has, like WP01."""
+    return isinstance(value, str) and _OLD_ID.match(value) is not None
 
 
 _OLD: dict[str, Callable[[Any], bool]] = {
     "previous_status": FOUR_LANES.__contains__,
     "new_status": FOUR_LANES.__contains__,
-    "dependency_wp_id": _is_old_id,
-    "dependencies": lambda ids: all(map(_is_old_id, ids)),
+    "dependency_wp_id": is_old_id,
+    "dependencies": lambda ids: all(map(is_old_id, ids)),
 }
 
 
@@ -157,7 +158,7 @@ def beyond_1_0(payload: Payload) -> str | None:
     """The first field of a payload that version 1.0.0 of the contract can't say; None where it can say all of it."""
     for field in payload.__struct_fields__:
         if field == "wp_id":
-            known = isinstance(payload, LoggedError) or _is_old_id(getattr(payload, field))
+            known = isinstance(payload, LoggedError) or is_old_id(getattr(payload, field))
         else:
             known = field not in _OLD or _OLD[field](getattr(payload, field))
         if not known:

@@ -29,7 +29,7 @@ class _RefreshRequest(msgspec.Struct):
     refresh: str
 
 
-FEATURES = ("aliases", "events", "events-1.1", "renames")
+FEATURES = ("aliases", "events", "events-1.1", "renames", "work-package-renames")
 
 
 async def describe(request: Request) -> JSONResponse:
@@ -98,7 +98,7 @@ async def _read_items(request: Request, share: Share, *, is_gzip: bool, login: L
 
 
 async def list_events(request: Request) -> Response:
-    """`GET /api/v1/events/?after=CURSOR&limit=&project=&feature=&wp_id=&type=`"""
+    """`GET /api/v1/events/?after=CURSOR&limit=&project=&feature=&wp_id=&type=&source=`"""
     service = service_of(request)
     login = await credentials.of_machine(request)
     service.batches.take(login.session_id)

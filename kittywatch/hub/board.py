@@ -18,7 +18,9 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, 
 from kittywatch.hub import moments, renaming
 from kittywatch.hub.columns import Column, column_of, columns
 from kittywatch.hub.feed import last_position
+from kittywatch.hub.lane_sources import of_source
 from kittywatch.hub.schema import dependencies, projects, work_packages
+from kittywatch.natural import natural
 
 PAGE_SIZE = 40
 MOST_CHANGES = 200
@@ -33,13 +35,17 @@ Key: TypeAlias = tuple[str, str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
-    """Which cards are wanted; empty means all. `text` is looked for in id, title, feature and agent."""
+    """Which cards are wanted; empty means all. `text` is looked for in id, title, feature and agent.
+
+    `source` is a lane source.
+    """
 
     project: str = ""
     feature: str = ""
     agent: str = ""
     text: str = ""
     blocked: str = ""
+    source: str = ""
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> Filter:
@@ -63,6 +69,7 @@ class CardView:
     category: str
     column: str
     agent: str
+    source: str
     since: str | None
     rework: int
     needs: tuple[str, ...]
@@ -79,7 +86,12 @@ class CardView:
 
     @property
     def path(self) -> str:
-        return f"/wp/{self.project}/{quote(self.feature, safe='')}/{self.wp_id}"
+        return package_path(self.key)
+
+    @property
+    def place(self) -> str:
+        """Where it stands among cards that have been in their lane for as long."""
+        return f"{self.project}/{self.feature}/{natural(self.wp_id)}"
 
     @property
     def moment(self) -> str:
@@ -126,11 +138,21 @@ def dom_id(key: Key) -> str:
     return "wp-" + hashlib.sha256("\n".join(key).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
+def package_path(key: Key) -> str:
+    """The address of a work package's page."""
+    return "/wp/" + "/".join(quote(part, safe="") for part in key)
+
+
+def feature_path(project: str, feature: str) -> str:
+    """The address of a feature's page."""
+    return f"/feature/{quote(project, safe='')}/{quote(feature, safe='')}"
+
+
 def counts(
     connection: Connection, team_id: int, wanted: Filter, shown: Sequence[Column] | None = None
 ) -> dict[str, int]:
     """How many cards each of some columns has, of those of the filter's projects for None."""
-    shown = columns(connection, team_id, wanted.project) if shown is None else shown
+    shown = columns(connection, team_id, wanted.project, wanted.source) if shown is None else shown
     grouped = (_TABLE.lane, _TABLE.category)
     query = select(*grouped, func.count().label("count")).where(*_conditions(team_id, wanted)).group_by(*grouped)
     found = dict.fromkeys((column.key for column in shown), 0)
@@ -148,7 +170,7 @@ def lane_page(
     conditions = [*_conditions(team_id, wanted), column.condition]
     place = _place(cursor)
     if place is not None:
-        key = tuple_(_TABLE.project, _TABLE.feature, _TABLE.wp_id)
+        key = tuple_(_TABLE.project, _TABLE.feature, _TABLE.place)
         seconds, *last = place
         conditions.append(
             or_(
@@ -159,7 +181,7 @@ def lane_page(
     query = (
         select(work_packages)
         .where(*conditions)
-        .order_by(_TABLE.lane_since_seconds.desc(), _TABLE.project, _TABLE.feature, _TABLE.wp_id)
+        .order_by(_TABLE.lane_since_seconds.desc(), _TABLE.project, _TABLE.feature, _TABLE.place)
         .limit(PAGE_SIZE + 1)
     )
     rows = connection.execute(query).all()
@@ -180,12 +202,14 @@ def changes(
     None if that is more than MOST_CHANGES cards, or one is in none of the columns that are `shown`.
     """
     position = last_position(connection, team_id)  # first, so that what comes meanwhile comes again
-    shown = columns(connection, team_id, wanted.project) if shown is None else shown
+    shown = columns(connection, team_id, wanted.project, wanted.source) if shown is None else shown
     query = select(_TABLE.project, _TABLE.feature, _TABLE.wp_id).where(
         _TABLE.team_id == team_id, _TABLE.changed > after
     )
     keys = {tuple(row) for row in connection.execute(query.limit(MOST_CHANGES + 1))}
     keys |= _dependents(connection, team_id, keys)
+    if wanted.source:
+        keys |= _without_source(connection, team_id, {key[:2] for key in keys})
     if len(keys) > MOST_CHANGES:
         return None
     rows = connection.execute(
@@ -240,6 +264,8 @@ def _conditions(team_id: int, wanted: Filter) -> list[ColumnElement[bool]]:
         conditions.append(or_(*(column.icontains(wanted.text, autoescape=True) for column in columns)))
     if wanted.blocked:
         conditions.append(_is_blocked())
+    if wanted.source:
+        conditions.append(of_source(team_id, wanted.source))
     return conditions
 
 
@@ -273,6 +299,15 @@ def _dependents(connection: Connection, team_id: int, keys: Iterable[tuple[Any, 
     return {tuple(row) for row in connection.execute(query)}
 
 
+def _without_source(connection: Connection, team_id: int, features: Iterable[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
+    """The work packages of some features that are of the source of the feature's others."""
+    wanted = tuple_(_TABLE.project, _TABLE.feature).in_(list(features))
+    query = select(_TABLE.project, _TABLE.feature, _TABLE.wp_id).where(
+        _TABLE.team_id == team_id, _TABLE.source == "", wanted
+    )
+    return {tuple(row) for row in connection.execute(query.limit(MOST_CHANGES + 1))}
+
+
 def _views(connection: Connection, team_id: int, rows: Iterable[Row[Any]], shown: Sequence[Column]) -> list[CardView]:
     rows = list(rows)
     slugs = project_slugs(connection, team_id)
@@ -292,6 +327,7 @@ def _views(connection: Connection, team_id: int, rows: Iterable[Row[Any]], shown
                 category=row.category,
                 column=column_of(row, shown) or row.lane,
                 agent=row.agent,
+                source=row.source,
                 since=row.lane_since,
                 rework=row.rework,
                 needs=tuple(needed for needed, _ in mine),
@@ -314,11 +350,12 @@ def _edges(connection: Connection, team_id: int, keys: list[Key]) -> dict[Key, l
             select(edge.project, edge.feature, edge.wp_id, edge.needs, edge.resolution, needed.c.released)
             .select_from(joined)
             .where(edge.team_id == team_id, wanted)
-            .order_by(edge.needs)
         )
         for project, feature, wp_id, needs, resolution, released in connection.execute(query):
             is_open = resolution != "skipped" and (resolution == "" if released is None else not released)
             found[(project, feature, wp_id)].append((needs, is_open))
+    for some in found.values():
+        some.sort(key=lambda one: natural(one[0]))
     return found
 
 
@@ -327,6 +364,6 @@ def _place(cursor: str) -> tuple[float, str, str, str] | None:
     if len(parts) != 4:
         return None
     try:
-        return (float(parts[0]), parts[1], parts[3], parts[2])
+        return (float(parts[0]), parts[1], parts[3], natural(parts[2]))
     except ValueError:
         return None

@@ -18,6 +18,7 @@ from kittywatch.events import (
     WPStatusChanged,
 )
 from kittywatch.hub.columns import category_of
+from kittywatch.hub.lane_sources import FIRST_OF_OWN_LANES, FRONTMATTER, LONGEST, WITH_OWN_LANES
 from kittywatch.workpackages.schemes import SCHEMES
 
 _RANK = {"backlog": 0, "active": 1, "review": 2, "done": 3}
@@ -33,13 +34,14 @@ class Card:
 
     Times are the events' own texts; `rework` counts transitions that went back; `needs` maps each work package that
     this one depends on to DependencyResolved's resolution, empty before it. `category` is what the lane means,
-    `released` says that dependents may begin.
+    `released` says that dependents may begin, `source` is the lane source, empty where none is known (lane_sources.py).
     """
 
     title: str = ""
     lane: str = "planned"
     category: str = "backlog"
     released: bool = False
+    source: str = ""
     agent: str = ""
     created_at: str | None = None
     lane_since: str | None = None
@@ -59,14 +61,16 @@ def order_of(event: Event) -> Order:
 
 def apply(card: Card, event: Event, *, position: int) -> Card:
     """The card after one more event, which must come after all that were applied."""
-    card = replace(card, last=order_of(event), changed=max(card.changed, position))
+    card = replace(card, last=order_of(event), changed=max(card.changed, position), source=_source(card, event))
     if isinstance(event, WPStatusChanged):
         return _moved(card, event)
     if isinstance(event, WPCreated):
         resolved = dict(card.needs)
+        begins = event.source in WITH_OWN_LANES and not card.transitions
         return replace(
             card,
             known=True,
+            lane=FIRST_OF_OWN_LANES if begins else card.lane,
             title=event.payload.title,
             created_at=event.timestamp,
             lane_since=card.lane_since or event.timestamp,
@@ -99,6 +103,13 @@ def seconds_of(timestamp: str | None) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
+def _source(card: Card, event: Event) -> str:
+    if event.source:
+        return event.source[:LONGEST]
+    is_first = not card.source and event.schema_version == "1.0.0" and isinstance(event, WPStatusChanged)
+    return FRONTMATTER if is_first else card.source
+
+
 def _moved(card: Card, event: WPStatusChanged) -> Card:
     payload = event.payload
     before = category_of(payload.previous_status, payload.previous_category or None)
@@ -124,7 +135,8 @@ def _moved(card: Card, event: WPStatusChanged) -> Card:
 
 def _in_lane(card: Card, lane: str, category: str, since: str) -> Card:
     done_at = (card.done_at if card.lane == lane and card.done_at else since) if category == "done" else None
-    released = category == "done" or any(scheme.releases(lane) for scheme in SCHEMES.values())
+    releases = any(scheme.releases(lane) and scheme.category(lane) == category for scheme in SCHEMES.values())
+    released = category == "done" or releases
     return replace(card, lane=lane, category=category, released=released, lane_since=since, done_at=done_at)
 
 

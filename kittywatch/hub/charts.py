@@ -17,7 +17,7 @@ from kittywatch.hub.cards import order_of, seconds_of
 from kittywatch.hub.columns import category_of
 from kittywatch.hub.moments import moment
 from kittywatch.hub.schema import SHOWN, events, work_packages
-from kittywatch.workpackages.schemes import CATEGORIES
+from kittywatch.workpackages.categories import CATEGORIES
 
 WIDTH, HEIGHT = 720.0, 240.0
 _POINTS = 160

@@ -1,30 +1,30 @@
-"""The columns of a board: the lanes of its projects' scheme, or the categories where its projects have several.
+"""The columns of a board: the lanes of one scheme, or the categories where its cards are of schemes with other lanes.
 
 A column is told by a key: a lane's name, or `category-` and a category, which is no lane's name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, select
 
+from kittywatch.hub.lane_sources import CHECKLIST, EVENT_LOG, FRONTMATTER, of_source, sources
 from kittywatch.hub.schema import work_packages
-from kittywatch.workpackages.schemes import CATEGORIES, SCHEMES, Category, scheme_of
+from kittywatch.workpackages.categories import CATEGORIES, CATEGORY_TITLES, Category, guessed_category, lane_title
+from kittywatch.workpackages.schemes import SCHEMES, SPEC_KITTY_2, SPEC_KITTY_3, scheme_of
 
 _PREFIX = "category-"
-_TABLE = work_packages.c
-_NAMES = {"for_review": "For review", "in_review": "In review", "in_progress": "In progress"}
-CATEGORY_NAMES: Mapping[str, str] = {
-    "backlog": "To do",
-    "active": "In progress",
-    "review": "In review",
-    "done": "Done",
-    "blocked": "Blocked",
-    "canceled": "Canceled",
+_SPEC_KITTY = (FRONTMATTER, EVENT_LOG)
+_LANES_OF: Mapping[str, Mapping[str, Category]] = {
+    FRONTMATTER: SPEC_KITTY_2.lanes,
+    EVENT_LOG: SPEC_KITTY_3.lanes,
+    CHECKLIST: {"planned": "backlog", "done": "done"},
 }
+_TABLE = work_packages.c
+CATEGORY_NAMES: Mapping[str, str] = {str(category): title for category, title in CATEGORY_TITLES.items()}
 
 
 class _LaneNames(dict[str, str]):
@@ -33,10 +33,10 @@ class _LaneNames(dict[str, str]):
     def __missing__(self, key: str) -> str:
         if key.startswith(_PREFIX):
             return CATEGORY_NAMES.get(key.removeprefix(_PREFIX), key)
-        return key.replace("_", " ").capitalize()
+        return lane_title(key)
 
 
-LANE_NAMES: Mapping[str, str] = _LaneNames(_NAMES)
+LANE_NAMES: Mapping[str, str] = _LaneNames()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,23 +63,46 @@ def in_column(key: str) -> ColumnElement[bool]:
     return _TABLE.lane == key
 
 
-def columns(connection: Connection, team_id: int, project: str) -> list[Column]:
-    """The columns for a team's project, or for all of them where that is empty."""
-    query = select(_TABLE.project, _TABLE.lane, _TABLE.category).where(_TABLE.team_id == team_id, _TABLE.known)
+def columns(connection: Connection, team_id: int, project: str, source: str = "") -> list[Column]:
+    """The columns for a team's project, or for all of them where that is empty; of one lane source, or of all."""
+    query = select(_TABLE.project, _TABLE.source, _TABLE.lane, _TABLE.category)
+    query = query.where(_TABLE.team_id == team_id, _TABLE.known)
     if project:
         query = query.where(_TABLE.project == project)
+    if source:
+        query = query.where(of_source(team_id, source))
     rows = connection.execute(query.distinct()).all()
+    there = [source] if source else sources(connection, team_id, project)
     lanes = {row.lane: str(row.category) for row in rows}
-    scheme = scheme_of(*lanes)
-    if scheme is not None:
-        return [Column(key=lane, category=category) for lane, category in scheme.lanes.items()]
-    if len({row.project for row in rows}) == 1:
+    if (known := _known(there, lanes)) is not None:
+        return [Column(key=lane, category=category) for lane, category in known.items()]
+    is_plain = len(lanes) == len({(row.lane, row.category) for row in rows})
+    if len({row.project for row in rows}) == 1 and len(there) == 1 and is_plain:
         return [Column(key=lane, category=lanes[lane]) for lane in _ordered(lanes)]
-    there = set(lanes.values())
-    there |= {
-        category for lane in lanes for one in SCHEMES.values() if lane in one.lanes for category in one.lanes.values()
-    }
-    return [Column(key=f"{_PREFIX}{one}", category=one) for one in CATEGORIES if one in there]
+    categories = {row.category for row in rows}
+    for row in rows:
+        categories |= _beside(row.source, row.lane)
+    return [Column(key=f"{_PREFIX}{one}", category=one) for one in CATEGORIES if one in categories]
+
+
+def _known(there: Sequence[str], lanes: Mapping[str, str]) -> Mapping[str, Category] | None:
+    """All lanes of the one scheme that some lanes are of, None where they are of several or of one's own."""
+    if len(there) > 1:
+        return None
+    own = _LANES_OF.get(there[0]) if there else None
+    if own is not None and all(own.get(lane) == category for lane, category in lanes.items()):
+        return own
+    # Which lanes are frontmatter's can't be told where no event states a source.
+    scheme = scheme_of(*lanes) if not lanes or there[0] in _SPEC_KITTY else None
+    return scheme.lanes if scheme is not None else None
+
+
+def _beside(source: str, lane: str) -> set[str]:
+    """The categories that a source's scheme has beside that of a lane."""
+    if source in _LANES_OF and source not in _SPEC_KITTY:
+        return {*_LANES_OF[source].values()}
+    schemes = SCHEMES.values() if source in ("", *_SPEC_KITTY) else ()
+    return {category for scheme in schemes if lane in scheme.lanes for category in scheme.lanes.values()}
 
 
 def column_of(row: Row[Any], shown: Iterable[Column]) -> str | None:
@@ -88,11 +111,8 @@ def column_of(row: Row[Any], shown: Iterable[Column]) -> str | None:
 
 
 def category_of(lane: str, stated: str | None = None) -> Category:
-    """What a lane means: as an event states it, else as the first scheme that has a lane of the name."""
-    if stated in CATEGORIES:
-        return stated
-    found = next((scheme.lanes[lane] for scheme in SCHEMES.values() if lane in scheme.lanes), None)
-    return found or "backlog"
+    """What a lane means: as an event states it, else as it is most likely meant."""
+    return stated if stated in CATEGORIES else guessed_category(lane)
 
 
 def _ordered(lanes: Mapping[str, str]) -> list[str]:

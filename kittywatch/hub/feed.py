@@ -20,7 +20,7 @@ from starlette.concurrency import run_in_threadpool
 from websockets.frames import Frame, Opcode
 
 from kittywatch.hub.database import reading
-from kittywatch.hub.schema import SHOWN, events, renames, supersessions
+from kittywatch.hub.schema import SHOWN, events, moves, renames, supersessions
 
 _log = logging.getLogger("kittywatch.hub.feed")
 _AT_ONCE = 1000
@@ -189,7 +189,7 @@ class Feed:
             .where(table.c.team_id == team_id, table.c.position > position)
             .order_by(table.c.position)
             .limit(_AT_ONCE)
-            for table in (supersessions, renames)
+            for table in (supersessions, renames, moves)
         ]
         found: list[Stored] = []
         size = 0
@@ -215,9 +215,9 @@ class Feed:
 
 
 def last_position(connection: Connection, team_id: int) -> int:
-    """The position of the team's latest event, supersession or rename, 0 without one."""
+    """The position of the team's latest event, supersession, rename or move, 0 without one."""
     last = []
-    for table in (events, supersessions, renames):
+    for table in (events, supersessions, renames, moves):
         query = select(func.coalesce(func.max(table.c.position), 0)).where(table.c.team_id == team_id)
         last.append(int(connection.execute(query).scalar_one()))
     return max(last)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 from sqlalchemy import BigInteger, Connection, Row, literal, select, tuple_
@@ -23,8 +22,9 @@ from kittywatch.events import (
     from_json,
 )
 from kittywatch.hub import moments
-from kittywatch.hub.board import Filter, Key, hue_of
+from kittywatch.hub.board import Filter, Key, feature_path, hue_of, package_path
 from kittywatch.hub.columns import category_of
+from kittywatch.hub.lane_sources import is_of_source
 from kittywatch.hub.schema import SHOWN, events, sessions, supersessions, users
 
 TIMELINE_LENGTH = 50
@@ -62,6 +62,11 @@ class Entry:
     came: str
 
     @property
+    def is_package(self) -> bool:
+        """Whether `path` leads to a work package: what an error names may be none."""
+        return self.path.startswith("/wp/")
+
+    @property
     def hue(self) -> int:
         return hue_of(self.actor)
 
@@ -86,7 +91,7 @@ class Timeline:
 def activity(
     connection: Connection, team_id: int, wanted: Filter, *, before: int | None = None, after: int = 0, limit: int = 30
 ) -> list[Entry]:
-    """The events that arrived last, latest first; of the wanted project and feature."""
+    """The events that arrived last, latest first; of the wanted project, feature and lane source."""
     query = _query(team_id).where(events.c.position > after)
     if before is not None:
         query = query.where(events.c.position < before)
@@ -94,6 +99,8 @@ def activity(
         query = query.where(events.c.project == wanted.project)
     if wanted.feature:
         query = query.where(events.c.feature == wanted.feature)
+    if wanted.source:
+        query = query.where(is_of_source(team_id, wanted.source))
     rows = connection.execute(query.order_by(events.c.position.desc()).limit(limit))
     return [_entry(row, with_raw=False) for row in rows]
 
@@ -133,9 +140,8 @@ def _of_package(team_id: int, key: Key) -> Any:
 
 
 def _query(team_id: int) -> Any:
-    columns = [
-        events.c[name] for name in ("position", "event_id", "lamport_clock", "node_id", "feature", "body", "original")
-    ]
+    names = ("position", "event_id", "lamport_clock", "node_id", "feature", "wp_id", "body", "original")
+    columns = [events.c[name] for name in names]
     joined = events.outerjoin(sessions, sessions.c.id == events.c.session_id).outerjoin(
         users, users.c.id == sessions.c.user_id
     )
@@ -149,7 +155,7 @@ def _entry(row: Row[Any], *, with_raw: bool) -> Entry:
     actor, verb, text = _sentence(event)
     wp_id = getattr(event.payload, "wp_id", None) or ""
     feature = row.feature
-    place = f"{event.project_uuid}/{quote(feature, safe='')}"
+    project = str(event.project_uuid)
     categories = _categories(event.payload) if isinstance(event, WPStatusChanged) else ("", "")
     return Entry(
         position=row.position,
@@ -157,7 +163,7 @@ def _entry(row: Row[Any], *, with_raw: bool) -> Entry:
         kind=type(event).__name__,
         wp_id=wp_id,
         feature=feature,
-        path=f"/wp/{place}/{wp_id}" if wp_id else f"/feature/{place}",
+        path=package_path((project, feature, row.wp_id)) if row.wp_id else feature_path(project, feature),
         actor=actor,
         verb=verb,
         text=text,

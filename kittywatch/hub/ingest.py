@@ -18,9 +18,10 @@ from sqlalchemy import Connection, func, insert, select
 from kittywatch.events import to_json
 from kittywatch.hub import clocks, projections, renaming, supersession
 from kittywatch.hub.database import is_postgresql, lock_team
+from kittywatch.hub.names import Names
 from kittywatch.hub.offers import Offered, OfferedRename
 from kittywatch.hub.parsing import Accepted, BatchItem
-from kittywatch.hub.renaming import Names, RenameResult
+from kittywatch.hub.renaming import RenameResult
 from kittywatch.hub.schema import events
 from kittywatch.hub.sessions import Login
 from kittywatch.hub.supersession import AliasResult
@@ -113,7 +114,7 @@ def _insert(
     news = _with_plausible_clocks(connection, login, news)
     # Positions are taken before the insert: a bulk insert that returned them would cost three times as much.
     positions = supersession.next_positions(connection, len(news))
-    names = renaming.names_of(connection, login.team_id, {str(item.event.project_uuid) for item in news})
+    names = _names(connection, login, news)
     rows = [_row(login, item, position, names) for position, item in zip(positions, news, strict=True)]
     if rows:
         connection.execute(insert(events), rows)
@@ -123,6 +124,11 @@ def _insert(
     projections.update(connection, login.team_id, shown, names)
     projections.refold(connection, login.team_id, agreed.changed.values())
     return agreed.hidden, agreed.results
+
+
+def _names(connection: Connection, login: Login, news: list[Accepted]) -> Names:
+    packages = {(str(item.event.project_uuid), getattr(item.event.payload, "wp_id", None) or "") for item in news}
+    return renaming.names_of(connection, login.team_id, {project for project, _ in packages}, packages)
 
 
 def _with_plausible_clocks(connection: Connection, login: Login, news: list[Accepted]) -> list[Accepted]:

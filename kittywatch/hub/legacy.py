@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from kittywatch.events import InvalidEventError
+from kittywatch.events.payloads import is_old_id
 from kittywatch.hub.columns import category_of
 from kittywatch.workpackages.schemes import SPEC_KITTY_2, scheme_of
 from kittywatch.workpackages.stated import GENESIS
@@ -59,11 +60,17 @@ def convert(event: Mapping[str, Any]) -> bytes:
         "payload": payload,
         "build_id": str(event.get("repo_slug") or event.get("project_slug") or "unknown"),
         "correlation_id": event.get("causation_id") or event.get("event_id"),
-        "schema_version": "1.1.0" if "new_category" in payload else "1.0.0",
+        "schema_version": "1.1.0" if "new_category" in payload or _has_newer_ids(payload) else "1.0.0",
     }
     envelope.setdefault("causation_id", None)
     envelope.setdefault("project_slug", None)
     return msgspec.json.encode(envelope)
+
+
+def _has_newer_ids(payload: dict[str, Any]) -> bool:
+    ids = [payload[name] for name in ("wp_id", "dependency_wp_id") if name in payload]
+    needs = payload.get("dependencies")
+    return not all(map(is_old_id, [*ids, *(needs if isinstance(needs, list) else ())]))
 
 
 def _status_change(payload: dict[str, Any]) -> dict[str, Any]:

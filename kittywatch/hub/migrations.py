@@ -9,11 +9,12 @@ import secrets
 import time
 from collections.abc import Callable
 
-from sqlalchemy import Connection, Engine, func, insert, inspect, select, text
+from sqlalchemy import Connection, Engine, bindparam, func, insert, inspect, select, text, update
 
 from kittywatch.hub import schema
 from kittywatch.hub.database import is_postgresql, reading, writing
 from kittywatch.hub.errors import ConfigurationError
+from kittywatch.natural import LONGEST, natural
 from kittywatch.workpackages.schemes import SPEC_KITTY_2
 
 _MIGRATION_LOCK = 0x6B697474_00000000
@@ -71,11 +72,57 @@ _WIDENED = (
     ("dependencies", "needs"),
 )
 
+
+def _places(connection: Connection) -> None:
+    """Ids in the order in which people read them."""
+    table = schema.work_packages
+    if "place" in {column["name"] for column in inspect(connection).get_columns(table.name)}:
+        return
+    kind = f"VARCHAR({LONGEST})" + (' COLLATE "C"' if is_postgresql(connection) else "")
+    connection.execute(text(f"ALTER TABLE work_packages ADD COLUMN place {kind} NOT NULL DEFAULT ''"))
+    key = ("team_id", "project", "feature", "wp_id")
+    rows = connection.execute(select(*(table.c[name] for name in key))).all()
+    here = [table.c[name] == bindparam(f"this_{name}") for name in key]
+    values = [
+        {f"this_{name}": value for name, value in zip(key, row, strict=True)} | {"place": natural(row.wp_id)}
+        for row in rows
+    ]
+    if values:
+        connection.execute(update(table).where(*here).values(place=bindparam("place")), values)
+
+
+def _lane_sources(connection: Connection) -> None:
+    """Which source a card's lanes come from; up to now there were two, of which the event log says so."""
+    if "source" in {column["name"] for column in inspect(connection).get_columns("work_packages")}:
+        return
+    connection.execute(text("ALTER TABLE work_packages ADD COLUMN source VARCHAR(40) NOT NULL DEFAULT ''"))
+    told = (
+        "SELECT 1 FROM events WHERE events.team_id = work_packages.team_id AND events.project = work_packages.project"
+        " AND events.feature = work_packages.feature AND events.wp_id = work_packages.wp_id"
+        " AND events.superseded_by IS NULL AND events.body LIKE :said"
+    )
+    moved = f"{told} AND events.event_type = 'WPStatusChanged'"
+    for source, which, said in (
+        ("frontmatter", moved, '"schema_version":"1.0.0"'),
+        ("frontmatter", told, '"source":"frontmatter"'),
+        ("event-log", told, '"source":"event-log"'),
+    ):
+        changed = text(f"UPDATE work_packages SET source = :source WHERE EXISTS ({which})")
+        connection.execute(changed, {"source": source, "said": f"%{said}%"})
+
+
+def _moves(connection: Connection) -> None:
+    schema.metadata.create_all(connection, tables=[schema.moves])
+
+
 MIGRATIONS: tuple[tuple[str, Callable[[Connection], None]], ...] = (
     ("first tables", _first_tables),
     ("aliases", _aliases),
     ("renames", _renames),
     ("lane schemes", _lane_schemes),
+    ("order of ids", _places),
+    ("lane sources", _lane_sources),
+    ("moves", _moves),
 )
 
 

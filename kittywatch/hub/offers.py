@@ -10,10 +10,15 @@ from typing import Annotated
 
 import msgspec
 
+from kittywatch.events.fields import WP_ID
+
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")
 _NO_IDS = "An alias is two ids: alias and event_id."
 _SAME = "The alias is the event's own id."
-_NO_RENAME = "A rename is a project_uuid, the names feature_slug and renamed_to, and the id of a commit or null."
+_NO_RENAME = (
+    "A rename is a project_uuid, the names feature_slug and renamed_to, the id of a commit or null, and the wp_id of a"
+    " work package that moved."
+)
 _NO_DIRECTORY = "No directory can be called so."
 _NO_CHANGE = "Both names are the same."
 LONGEST_NAME = 255  # of a directory, and PostgreSQL's indexes take no more than 2,700 bytes
@@ -35,6 +40,7 @@ class Offered:
 class OfferedRename:
     """A feature's directory that is said to have another name now; `commit` is None where none has it yet.
 
+    With `wp_id` it is that work package of the feature that is said to be in another one now.
     `reason` says why it can't be, empty where it can; the names are None where none can be read.
     """
 
@@ -42,6 +48,7 @@ class OfferedRename:
     feature: str | None
     renamed_to: str | None
     commit: str | None = None
+    wp_id: str | None = None
     reason: str = ""
 
 
@@ -55,6 +62,7 @@ class _Rename(msgspec.Struct):
     feature_slug: str
     renamed_to: str
     commit: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    wp_id: Annotated[str, msgspec.Meta(pattern=WP_ID)] | None = None
 
 
 _decoder = msgspec.json.Decoder(_Pair)
@@ -89,10 +97,17 @@ def _open_rename(data: bytes) -> OfferedRename:
         return OfferedRename(project=None, feature=None, renamed_to=None, reason=_NO_RENAME)
     names = (told.feature_slug, told.renamed_to)
     reason = "" if all(map(_may_be_a_directory, names)) else _NO_DIRECTORY
+    if "\0" in (told.commit or ""):
+        reason = _NO_RENAME
     if names[0] == names[1]:
         reason = _NO_CHANGE
     return OfferedRename(
-        project=str(told.project_uuid), feature=names[0], renamed_to=names[1], commit=told.commit, reason=reason
+        project=str(told.project_uuid),
+        feature=names[0],
+        renamed_to=names[1],
+        commit=told.commit,
+        wp_id=told.wp_id,
+        reason=reason,
     )
 
 

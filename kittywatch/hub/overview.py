@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, Connection, func, select, tuple_
 
 from kittywatch.hub.board import project_slugs
 from kittywatch.hub.schema import work_packages
-from kittywatch.workpackages.schemes import CATEGORIES
+from kittywatch.natural import natural
+from kittywatch.workpackages.categories import CATEGORIES
 
 _FROM_THE_LEFT = ("done", "review", "active", "blocked", "backlog")
 
@@ -39,6 +40,11 @@ class FeatureView:
     @property
     def dom_id(self) -> str:
         return feature_id(self.project, self.name)
+
+    @property
+    def place(self) -> str:
+        """Where it stands among its project's features, which are shown from the last to the first."""
+        return natural(self.name)
 
     @property
     def total(self) -> int:
@@ -90,7 +96,7 @@ def tree(connection: Connection, team_id: int, *, only: Collection[tuple[str, st
             project=project,
             slug=slugs.get(project, project),
             total=total,
-            features=sorted(found[project], key=lambda feature: feature.name, reverse=True),
+            features=sorted(found[project], key=lambda feature: feature.place, reverse=True),
         )
         for project, total in map(tuple, connection.execute(totals))
     ]

@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse
 
 from kittywatch.hub.columns import CATEGORY_NAMES, LANE_NAMES
+from kittywatch.hub.lane_sources import SOURCE_NAMES
 
 _environment = Environment(
     loader=PackageLoader("kittywatch.hub", "templates"),
@@ -19,7 +20,7 @@ _environment = Environment(
     lstrip_blocks=True,
     auto_reload=False,  # the package's files don't change under a server, and each look would be a call of the system
 )
-_environment.globals |= {"lane_names": LANE_NAMES, "category_names": CATEGORY_NAMES}
+_environment.globals |= {"lane_names": LANE_NAMES, "category_names": CATEGORY_NAMES, "source_names": SOURCE_NAMES}
 _environment.globals["comes_again"] = False  # of error pages: whether to look again until it works
 
 

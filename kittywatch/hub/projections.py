@@ -17,11 +17,13 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, Row, and_, delete, func, select, tuple_
 
 from kittywatch.events import ErrorLogged, Event, FeatureCompleted, FeatureCreated, from_json
+from kittywatch.events.fields import WP_ID
 from kittywatch.hub import cards, renaming, supersession
 from kittywatch.hub.cards import Card, order_of
 from kittywatch.hub.database import lock_team, upsert
 from kittywatch.hub.kinship import Relative
-from kittywatch.hub.renaming import Moved, Names
+from kittywatch.hub.names import Names
+from kittywatch.hub.renaming import Moved
 from kittywatch.hub.schema import (
     PROJECTIONS,
     SHOWN,
@@ -32,28 +34,30 @@ from kittywatch.hub.schema import (
     supersessions,
     work_packages,
 )
+from kittywatch.natural import natural
 
 Key: TypeAlias = tuple[str, str, str]  # project, feature, wp_id
 Placed: TypeAlias = tuple[int, Event]  # position, event
 _CHUNK = 400
 _OF_FEATURES = ("FeatureCreated", "FeatureCompleted")
-_WP_ID = re.compile(r"WP[0-9]{2,}\Z", re.ASCII)
+_WP_ID = re.compile(WP_ID)
 
 
 def key_of(event: Event, names: Names) -> Key:
     """Whose event it is; the feature is empty where the event names none, wp_id where it is about no work package.
 
-    `names` are those of its project's renamed features.
+    `names` say where its project's renamed features and moved work packages are shown.
     """
     project, feature = str(event.project_uuid), event.payload.feature_slug or ""
     wp_id = getattr(event.payload, "wp_id", None) or ""
     # An ErrorLogged may say anything for a work package.
-    is_wp_id = not isinstance(event, ErrorLogged) or (_WP_ID.match(wp_id) is not None and len(wp_id) <= 40)
-    return (project, names.get((project, feature), feature), wp_id if is_wp_id else "")
+    is_wp_id = not isinstance(event, ErrorLogged) or _WP_ID.match(wp_id) is not None
+    wp_id = wp_id if is_wp_id else ""
+    return (project, names.shown(project, feature, wp_id), wp_id)
 
 
 def update(connection: Connection, team_id: int, placed: list[Placed], names: Names) -> None:
-    """Let the projections of a team follow events that were just stored, under the `names` of renamed features."""
+    """Let the projections of a team follow events that were just stored, where the `names` show them."""
     by_key: dict[Key, list[Placed]] = defaultdict(list)
     for position, event in placed:
         by_key[key_of(event, names)].append((position, event))
@@ -65,19 +69,21 @@ def update(connection: Connection, team_id: int, placed: list[Placed], names: Na
 
 
 def move(connection: Connection, team_id: int, renamed: Iterable[Moved]) -> None:
-    """Let the projections of a team follow features that are shown under another name now."""
+    """Let the projections of a team follow features that are shown under another name now, and moved work packages."""
     for one in renamed:
-        for table in (dependencies, work_packages, features):
+        for table in (dependencies, work_packages) if one.wp_id else (dependencies, work_packages, features):
             here = and_(table.c.project == one.project, table.c.feature.in_([one.shown, *one.others]))
+            here = and_(here, table.c.wp_id == one.wp_id) if one.wp_id else here
             connection.execute(delete(table).where(table.c.team_id == team_id, here))
-        told = and_(events.c.project == one.project, events.c.feature == one.shown, events.c.wp_id != "")
+        which = events.c.wp_id == one.wp_id if one.wp_id else events.c.wp_id != ""
+        told = and_(events.c.project == one.project, events.c.feature == one.shown, which)
         query = select(events.c.wp_id).where(events.c.team_id == team_id, told, SHOWN).distinct()
         keys = [(one.project, one.shown, str(wp_id)) for wp_id in connection.execute(query).scalars()]
         moved = _last_supersessions(connection, team_id, keys)
         for key in keys:
             folded = _folded(key, list(_events_of(connection, team_id, key)), moved)
             _save_cards(connection, team_id, {key: folded})
-        _save_features(connection, team_id, {(one.project, one.shown)})
+        _save_features(connection, team_id, set() if one.wp_id else {(one.project, one.shown)})
 
 
 def refold(connection: Connection, team_id: int, changed: Iterable[Relative]) -> None:
@@ -96,7 +102,7 @@ def refold(connection: Connection, team_id: int, changed: Iterable[Relative]) ->
 
 
 def rebuild(connection: Connection, team_id: int) -> int:
-    """Make a team's projections again from its events, aliases and renames; the number of events read."""
+    """Make a team's projections again from its events, aliases, renames and moves; the number of events read."""
     lock_team(connection, team_id)
     renaming.settle_anew(connection, team_id)
     supersession.agree_anew(connection, team_id)
@@ -177,6 +183,7 @@ def _load_cards(connection: Connection, team_id: int, keys: list[Key]) -> dict[K
             lane=row.lane,
             category=row.category,
             released=row.released,
+            source=row.source,
             agent=row.agent,
             created_at=row.created_at,
             lane_since=row.lane_since,
@@ -217,6 +224,7 @@ def _card_row(team_id: int, key: Key, card: Card) -> dict[str, Any]:
     last_lamport, last_node, last_event = card.last
     return {
         **_key_row(team_id, key),
+        "place": natural(key[2]),
         "title": card.title or key[2],
         "lane": card.lane,
         "category": card.category,
@@ -234,6 +242,7 @@ def _card_row(team_id: int, key: Key, card: Card) -> dict[str, Any]:
         "last_event": last_event,
         "changed": card.changed,
         "known": card.known,
+        "source": card.source,
     }
 
 

@@ -1,9 +1,10 @@
 """The hub's tables.
 
-`events`, `aliases` and `renames` are the truth and are only ever added to. `work_packages`, `dependencies`, `features`
-and `projects` are projections: what the events amount to, kept for reading, and made again from them by `hub rebuild`.
+`events`, `aliases`, `renames` and `moves` are the truth and are only ever added to. `work_packages`, `dependencies`,
+`features` and `projects` are projections: what the events amount to, kept for reading, made again by `hub rebuild`.
 So are `superseded_by`, the event that is shown in place of this one, which is the same transition (supersession.py),
-and `feature`, the name that the event's feature is shown under, where its directory was renamed (renaming.py).
+and `feature`, the feature that the event is shown in, where its directory was renamed or its work package moved
+(renaming.py).
 Whatever reads events to show them reads those that are SHOWN.
 
 An event's `position` is where it stands in the order of arrival. Within a team, positions become visible in their
@@ -32,8 +33,12 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from kittywatch.natural import LONGEST
+
 metadata = MetaData()
 _Serial = BigInteger().with_variant(Integer, "sqlite")
+# The order of these is that of their bytes, whatever language the database speaks.
+_Key = String(LONGEST).with_variant(String(LONGEST, collation="C"), "postgresql")
 
 schema_versions = Table(
     "schema_versions",
@@ -177,6 +182,25 @@ renames = Table(
     Index("renames_of_team", "team_id", "position"),
 )
 
+# A work package of the feature `feature` is in the feature `renamed_to` now. `commit_id` is empty where none has it
+# yet; such a move may be told of again, and then has another position.
+moves = Table(
+    "moves",
+    metadata,
+    Column("team_id", ForeignKey("teams.id"), primary_key=True),
+    Column("project", String(36), primary_key=True),
+    Column("wp_id", String(40), primary_key=True),
+    Column("feature", Text, primary_key=True),
+    Column("renamed_to", Text, primary_key=True),
+    Column("commit_id", String(64), primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("session_id", String(32), nullable=False),
+    Column("received_at", Float, nullable=False),
+    Index("moves_of_team", "team_id", "position"),
+)
+
+# `place` is where the id stands among others (natural.py), `source` the lane source, empty where no event states one
+# (lane_sources.py).
 work_packages = Table(
     "work_packages",
     metadata,
@@ -184,6 +208,7 @@ work_packages = Table(
     Column("project", String(36), primary_key=True),
     Column("feature", Text, primary_key=True),
     Column("wp_id", String(40), primary_key=True),
+    Column("place", _Key, nullable=False),
     Column("title", Text, nullable=False),
     Column("lane", String(40), nullable=False),
     Column("category", String(16), nullable=False),
@@ -201,6 +226,7 @@ work_packages = Table(
     Column("last_event", String(26), nullable=False),
     Column("changed", BigInteger, nullable=False),
     Column("known", Boolean, nullable=False),
+    Column("source", String(40), nullable=False),
     Index("work_packages_in_lane", "team_id", "lane", "lane_since_seconds"),
     Index("work_packages_changed", "team_id", "changed"),
 )

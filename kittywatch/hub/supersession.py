@@ -18,7 +18,7 @@ from sqlalchemy import Connection, and_, delete, func, insert, or_, select, text
 from kittywatch.hub.database import is_postgresql
 from kittywatch.hub.kinship import Kinship, Relative
 from kittywatch.hub.offers import Offered
-from kittywatch.hub.schema import aliases, events, renames, supersessions
+from kittywatch.hub.schema import aliases, events, moves, renames, supersessions
 from kittywatch.hub.sessions import Login
 
 _log = logging.getLogger("kittywatch.hub.supersession")
@@ -82,13 +82,13 @@ def agree_anew(connection: Connection, team_id: int) -> dict[str, Relative]:
 
 
 def next_positions(connection: Connection, count: int) -> Sequence[int]:
-    """Places in the order of arrival, which events, supersessions and renames share."""
+    """Places in the order of arrival, which events, supersessions, renames and moves share."""
     if is_postgresql(connection):
         query = text("SELECT nextval('events_position_seq') FROM generate_series(1, :count)")
         return sorted(connection.execute(query, {"count": count}).scalars())
     last = max(
         int(connection.execute(select(func.coalesce(func.max(table.c.position), 0))).scalar_one())
-        for table in (events, supersessions, renames)
+        for table in (events, supersessions, renames, moves)
     )
     return range(last + 1, last + 1 + count)
 

@@ -16,6 +16,7 @@ from kittywatch.hub import board, history, overview, renaming
 from kittywatch.hub.board import CardView, Changes, Filter
 from kittywatch.hub.columns import LANE_NAMES, columns
 from kittywatch.hub.feed import last_position
+from kittywatch.hub.lane_sources import sources
 from kittywatch.hub.overview import ProjectView
 from kittywatch.hub.pages import fragment
 
@@ -38,7 +39,7 @@ def update_of(connection: Connection, team_id: int, wanted: Filter, *, after: in
     wanted = board.followed(connection, team_id, wanted)
     if renaming.any_since(connection, team_id, after):
         return Update(position=position, text=_RELOAD)
-    shown = columns(connection, team_id, wanted.project)
+    shown = columns(connection, team_id, wanted.project, wanted.source)
     found = board.changes(connection, team_id, wanted, shown, after=after)
     withdrawn = history.withdrawn(connection, team_id, after=after)
     if found is None or withdrawn is None:
@@ -48,6 +49,7 @@ def update_of(connection: Connection, team_id: int, wanted: Filter, *, after: in
         "type": "changes",
         "position": found.position,
         "counts": board.counts(connection, team_id, wanted, shown),
+        "sources": sources(connection, team_id, wanted.project),
         "gone": found.gone,
         "cards": [_card(card, wanted) for card in found.cards],
         "withdrawn": withdrawn,
@@ -63,6 +65,7 @@ def _card(card: CardView, wanted: Filter) -> dict[str, Any]:
         "id": card.dom_id,
         "lane": card.column,
         "order": card.order,
+        "place": card.place,
         "said": f"{card.wp_id} {card.title[:80]}: {LANE_NAMES[card.lane]}",
         "html": fragment("card.html", card=card, wanted=wanted),
     }
@@ -79,7 +82,7 @@ def _project(project: ProjectView, wanted: Filter) -> dict[str, Any]:
     features = [
         {
             "id": feature.dom_id,
-            "name": feature.name,
+            "place": feature.place,
             "html": fragment("tree_feature.html", project=project, feature=feature, wanted=wanted),
         }
         for feature in project.features

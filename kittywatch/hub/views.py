@@ -51,7 +51,7 @@ async def more_cards(request: Request) -> Response:
 
     def find(database: Connection) -> LanePage | None:
         shown = board.followed(database, login.team_id, wanted)
-        there = columns(database, login.team_id, shown.project)
+        there = columns(database, login.team_id, shown.project, shown.source)
         column = next((one for one in there if one.key == lane), None)
         if column is None:
             return None
@@ -134,9 +134,9 @@ def _server(request: Request) -> str:
 
 
 def _followed(database: Connection, login: Login, asked: Key) -> Key:
-    """What an address leads to: it may have been made before the feature was renamed."""
+    """What an address leads to: it may be from before the feature was renamed, or the work package moved."""
     project, feature, wp_id = asked
-    return (project, renaming.shown_name(database, login.team_id, project, feature), wp_id)
+    return (project, renaming.shown_name(database, login.team_id, project, feature, wp_id), wp_id)
 
 
 def _part(request: Request, name: str) -> str:

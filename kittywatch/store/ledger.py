@@ -28,7 +28,7 @@ class Ledger:
         self.connection = connection
         self.project = project
         self.entries: dict[int, Entry] = {}
-        self.renamed = False  # whether a rename was saved, which leaves for a server like an event
+        self.renamed = False  # whether a rename or a move was saved, which leaves for a server like an event
 
     # Reading.
 
@@ -128,7 +128,20 @@ class Ledger:
             "INSERT OR IGNORE INTO renames VALUES (?, ?, ?, ?)",
             [(self.project, new, kept, commit) for new, (kept, commit) in state.new_renames.items()],
         )
+        for move in state.moves:
+            self.record_move(move.old, move.new, move.wp_id, move.commit)
         self.raise_version()
+
+    def record_move(self, old: str, new: str, wp_id: str, commit: str | None) -> None:
+        """Record that a work package moved from one feature to another, for servers to show it there.
+
+        `commit` is the id of the commit that it was found in, None where it was found outside of all. Said twice of one
+        commit it is one move. The ledger itself keeps the work package where it was kept.
+        """
+        if old != new:
+            sql = "INSERT OR IGNORE INTO moves (project, feature, wp_id, moved_to, commit_id) VALUES (?, ?, ?, ?, ?)"
+            found = self.connection.execute(sql, (self.project, old, wp_id, new, commit))
+            self.renamed = self.renamed or found.rowcount > 0
 
     def raise_version(self) -> None:
         """Let whoever planned on what was there before plan again."""

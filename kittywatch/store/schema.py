@@ -148,6 +148,16 @@ MIGRATIONS: tuple[Migration, ...] = (
     ("ALTER TABLE entries ADD COLUMN unrecorded INTEGER NOT NULL DEFAULT 0",),
     # Steps that their sources state with an id are found by it, under whichever work package they are kept.
     ("CREATE INDEX entries_stated ON entries (project, identities) WHERE identities LIKE '[\"#%'",),
+    # Work packages that moved from one feature to another, in the order in which that was found (renames.py), and which
+    # recipient's server has settled which.
+    (
+        """CREATE TABLE moves (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, project INTEGER NOT NULL, feature TEXT NOT NULL,
+            wp_id TEXT NOT NULL, moved_to TEXT NOT NULL, commit_id TEXT,
+            UNIQUE (project, feature, wp_id, moved_to, commit_id))""",
+        """CREATE TABLE settled_moves (
+            recipient INTEGER NOT NULL, move INTEGER NOT NULL, UNIQUE (recipient, move))""",
+    ),
 )
 
 TABLES = (
@@ -167,5 +177,7 @@ TABLES = (
     "pending",
     "seen",
     "renames",
+    "moves",
+    "settled_moves",
     "aliases",
 )

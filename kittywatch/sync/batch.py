@@ -283,7 +283,7 @@ class _Run:
             event_ids,
             now=self._clock.now(),
             aliases=[one.alias for one in riders.aliases],
-            renames=[one.pair for one in riders.renames],
+            renames=[one.name for one in riders.renames],
         )
 
     def _take_slot(self) -> float:
@@ -365,6 +365,7 @@ class _Run:
                 aliases=told.aliases,
                 aliases_refused=told.aliases_refused,
                 renames=told.renames,
+                moves=told.moves,
                 renames_refused=told.renames_refused,
             )
         if not self._store.exists:

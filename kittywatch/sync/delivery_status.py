@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
     from kittywatch.project import Project
 
-_TOO_NEW = "their ids are of version 1.1.0, and the server doesn't say that it takes events of that"
+_TOO_NEW = (
+    "the server takes ids like WP01 alone (events 1.0.0), and theirs are others; they go once it says that it takes"
+    " events 1.1.0"
+)
 
 
 class DeliveryStatus(Struct, frozen=True):
@@ -95,9 +98,22 @@ def delivery_status(store: Store, project: Project | None = None, *, now: float 
             *([problem] if problem else []),
             *_reasons(waiting, notes, login, project, out=out),
             *([_kept_aliases(aliases_waiting)] if unwelcome else []),
-            *([f"{too_new} kept: {_TOO_NEW}"] if too_new else []),
+            *([kept_as_too_new(too_new)] if too_new else []),
         ],
     )
+
+
+def kept_as_too_new(count: int) -> str:
+    """Why events are kept that the server can't take the ids of, for people."""
+    return f"{count} kept: {_TOO_NEW}"
+
+
+def count_too_new(connection: sqlite3.Connection, destination: int | None, *, now: float) -> int:
+    """How many events wait because their ids are more than the destination's server is known to take."""
+    named = None if destination is None else features.known(connection, destination, now=now)
+    if named is None or features.NEWER_EVENTS in named:
+        return 0
+    return sum(map(is_kept, delivery.preview(connection, destination)))
 
 
 def _kept_aliases(count: int) -> str:
@@ -120,9 +136,7 @@ def _look(
     further = aliases.waiting(connection)
     named = None if to is None else features.known(connection, to, now=now)
     unwelcome = further > 0 and named is not None and features.ALIASES not in named
-    too_new = 0
-    if named is not None and features.NEWER_EVENTS not in named:
-        too_new = sum(map(is_kept, delivery.preview(connection, to)))
+    too_new = count_too_new(connection, to, now=now)
     return delivery.waiting(connection, to), further, delivery.notes(connection), out, unwelcome, too_new
 
 

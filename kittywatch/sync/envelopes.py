@@ -48,9 +48,10 @@ def alias_form(one: OutgoingAlias) -> bytes:
 
 
 def rename_form(one: OutgoingRename) -> bytes:
-    """The JSON that is sent for a rename."""
+    """The JSON that is sent for a rename, or for the move of a work package."""
     names = {"feature_slug": one.feature, "renamed_to": one.renamed_to}
-    return msgspec.json.encode({"project_uuid": one.project_uuid, **names, "commit": one.commit})
+    which = {} if one.wp_id is None else {"wp_id": one.wp_id}
+    return msgspec.json.encode({"project_uuid": one.project_uuid, **names, **which, "commit": one.commit})
 
 
 def body(

@@ -23,6 +23,7 @@ ALIASES = "aliases"
 NEWER_EVENTS = "events-1.1"
 EVENTS = "events"
 RENAMES = "renames"
+MOVES = "work-package-renames"
 DEADLINE = 10.0
 _KEPT_SECONDS = 86400.0
 _NOTE = "features:"
@@ -75,8 +76,9 @@ def events_sendable(connection: sqlite3.Connection, destination: int, *, now: fl
 
 
 def riders_sendable(connection: sqlite3.Connection, destination: int, *, now: float) -> bool:
-    """Whether an alias or a rename may leave for a destination, as far as this machine knows without asking."""
+    """Whether an alias, a rename or a move may leave for a destination, as far as this machine knows without asking."""
     waiting = {ALIASES} if aliases.any_sendable(connection, destination) else set()
     waiting |= {RENAMES} if renames.sendable(connection, destination) else set()
+    waiting |= {MOVES} if renames.sendable_moves(connection, destination) else set()
     named = known(connection, destination, now=now) if waiting else None
     return bool(waiting if named is None else waiting & named)

@@ -10,20 +10,20 @@ Rules of this module:
 
 from __future__ import annotations
 
-import re
 from enum import Enum
 from typing import Any, Literal
 
 import msgspec
 from msgspec.structs import replace
 
+from kittywatch.events.payloads import is_old_id
 from kittywatch.store.delivery import Outgoing
 from kittywatch.sync.envelopes import sent_form
-from kittywatch.workpackages.schemes import FOUR_LANES
+from kittywatch.workpackages.categories import guessed_category
+from kittywatch.workpackages.schemes import FOUR_LANES, KNOWN
 
 NEWER = "1.1.0"
 _MARK = f'"{NEWER}"'
-_ID = re.compile(r"WP[0-9]{2}\Z", re.ASCII)
 _OF_CATEGORIES = {
     "backlog": "planned",
     "active": "doing",
@@ -83,7 +83,7 @@ def _older_payload(event_type: str, payload: dict[str, Any]) -> dict[str, Any] |
     ids = [payload[name] for name in ("wp_id", "dependency_wp_id") if name in payload]
     ids += payload.get("dependencies") or []
     # The work package of an ErrorLogged may be anything in either version.
-    if event_type != "ErrorLogged" and not all(isinstance(one, str) and _ID.match(one) for one in ids):
+    if event_type != "ErrorLogged" and not all(map(is_old_id, ids)):
         return KEPT
     known = _FIELDS.get(event_type, tuple(payload))
     older = {name: payload[name] for name in known if name in payload}
@@ -92,14 +92,19 @@ def _older_payload(event_type: str, payload: dict[str, Any]) -> dict[str, Any] |
     older["previous_status"] = _four(payload.get("previous_status"), payload.get("previous_category"))
     older["new_status"] = _four(payload.get("new_status"), payload.get("new_category"))
     if (now := payload.get("lane_now")) is not None:
-        left, reached = payload.get("previous_status"), payload.get("new_category")
-        older["new_status"] = _four(now, payload.get("previous_category") if now == left else reached)
+        stated = {payload.get(f"{one}_status"): payload.get(f"{one}_category") for one in ("previous", "new")}
+        older["new_status"] = _four(now, stated.get(now))
     return UNSAID if older["previous_status"] == older["new_status"] else older
 
 
 def _four(lane: Any, category: Any) -> str:
-    """One of the four lanes: by its name where the table has it, else by what it means."""
-    return FOUR_LANES.get(lane) or _OF_CATEGORIES.get(category) or "planned"
+    """One of the four lanes: by its name where that is spec-kitty's and means what it says there, else by its meaning.
+
+    Without a category a lane means what its words say.
+    """
+    if lane in FOUR_LANES and category in (None, KNOWN[lane]):
+        return FOUR_LANES[lane]
+    return _OF_CATEGORIES.get(category) or _OF_CATEGORIES[guessed_category(str(lane))]
 
 
 def _object(text: str | bytes) -> dict[str, Any]:

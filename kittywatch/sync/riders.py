@@ -1,4 +1,4 @@
-"""What rides with a run's batches beside events, to a server that takes it: aliases, and renames of features.
+"""What rides with a run's batches beside events, to a server that takes it: aliases, renames, moves of work packages.
 
 Rules of this module:
 - They ride beside the events that they belong to, or later, and alone where no events go.
@@ -33,7 +33,7 @@ MAX_RIDERS = 1000  # of each kind
 
 
 class Beside(Struct, frozen=True):
-    """What is sent beside a batch's events."""
+    """What is sent beside a batch's events; moves are among the renames."""
 
     aliases: Sequence[OutgoingAlias] = ()
     renames: Sequence[OutgoingRename] = ()
@@ -45,11 +45,12 @@ class Beside(Struct, frozen=True):
 class Riders:
     """One run's riders for one destination.
 
-    `aliases` and `renames` count those delivered, `aliases_refused` and `renames_refused` have the reasons of others.
+    `aliases`, `renames` and `moves` count those delivered, `aliases_refused` and `renames_refused` have the reasons of
+    others.
     """
 
     def __init__(self, store: Store, claims: Claims, http: Http, destination: int, clock: Clock) -> None:
-        self.aliases = self.renames = 0
+        self.aliases = self.renames = self.moves = 0
         self.aliases_refused: dict[str, str] = {}
         self.renames_refused: dict[str, str] = {}
         self._store = store
@@ -74,7 +75,7 @@ class Riders:
 
     def get_off(self, riders: Beside) -> None:
         """They ride no more in this run: a batch with them was refused whole. Raises StoreError."""
-        self._unwelcome |= {features.ALIASES, features.RENAMES}
+        self._unwelcome |= {features.ALIASES, features.RENAMES, features.MOVES}
         self._claims.settle_aliases(waiting=[one.key for one in riders.aliases])
 
     def named(self) -> frozenset[str] | None:
@@ -94,14 +95,15 @@ class Riders:
         return found
 
     def _board_renames(self, events: Collection[Outgoing], without: Collection[int]) -> list[OutgoingRename]:
-        if features.RENAMES in self._unwelcome:
-            return []
         beside = {event.project for event in events}
-        found = self._store.read(
-            lambda connection: renames.sendable(connection, self._destination, beside=beside, without=without)
-        )
-        found = [one for one in found if one not in self._tried][:MAX_RIDERS]
-        return found if found and self._is_welcome(features.RENAMES) else []
+        found: list[OutgoingRename] = []
+        for feature, look in ((features.RENAMES, renames.sendable), (features.MOVES, renames.sendable_moves)):
+            if feature in self._unwelcome:
+                continue
+            sendable = functools.partial(look, destination=self._destination, beside=beside, without=without)
+            fresh = [one for one in self._store.read(sendable) if one not in self._tried]
+            found += fresh if fresh and self._is_welcome(feature) else []
+        return found[:MAX_RIDERS]
 
     def _settle_aliases(self, riders: Sequence[OutgoingAlias], taken: Taken) -> None:
         fates = {one.key: taken.aliases.get(one.alias, ("missing", "")) for one in riders}
@@ -116,14 +118,17 @@ class Riders:
 
     def _settle_renames(self, riders: Sequence[OutgoingRename], taken: Taken) -> None:
         self._tried.update(riders)
-        fates = {one: taken.renames.get(one.pair, ("missing", "")) for one in riders}
+        fates = {one: taken.renames.get(one.name, ("missing", "")) for one in riders}
         settled = [one for one, (fate, _) in fates.items() if fate in ("delivered", "duplicate", "refused")]
         self._store.transact(lambda connection: renames.settle(connection, self._destination, settled))
         refused = {one: reason for one, (fate, reason) in fates.items() if fate == "refused"}
-        self.renames += len(settled) - len(refused)
-        self.renames_refused |= {f"{one.feature} to {one.renamed_to}": reason for one, reason in refused.items()}
+        moved = sum(one.move is not None for one in settled if one not in refused)
+        self.renames += len(settled) - len(refused) - moved
+        self.moves += moved
+        self.renames_refused |= {str(one): reason for one, reason in refused.items()}
         if not taken.renames:
-            self._broke_its_word(features.RENAMES)
+            for feature in {features.RENAMES if one.move is None else features.MOVES for one in riders}:
+                self._broke_its_word(feature)
 
     def _broke_its_word(self, feature: str) -> None:
         self._unwelcome.add(feature)

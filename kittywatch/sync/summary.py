@@ -24,8 +24,9 @@ class Summary(Struct, frozen=True):
 
     `refused` has the reason by event id, `dead` how many of them are dead letters now, `waiting` how many the server
     took note of without having them, `missing` how many it said nothing of, `left` how many could still be sent or are
-    being sent by others, `forbidden` why a project is not taken. `aliases` and `renames` (of features) count those
-    delivered, `aliases_refused` and `renames_refused` have the reasons of those that weren't taken.
+    being sent by others, `forbidden` why a project is not taken. `aliases`, `renames` (of features) and `moves` (of
+    work packages) count those delivered, `aliases_refused` and `renames_refused` (with moves) have the reasons of those
+    that weren't taken.
     `stopped` says why the run ended early: `network` (not reachable, or busy), `server` (no answer of the protocol),
     `auth`, `login` (somebody logged in elsewhere meanwhile), `deadline`, or `stopped`; `error` what was wrong.
     """
@@ -42,6 +43,7 @@ class Summary(Struct, frozen=True):
     aliases: int = 0
     aliases_refused: dict[str, str] = {}
     renames: int = 0
+    moves: int = 0
     renames_refused: dict[str, str] = {}
     stopped: Kind | None = None
     error: SyncError | None = None
@@ -59,7 +61,7 @@ class Summary(Struct, frozen=True):
 
     @property
     def has_delivered(self) -> bool:
-        return bool(self.delivered + self.duplicates + self.aliases + self.renames)
+        return bool(self.delivered + self.duplicates + self.aliases + self.renames + self.moves)
 
     def notes(self, now: float, before: dict[str, Any]) -> dict[str, Any]:
         """The values to keep for other processes; `before` is what was kept, `now` in seconds since 1970."""

@@ -15,7 +15,7 @@ _LONGEST_REASON = 500
 _LONGEST_WAIT = 86400.0
 _Rider = TypeVar("_Rider", bound=Hashable)
 
-Rename: TypeAlias = tuple[str, str, str]  # project, feature, the name that it has now
+Rename: TypeAlias = tuple[str, ...]  # project, feature, the name that it has now; of a move also id and commit
 Fate: TypeAlias = Literal["delivered", "duplicate", "waiting", "refused", "missing"]
 _FATES: dict[str, Fate] = {
     "success": "delivered",
@@ -184,9 +184,12 @@ def _alias_of(result: dict[str, Any]) -> str | None:
 
 def _rename_of(result: dict[str, Any]) -> Rename | None:
     project, feature, renamed_to = (result.get(name) for name in ("project_uuid", "feature_slug", "renamed_to"))
-    if isinstance(project, str) and isinstance(feature, str) and isinstance(renamed_to, str):
+    if not (isinstance(project, str) and isinstance(feature, str) and isinstance(renamed_to, str)):
+        return None
+    wp_id, commit = result.get("wp_id"), result.get("commit")
+    if wp_id is None:
         return project, feature, renamed_to
-    return None
+    return (project, feature, renamed_to, str(wp_id), str(commit or ""))
 
 
 def _blamed(status: int, value: Any, event_ids: Collection[str]) -> Verdict:

@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from kittywatch.errors import WorkflowError
+from kittywatch.natural import natural
 from kittywatch.observe.worktree import files_below, read_file
 from kittywatch.workpackages.features import dependencies_of, first_of_each, read_dependencies
 from kittywatch.workpackages.globs import walk
@@ -17,7 +18,7 @@ from kittywatch.workpackages.layout import SPECS, place
 from kittywatch.workpackages.reader import Problem, WorkPackage, read_work_package
 from kittywatch.workpackages.sources import DEFAULT
 
-_WP_BRANCH = re.compile(r"(?P<feature>.+)-(?P<wp>WP[0-9]{2})\Z")
+_WP_BRANCH = re.compile(r"(?P<feature>.+)-(?P<wp>WP[0-9]{2,3})\Z")
 
 
 class Feature(Struct, frozen=True):
@@ -39,7 +40,7 @@ class Feature(Struct, frozen=True):
             where = place(problem.path)
             if where is not None and where.wp_id == wp_id:
                 raise WorkflowError(str(problem), remedy=f"mend {problem.path}")
-        there = ", ".join(sorted(self.packages)) or "none"
+        there = ", ".join(sorted(self.packages, key=natural)) or "none"
         raise WorkflowError(
             f"{self.slug} has no work package {wp_id}", remedy=f"name one that is there: {there}; or another --feature"
         )

@@ -23,6 +23,7 @@ from msgspec import Struct
 from kittywatch.errors import GitError, KittywatchError, ProjectError, WorkflowError
 from kittywatch.git.repository import LOCAL_VARIABLES, Git
 from kittywatch.git.state import busy
+from kittywatch.natural import natural
 from kittywatch.store.files import replace_file
 from kittywatch.store.lock import locked
 from kittywatch.workflow import schedule
@@ -307,7 +308,8 @@ def load_orderly(workspace: Workspace, slug: str) -> Feature:
 
 def tasks_of(feature: Feature) -> Tasks:
     """The tasks as a feature's files state them."""
-    return {wp_id: _task(package, feature.needs[wp_id]) for wp_id, package in sorted(feature.packages.items())}
+    ids = sorted(feature.packages, key=natural)
+    return {wp_id: _task(feature.packages[wp_id], feature.needs[wp_id]) for wp_id in ids}
 
 
 def _task(package: WorkPackage, needs: tuple[str, ...]) -> Task:

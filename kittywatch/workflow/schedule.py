@@ -17,6 +17,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
+from kittywatch.natural import natural
 from kittywatch.workpackages.lanes import Lane
 
 Phase: TypeAlias = Literal["implementation", "review"]
@@ -73,7 +74,7 @@ def next_starts(tasks: Tasks, team: Team) -> list[Start]:
     order = {"for_review": 0, "doing": 1, "planned": 2, "done": 3}
     busy = [task.running.agent for task in tasks.values() if task.running is not None]
     starts: list[Start] = []
-    for task in sorted(tasks.values(), key=lambda one: (order[one.lane], one.wp_id)):
+    for task in sorted(tasks.values(), key=lambda one: (order[one.lane], natural(one.wp_id))):
         if len(busy) >= team.jobs:
             break
         if is_ready(task, tasks):

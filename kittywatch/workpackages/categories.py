@@ -12,6 +12,16 @@ from kittywatch.workpackages.lanes import Lane
 
 Category: TypeAlias = Literal["backlog", "active", "review", "done", "blocked", "canceled"]
 
+CATEGORY_TITLES: Mapping[Category, str] = {
+    "backlog": "To do",
+    "active": "In progress",
+    "review": "In review",
+    "done": "Done",
+    "blocked": "Blocked",
+    "canceled": "Canceled",
+}
+"""What people call the categories."""
+
 CATEGORIES: tuple[Category, ...] = ("backlog", "active", "review", "done", "blocked", "canceled")
 
 # Words as the trackers of the field use them. Where several are in a name, the longest phrase counts, and of those as
@@ -27,18 +37,8 @@ WORDS: Mapping[Category, tuple[str, ...]] = {
         *("deployed", "shipped"),
     ),
     "review": (
-        *(
-            "review",
-            "reviewing",
-            "testing",
-            "test",
-            "qa",
-            "verify",
-            "verifying",
-            "verification",
-            "approval",
-            "approved",
-        ),
+        *("review", "reviewing", "testing", "test", "qa", "verify", "verifying", "verification", "approval"),
+        "approved",
         *("waiting for approval", "waiting for review", "waiting on review", "awaiting review", "awaiting approval"),
     ),
     "active": (

@@ -10,10 +10,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from kittywatch.workpackages.categories import CATEGORIES, Category, guessed_category
+from kittywatch.workpackages.categories import Category, guessed_category
 from kittywatch.workpackages.lanes import Lane
-
-__all__ = ("CATEGORIES", "FOUR_LANES", "SCHEMES", "SPEC_KITTY_2", "SPEC_KITTY_3", "Category", "Scheme", "scheme_of")
 
 
 class Scheme(Struct, frozen=True):
@@ -75,6 +73,12 @@ SPEC_KITTY_3 = Scheme(
     frozenset(("approved",)),
 )
 SCHEMES: Mapping[str, Scheme] = {scheme.name: scheme for scheme in (SPEC_KITTY_2, SPEC_KITTY_3)}
+
+
+KNOWN: Mapping[Lane, Category] = {
+    lane: category for scheme in SCHEMES.values() for lane, category in scheme.lanes.items()
+}
+"""What the lanes of spec-kitty's schemes mean."""
 
 
 def scheme_of(*lanes: Lane) -> Scheme | None:

@@ -122,7 +122,7 @@ def test_where_a_person_watches(lanes: Repository) -> None:
     assert "\x1b[" in seen
     bare = on_a_terminal(["board"], lanes, NO_COLOR="1")
     assert "\x1b[3" not in bare
-    for text in ("planned 0", "doing 1", "for_review 1", "done 1", "WP02 Build it", "001-login", "codex"):
+    for text in ("Planned 0", "Doing 1", "For review 1", "Done 1", "WP02 Build it", "001-login", "codex"):
         assert text in bare
 
 
@@ -156,12 +156,12 @@ def test_each_feature_has_the_columns_of_its_scheme(both_schemes: Repository) ->
     """Nine lanes of which the empty ones are named below; four where lanes are in frontmatter."""
     bare = on_a_terminal(["board"], both_schemes, NO_COLOR="1")
     first, mission = bare.split("003-mission")
-    assert "planned 0" in first
-    assert "doing 1" in first
-    for text in ("in_progress 1", "blocked 1", "canceled 1"):
+    assert "Planned 0" in first
+    assert "Doing 1" in first
+    for text in ("In progress 1", "Blocked 1", "Canceled 1"):
         assert text in mission
-    assert "empty: planned, claimed, for_review, in_review, approved, done" in mission
-    assert "claimed 0" not in mission
+    assert "empty: Planned, Claimed, For review, In review, Approved, Done" in mission
+    assert "Claimed 0" not in mission
     seen = on_a_terminal(["board", "--feature", "003-mission"], both_schemes)
     assert "\x1b[33m" in seen  # active
     assert "\x1b[31m" in seen  # blocked
@@ -182,8 +182,8 @@ def test_a_feature_of_both_schemes_has_categories(both_schemes: Repository) -> N
     path = "kitty-specs/003-mission/tasks/WP04.md"
     both_schemes.write(path, work_package_text(lane="doing", wp_id="WP04", title="Old"))
     bare = on_a_terminal(["board", "--feature", "003-mission"], both_schemes, NO_COLOR="1")
-    assert "active 2" in bare
-    assert "empty: backlog, review, done" in bare
+    assert "In progress 2" in bare
+    assert "empty: To do, In review, Done" in bare
 
 
 def test_hostile_text_never_reaches_a_terminal(kittywatch: Command, repository: Repository) -> None:

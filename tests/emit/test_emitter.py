@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ulid import ULID
@@ -346,3 +347,45 @@ def test_a_lane_of_a_newer_scheme_has_its_category(emitter: EventEmitter, warnin
     assert emitter.emit_wp_status_changed("WP01", "doing", "claimed") is None
     assert emitter.emit_wp_status_changed("WP01", "planned", "dong") is None
     assert [("new_status" in one) for one in warnings] == [True, True]
+
+
+def test_a_lane_of_another_source_has_a_category_that_is_stated_or_guessed(
+    emitter: EventEmitter, warnings: list[str]
+) -> None:
+    """Ids that aren't spec-kitty's have lanes of their own; a list that is closed stays closed."""
+    told = emitter.emit_wp_status_changed("BACK-2", "to_do", "waiting_for_approval", feature_slug=FEATURE)
+    assert told is not None
+    assert (told["payload"]["previous_category"], told["payload"]["new_category"]) == ("backlog", "review")
+    told = emitter.emit_wp_status_changed(
+        "BACK-2", "waiting_for_approval", "live", feature_slug=FEATURE, new_category="done"
+    )
+    assert told is not None
+    assert (told["payload"]["previous_category"], told["payload"]["new_category"]) == ("review", "done")
+    assert (told["schema_version"], told["observer"]) == ("1.1.0", "by hand")
+    told = emitter.emit_wp_status_changed("T001", "planned", "done", feature_slug=FEATURE)
+    assert told is not None
+    assert (told["schema_version"], "new_category" in told["payload"]) == ("1.1.0", False)
+    stated = {"previous_category": "backlog", "new_category": "active"}
+    assert emitter.emit_wp_status_changed("WP07", "to_do", "dong", feature_slug=FEATURE, **stated) is not None
+    assert warnings == []
+    assert emitter.emit_wp_status_changed("WP07", "dong", "live", feature_slug=FEATURE, new_category="done") is None
+    assert emitter.emit_wp_status_changed("BACK-2", "To Do", "live", feature_slug=FEATURE) is None
+    assert emitter.emit_wp_status_changed("BACK-2", "live", "to_do", feature_slug=FEATURE, new_category="x") is None
+    assert [("previous_status" in one, "new_category" in one) for one in warnings] == [
+        *((True, False), (True, False), (False, True)),
+    ]
+
+
+def test_what_is_done_in_another_source_leaves_done_too(emitter: EventEmitter) -> None:
+    """A dependency is resolved once until what it waits for leaves done, whatever that is called."""
+
+    def resolved() -> dict[str, Any] | None:
+        return emitter.emit_dependency_resolved("BACK-3", "BACK-2", "completed", FEATURE)
+
+    assert emitter.emit_wp_status_changed("BACK-2", "to_do", "closed", feature_slug=FEATURE)
+    first = resolved()
+    assert first is not None
+    assert resolved() == first
+    assert emitter.emit_wp_status_changed("BACK-2", "closed", "to_do", feature_slug=FEATURE)
+    assert emitter.emit_wp_status_changed("BACK-2", "to_do", "closed", feature_slug=FEATURE)
+    assert resolved() != first

@@ -100,6 +100,13 @@ def test_the_newest_library_accepts_transitions_in_its_form(library: MakeVenv) -
     ]
     expected += [["in_review", "planned"]] * 2 + [["in_progress", "for_review"]] + [["in_review", "approved"]] * 2
     expected += [["planned", "done"]]
+    # Of other sources, with ids of theirs; a lane that means something else there goes by that.
+    events += [
+        transition("to_do", "approved", wp_id="BACK-1.2", previous_category="backlog", new_category="done"),
+        transition("to_do", "waiting_for_approval", wp_id="1-2-user-login"),
+        *(transition("planned", "done", wp_id=one) for one in ("T001", "1.1", "12", "x" * 40)),
+    ]
+    expected += [["planned", "done"], ["planned", "for_review"], *[["planned", "done"]] * 4]
     lines = [as_status_transition(json.dumps(event)) for event in events]
     refused = json.dumps(json.loads(lines[0] or "") | {"feature_slug": "x"})  # it takes no field beyond its own
     given = "".join(f"{line}\n" for line in [*lines, refused])

@@ -276,13 +276,16 @@ def test_a_database_from_before_has_its_events_and_takes_aliases(desk: Desk) -> 
             "DROP TABLE aliases",
             "DROP TABLE supersessions",
             "DROP TABLE renames",
+            "DROP TABLE moves",
             "ALTER TABLE events DROP COLUMN superseded_by",
             "ALTER TABLE work_packages DROP COLUMN category",
             "ALTER TABLE work_packages DROP COLUMN released",
+            "ALTER TABLE work_packages DROP COLUMN place",
+            "ALTER TABLE work_packages DROP COLUMN source",
             "DELETE FROM schema_versions WHERE name <> 'first tables'",
         ):
             connection.exec_driver_sql(change)
-    assert migrations.migrate(desk.engine) == ["aliases", "renames", "lane schemes"]
+    assert migrations.migrate(desk.engine) == [name for name, _ in migrations.MIGRATIONS[1:]]
     assert desk.standing() == before
     desk.take([], [alias(other, told)])
     assert len(desk.shown()) == 2

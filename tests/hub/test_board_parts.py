@@ -200,13 +200,13 @@ def test_the_cards_are_few_tab_stops_away(new_page: Callable[..., Page], hub: Hu
     for _ in range(3):
         page.keyboard.press("ArrowDown")
     expect(page.locator("#tree a:focus")).to_contain_text("058-part")
-    machine.statuses([created("WP01", lamport=99, payload={"feature_slug": "0585-part"})])
+    machine.statuses([created("WP01", lamport=99, payload={"feature_slug": "058-partly"})])
     expect(page.locator("#tree .of-project")).to_have_count(61)
     page.keyboard.press("ArrowUp")
-    expect(page.locator("#tree a:focus")).to_contain_text("0585-part")
+    expect(page.locator("#tree a:focus")).to_contain_text("058-partly")
     assert page.locator("#tree a:not([tabindex='-1'])").count() == 1
     page.keyboard.press("Enter")
-    expect(page.locator("h1")).to_have_text("0585-part")
+    expect(page.locator("h1")).to_have_text("058-partly")
 
 
 def test_an_empty_board_says_how_to_connect(board: Page, hub: Hub, machine: Machine) -> None:

@@ -16,7 +16,7 @@ from tests.hub.hubs import Hub, Machine, created, moved, moved_3
 from tests.hub.lifelike import PROJECTS, story
 
 # Texts of cards that stand outside of what can be seen of their card, or cards outside of their lane.
-_CUT = """() => {
+CUT = """() => {
     const faults = [];
     for (const card of document.querySelectorAll('.lanes .card')) {
         card.style.contentVisibility = 'visible';
@@ -59,14 +59,14 @@ def test_nothing_of_a_card_is_cut_off(
     is_live(page)
     shown = page.locator(".lanes .card")
     assert shown.count() > 50
-    cut: list[Any] = page.evaluate(_CUT)
+    cut: list[Any] = page.evaluate(CUT)
     picture(page, tmp_path, f"board-{scheme}-{width}")
     assert cut == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     project, feature = next(iter(PROJECTS)), "006-mission-collaboration-soft-coordination-contracts"
     page.goto(f"{hub.url}/?project={project}&feature={feature}")
     is_live(page)
-    assert page.evaluate(_CUT) == []
+    assert page.evaluate(CUT) == []
     shown.first.locator(".open").click()
     page.wait_for_selector("#drawer[open] .timeline")
     picture(page, tmp_path, f"drawer-{scheme}-{width}")
@@ -92,7 +92,7 @@ def test_all_columns_can_be_read(
     sign_in(page, hub.url)
     is_live(page)
     expect(page.locator(".lanes .lane")).to_have_count(6 if several else 9)
-    assert page.evaluate(_CUT) == []
+    assert page.evaluate(CUT) == []
     picture(page, tmp_path, f"{'categories' if several else 'lanes'}-{width}")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     headings = page.evaluate(

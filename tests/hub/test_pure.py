@@ -147,6 +147,22 @@ def test_what_is_neither_form_is_refused(change: dict[str, Any]) -> None:
     assert member.event_id == OLDER["event_id"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "payload"),
+    [
+        ("WPStatusChanged", {"wp_id": "BACK-1.2", "from_lane": "planned", "to_lane": "doing"}),
+        ("WPCreated", {"wp_id": "WP100", "title": "x", "dependencies": []}),
+        ("WPCreated", {"wp_id": "WP01", "title": "x", "dependencies": ["WP100"]}),
+        ("HistoryAdded", {"wp_id": "T001", "entry_type": "note", "entry_content": "x"}),
+        ("DependencyResolved", {"wp_id": "WP01", "dependency_wp_id": "1.1", "resolution_type": "completed"}),
+    ],
+)
+def test_ids_that_the_older_form_has_and_the_first_version_lacks(kind: str, payload: dict[str, Any]) -> None:
+    member = taken(OLDER | {"event_type": kind, "payload": payload | {"feature_slug": FEATURE}})
+    assert isinstance(member, Accepted), member
+    assert member.event.schema_version == "1.1.0"
+
+
 @given(st.binary(max_size=300))
 def test_no_bytes_break_parsing(data: bytes) -> None:
     assert isinstance(open_event(data, team_slug="cats", limits=Limits()), Refused)

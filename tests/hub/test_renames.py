@@ -14,8 +14,9 @@ from websockets.sync.client import connect
 
 from kittywatch.hub import export, projections
 from kittywatch.hub.database import open_engine, reading, writing
+from kittywatch.hub.names import shown_names
 from kittywatch.hub.offers import LONGEST_NAME
-from kittywatch.hub.renaming import MOST_OF_PROJECT, TOO_MANY, shown_names
+from kittywatch.hub.renaming import MOST_OF_PROJECT, TOO_MANY
 from kittywatch.hub.schema import PROJECTIONS, events
 from tests.hub.hubs import FEATURE, PROJECT, Hub, Machine, created, event, moved
 

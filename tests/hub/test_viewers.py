@@ -29,6 +29,7 @@ from kittywatch.hub.service import READERS_OF_SQLITE, Reader
 from kittywatch.hub.sessions import Login
 from kittywatch.hub.shared import SECONDS, Shared
 from kittywatch.hub.viewers import PING, TOO_SLOW, Ended, Viewer, Viewers
+from kittywatch.natural import natural
 from tests.hub.browsers import is_live, sign_in
 from tests.hub.hubs import FEATURE, Hub, Machine, created, moved
 
@@ -229,7 +230,7 @@ def test_an_update_of_a_big_board_names_what_changed_alone(hub: Hub, machine: Ma
         while message == PING:
             message = str(page.recv(timeout=20))
     (project,) = json.loads(message)["tree"]["projects"]
-    assert [feature["name"] for feature in project["features"]] == ["007-part"]
+    assert [feature["place"] for feature in project["features"]] == [natural("007-part")]
     assert "600" in project["html"]
     with httpx.Client(base_url=hub.url, headers=headers, trust_env=False) as browser:
         assert len(message) < len(browser.get("/").content) / 10

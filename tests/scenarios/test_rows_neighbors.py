@@ -206,6 +206,7 @@ def test_backlog_a_task_of_another_milestone(world: World, tool: BacklogMd) -> N
     world.settle()
     assert [one["payload"]["feature_slug"] for one in world.events()] == ["v1"]
     assert "v1" in [one["payload"]["feature_slug"] for one in world.events("FeatureCreated")]
+    assert world.rows("SELECT feature, wp_id, moved_to FROM moves") == [("Demo", "BACK-1", "v1")]
 
 
 @neighbors("backlog.md", every={"A": ["to_do>in_progress", "in_progress>done"]})

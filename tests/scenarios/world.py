@@ -163,7 +163,7 @@ class Clone:
     def events(self, kind: str | None = "WPStatusChanged") -> list[dict[str, Any]]:
         """What was told, in the order in which it was told."""
         found: list[dict[str, Any]] = [
-            json.loads(data) for (data,) in self._rows("SELECT data FROM events ORDER BY seq")
+            json.loads(data) for (data,) in self.rows("SELECT data FROM events ORDER BY seq")
         ]
         return [event for event in found if kind is None or event["event_type"] == kind]
 
@@ -178,10 +178,11 @@ class Clone:
 
     def aliases(self) -> dict[str, str]:
         """Further ids of transitions told, each with the id that it was told with (rule O11)."""
-        known = self._rows("SELECT 1 FROM sqlite_master WHERE name = 'aliases'")
-        return dict(self._rows("SELECT alias, event_id FROM aliases") if known else [])
+        known = self.rows("SELECT 1 FROM sqlite_master WHERE name = 'aliases'")
+        return dict(self.rows("SELECT alias, event_id FROM aliases") if known else [])
 
-    def _rows(self, query: str) -> list[tuple[Any, ...]]:
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """What a query of the store says; nothing where there is no store yet."""
         path = self.home / "queue.db"
         if not path.exists():
             return []

@@ -164,6 +164,18 @@ def test_a_renamed_feature_keeps_its_first_name(database: Database) -> None:
     assert ledger(database).read([]).key("003-login", "WP01") == ("001-login", "WP01")
 
 
+def test_a_move_is_one_for_each_commit_that_it_is_found_in(database: Database) -> None:
+    mine = ledger(database)
+    for old, new, commit, is_news in (
+        *(("m-1", "m-2", "c1", True), ("m-1", "m-2", "c1", False), ("m-1", "m-2", "c2", True)),
+        *(("m-1", "m-2", None, True), ("m-1", "m-2", None, True), ("m-2", "m-2", "c3", False)),
+    ):
+        mine.renamed = False
+        mine.record_move(old, new, "BACK-1", commit)
+        assert mine.renamed == is_news
+    assert ledger(database).renames() == {}
+
+
 def test_boundaries(database: Database) -> None:
     mine = ledger(database)
     for commit, kind in (("c1", "baseline"), ("c2", "elsewhere"), ("c2", "elsewhere"), ("c3", "baseline")):

@@ -103,6 +103,20 @@ def test_other_schemes_go_by_what_their_lanes_mean(target: EventEmitter) -> None
     assert json.loads(form)["payload"]["new_status"] == "for_review"  # type: ignore[arg-type]
 
 
+def test_a_lane_that_means_something_else_in_its_source_goes_by_that(target: EventEmitter) -> None:
+    """`approved` is the last lane of some, `doing` nothing yet."""
+    for lane, category, four in (("approved", "done", "done"), ("doing", "review", "for_review")):
+        payload = move("WP01", "to_do", lane, previous_category="backlog", new_category=category)
+        form = form_for(outgoing(target, payload), "cats", takes_newer=False)
+        assert json.loads(form)["payload"]["new_status"] == four  # type: ignore[arg-type]
+
+
+def test_a_lane_now_that_no_category_says_anything_of(target: EventEmitter) -> None:
+    stated = {"previous_category": "backlog", "new_category": "active", "lane_now": "waiting_for_approval"}
+    form = form_for(outgoing(target, move("WP01", "to_do", "coding", **stated)), "cats", takes_newer=False)
+    assert json.loads(form)["payload"]["new_status"] == "for_review"  # type: ignore[arg-type]
+
+
 def test_what_leads_nowhere_and_what_has_no_room(target: EventEmitter) -> None:
     for payload, said in (
         (move("WP01", "claimed", "in_progress"), UNSAID),

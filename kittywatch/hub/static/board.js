@@ -53,14 +53,14 @@ function showActivity(html) {
   for (const old of [...list.children].slice(ACTIVITY_AT_MOST)) old.remove();
 }
 
-// Whether the page has other columns than what it hears of: its projects have a lane more, say.
-function hasOtherColumns(counts) {
+// Whether the page has other columns, or another choice of sources, than what it hears of: a lane more, say.
+function isLaidOutAnew({ counts, sources }) {
   const shown = [...document.querySelectorAll(".lanes .lane")].map((lane) => lane.dataset.lane);
-  return Object.keys(counts).join() !== shown.join();
+  return Object.keys(counts).join() !== shown.join() || sources.join(" ") !== board().dataset.sources;
 }
 
 function onMessage(message) {
-  if (message.type === "reload" || (message.type === "changes" && hasOtherColumns(message.counts))) {
+  if (message.type === "reload" || (message.type === "changes" && isLaidOutAnew(message))) {
     const turn = asked;
     const reload = () => turn === asked && show(shownQuery(), { push: false, name: "whole" });
     setTimeout(reload, Math.random() * RELOAD_SPREAD);
@@ -137,7 +137,7 @@ async function show(query, { push = true, name = "board" } = {}) {
 }
 
 function showFilter(query) {
-  for (const name of ["project", "feature", "text", "agent"]) {
+  for (const name of ["project", "feature", "source", "text", "agent"]) {
     const field = filters.elements[name];
     if (field !== document.activeElement) field.value = query.get(name) ?? "";
   }

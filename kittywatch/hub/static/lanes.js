@@ -11,11 +11,12 @@ function parsed(html) {
   return template.content;
 }
 
-// The place of a card: latest first, after cards of the same time.
-function placeFor(list, order) {
+// Where a card goes: latest first, of the same time by its place.
+function nextOf(list, order, place) {
   for (const card of list.children) {
     if (card.classList.contains("more-item")) return card;
-    if (Number(card.dataset.order) < order) return card;
+    const since = Number(card.dataset.order);
+    if (since < order || (since === order && card.dataset.place > place)) return card;
   }
   return null;
 }
@@ -40,16 +41,16 @@ export function applyCards(cards, gone) {
   const focused = document.activeElement?.closest?.(".card")?.id;
   animated(() => {
     for (const id of gone) document.getElementById(id)?.remove();
-    for (const { id, lane, order, html } of cards) {
+    for (const { id, lane, order, place, html } of cards) {
       const old = document.getElementById(id);
       const list = document.querySelector(`#lane-${lane} .cards`);
       const fresh = parsed(html).firstElementChild;
       const moved = !old || old.dataset.lane !== lane;
       old?.remove();
-      const place = placeFor(list, order);
+      const next = nextOf(list, order, place);
       // Past the last card of a page the card comes with its page.
-      if (place?.classList.contains("more-item") && !old && list.children.length > 1) continue;
-      list.insertBefore(fresh, place);
+      if (next?.classList.contains("more-item") && !old && list.children.length > 1) continue;
+      list.insertBefore(fresh, next);
       showTimes(fresh);
       if (moved) fresh.classList.add("arrived");
     }

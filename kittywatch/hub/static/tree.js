@@ -28,8 +28,8 @@ function applyProject({ id, order, html, features }) {
     put(document.querySelector("#tree .tree"), null, item, isBefore);
   }
   const list = item.querySelector("ul");
-  for (const { id, name, html } of features) {
-    put(list, document.getElementById(id), parsed(html), (other) => other.dataset.name > name);
+  for (const { id, place, html } of features) {
+    put(list, document.getElementById(id), parsed(html), (other) => other.dataset.place > place);
   }
   for (const last of [...list.children].slice(MOST_FEATURES)) last.remove();
 }
