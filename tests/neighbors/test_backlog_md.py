@@ -19,6 +19,7 @@ from tests.scenarios.table import check, converges
 from tests.scenarios.world import World
 from tests.waiting import until
 
+IN_BOTH = pytest.mark.parametrize("world", ["WH"], indirect=True)
 WORK = ["to_do>in_progress", "in_progress>done"]
 
 
@@ -61,6 +62,7 @@ def test_tasks_through_their_statuses(world: World, backlog: Program) -> None:
     converges(world, {"TASK-1": WORK, "TASK-1.1": WORK[:1]})
 
 
+@IN_BOTH
 def test_its_own_commits(world: World, backlog: Program) -> None:
     backlog("config", "set", "autoCommit", "true")
     world.commit("settings")
@@ -73,6 +75,7 @@ def test_its_own_commits(world: World, backlog: Program) -> None:
     world.replay_adds()
 
 
+@IN_BOTH
 def test_its_mcp_server(world: World, backlog: Program) -> None:
     """What an agent does by tools is written by the program that serves them, and no command of it is called."""
     with _served(backlog, "mcp", "start") as server:
@@ -88,6 +91,7 @@ def test_its_mcp_server(world: World, backlog: Program) -> None:
     check(world, {"TASK-2": WORK})
 
 
+@IN_BOTH
 def test_its_web_page(world: World, backlog: Program) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -7,6 +7,7 @@ Backlog.md, in a list with boxes or in a record is the tool's to say, so one row
 from __future__ import annotations
 
 import json
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -155,18 +156,24 @@ class Bmad(Tool):
 TOOLS: tuple[Tool, ...] = (BacklogMd(), SpecKit(), OpenSpec(), TaskMaster(), Bmad())
 
 
+_READERS = (
+    [tool.name for tool in TOOLS] if os.environ.get("KITTYWATCH_CAMPAIGN") else ["backlog.md", "spec-kit", "bmad"]
+)
+
+
 def neighbors(
     *tools: str,
     every: Steps | None = None,
     elsewhere: Steps | None = None,
     **modes: Steps,
 ) -> Callable[[Story], Story]:
-    """A row for some tools, by their names, or for all: the steps that are told in each mode, as in `scenario`.
+    """A row for some tools, by their names: the steps that are told in each mode, as in `scenario`.
 
-    The story begins with A and B in lane 0, committed.
+    Without names it is one tool of each reader; all of them in a campaign. The story begins with A and B in lane 0,
+    committed.
     """
     wanted = modes if every is None else dict.fromkeys(("W", "H", "WH"), every) | modes
-    chosen = [tool for tool in TOOLS if not tools or tool.name in tools]
+    chosen = [tool for tool in TOOLS if tool.name in (tools or _READERS)]
     cases = [
         pytest.param(tool, mode, want, id=f"{tool.name}-{mode}") for tool in chosen for mode, want in wanted.items()
     ]

@@ -153,7 +153,7 @@ def test_a_move_in_a_file_with_windows_line_ends(world: World, tool: Tool) -> No
     world.commit("an editor")
 
 
-@neighbors("spec-kit", "openspec", "task-master", "bmad", every=A)
+@neighbors("spec-kit", "task-master", every=A)
 def test_another_order(world: World, tool: Tool) -> None:
     tool.save(world, order="BA", A=0, B=0)
     world.commit("sorted")
@@ -289,7 +289,7 @@ def test_openspec_a_change_is_archived(world: World, tool: OpenSpec) -> None:
     assert {one["payload"]["feature_slug"] for one in world.events()} == {"add-photos"}
 
 
-@neighbors("spec-kit", "openspec", every=A)
+@neighbors("openspec", every=A)
 def test_a_directory_with_another_name(world: World, tool: SpecKit) -> None:
     directory = tool.path(world).parent
     directory.rename(directory.with_name("004-pictures"))
@@ -310,7 +310,7 @@ def test_a_list_with_other_numbers_is_another_list(world: World, tool: SpecKit) 
     assert sorted(one for one in made if one[0] == "T") == ["T001", "T002", "T011", "T012"]
 
 
-@neighbors("spec-kit", "openspec", every=NOTHING)
+@neighbors("spec-kit", every=NOTHING)
 def test_a_list_with_one_id_twice(world: World, tool: SpecKit) -> None:
     path = tool.path(world)
     path.write_text(path.read_text("utf-8") + f"- [x] {tool.ids['A']} Another one\n")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import json
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -209,6 +212,20 @@ def shown(*machines: Clone) -> dict[str, dict[str, Any]]:
     return {told: event for told, event in heard.items() if aliases.get(told, told) not in heard.keys() - {told}}
 
 
+@functools.cache
+def _begun() -> tuple[Path, int]:
+    """A project whose first commit has an identity and WP01 at planned, and its clock; made once for all worlds."""
+    directory = Path(tempfile.mkdtemp(prefix="kittywatch-world-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    made = Clone(directory / "project", directory / "home")
+    made.root.mkdir()
+    made.git("init", "-q", "-b", "main")
+    made.write("planned")
+    made.run("init")  # makes the identity, which is committed as people do
+    made.commit("start")
+    return made.root, made.clock
+
+
 class World(Clone):
     """A project with WP01 at planned, committed and baselined, and observers as the mode says."""
 
@@ -219,12 +236,8 @@ class World(Clone):
         self.watching: list[Watching] = []
         self.clones: list[Clone] = []
         self.beacons = 0
-        self.root.mkdir(parents=True)
-        self.git("init", "-q", "-b", "main")
-        self.write("planned")
-        self.run("init")  # makes the identity, which is committed as people do
-        self.commit("start")
-        shutil.rmtree(self.home)
+        begun, self.clock = _begun()
+        shutil.copytree(begun, self.root)
         self.run("init")
         self.observe()
 
