@@ -65,11 +65,13 @@ def unread(git: Git, shown: Shown) -> Iterator[Unread]:
 def _without_config(paths: Iterable[str], sources: Sources) -> Iterator[Unread]:
     there = set(paths)
     tasks = [path for path in there if path.startswith("backlog/tasks/")]
-    if tasks and "backlog/config.yml" not in there and any(one.name == "backlog.md" for one in sources.all):
-        yield Unread(
-            f"backlog/tasks: {len(tasks)} files, but no backlog/config.yml beside them, by which Backlog.md is known",
-            "commit the config.yml that `backlog init` made, or name the files under sources: in .kittify/config.yaml",
-        )
+    if not tasks or "backlog/config.yml" in there or all(one.name != "backlog.md" for one in sources.all):
+        return
+    count = "1 file" if len(tasks) == 1 else f"{len(tasks)} files"
+    yield Unread(
+        f"backlog/tasks: {count}, but no backlog/config.yml beside it, by which Backlog.md is known",
+        "commit the config.yml that `backlog init` made, or name the files under sources: in .kittify/config.yaml",
+    )
 
 
 def _without_ids(paths: Iterable[str], shown: Shown, sources: Sources) -> Iterator[Unread]:
