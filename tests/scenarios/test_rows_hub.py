@@ -24,7 +24,7 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
     started.stop()
 
 
-def _deliver(machine: Clone, hub: Hub) -> None:
+def deliver(machine: Clone, hub: Hub) -> None:
     """Log in, and send all that waits; whether a flusher has come first makes no difference."""
     login = ("auth", "login", "--server", hub.url, "--username", "mira", "--password-stdin")
     machine.run(*login, given=f"{PASSWORD}\n")
@@ -57,7 +57,7 @@ def test_the_hub_shows_each_transition_once(
     world.stop()
     fresh = world.fresh_replay("main")
     for machine in (world, fresh) if first == "live" else (fresh, world):
-        _deliver(machine, hub)
+        deliver(machine, hub)
     told = _shown(world, hub)
     assert len(told) == count, f"the hub shows {told}"
 
@@ -67,14 +67,14 @@ def test_58_the_hub_shows_old_cards_under_the_new_name(make_world: MakeWorld, hu
     world = make_world(mode)
     world.move("doing")
     world.settle()
-    _deliver(world, hub)
+    deliver(world, hub)
     world.git("mv", f"kitty-specs/{FEATURE}", "kitty-specs/001-sign-in")
     world.commit("renamed")
     world.settle()
     world.move("for_review", feature="001-sign-in")
     until(lambda: len(world.ids()) == 2, what="the move under the new name")
     world.stop()
-    _deliver(world, hub)
+    deliver(world, hub)
     lines = world.run("hub", "export", "--originals", "--database", hub.database).stdout.splitlines()
     told = [json.loads(line) for line in lines]
     assert {one["feature"] for one in told if one["event"]["payload"].get("wp_id") == "WP01"} >= {"001-sign-in"}
