@@ -31,7 +31,7 @@ _ALL_SHOWN = 4  # columns that a terminal has room for whether or not something 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the features with their work packages as JSON.")
-@click.option("--feature", metavar="SLUG", help="Only this feature: the name of its directory under kitty-specs/.")
+@click.option("--feature", metavar="SLUG", help="Only this feature: its directory, milestone, tag or epic.")
 @click.pass_context
 def board(ctx: click.Context, as_json: bool, feature: str | None) -> None:
     """Show the lanes of the project, as this worktree has them now, edits that are not committed included.

@@ -46,7 +46,7 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # generic in newer ver
 @emit.command()
 @click.argument("revision", metavar="[REV]", default="HEAD")
 @click.option("--since", type=Moment(), help="Only what was committed (author time) then or later.")
-@click.option("--feature", metavar="SLUG", help="Only this feature: the name of its directory under kitty-specs/.")
+@click.option("--feature", metavar="SLUG", help="Only this feature: its directory, milestone, tag or epic.")
 @click.option("--dry-run", is_flag=True, help="Print what would be told; write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print each event as one line of JSON.")
 @click.pass_context
@@ -122,7 +122,7 @@ def reconcile(ctx: click.Context, dry_run: bool, as_json: bool) -> None:
 
 
 _FEATURE = click.option(
-    "--feature", metavar="SLUG", help="Its directory under kitty-specs/; not needed where one alone has it."
+    "--feature", metavar="SLUG", help="Its directory, milestone, tag or epic; not needed where one alone has it."
 )
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the event as one line of JSON.")
 

@@ -44,6 +44,7 @@ from kittywatch.events import (
 )
 from kittywatch.store import outbox
 from kittywatch.workpackages.categories import guessed_category
+from kittywatch.workpackages.reader import HOME_MARK
 
 _TICK = timedelta(microseconds=1)
 Emit: TypeAlias = Callable[[Payload], Event]
@@ -68,29 +69,43 @@ def emit_once(
         return unit.enqueue([draft])[0]
 
     wp_id = getattr(payload, "wp_id", None)
-    feature = payload.feature_slug or (_only_feature(unit, payload, wp_id) if wp_id else None)
+    feature, home = _whose(unit, payload, wp_id) if wp_id else (payload.feature_slug, None)
     if isinstance(payload, StatusChange) and payload.previous_status == payload.new_status:
         raise EmissionRefusedError(f"{wp_id} doesn't move: it is {payload.new_status} before and after")
     if feature is None:  # no place in the ledger to keep it in
         return emit(payload)
     payload = msgspec.structs.replace(payload, feature_slug=feature)
     page = getattr(payload, "dependency_wp_id", None) or wp_id or ""
-    key = (unit.ledger.renames().get(feature, feature), page)
+    key = (home or unit.ledger.renames().get(feature, feature), page)
     state = unit.ledger.read([key])
     earlier = _once(unit, state, key, payload, emit)
     unit.ledger.save(state)
     return earlier
 
 
-def _only_feature(unit: UnitOfWork, payload: Payload, wp_id: str) -> str | None:
-    """The one feature that has a work package; raises EmissionRefusedError where none or several have it."""
-    features = unit.ledger.features_of(wp_id)
-    if len(features) == 1:
-        return features[0]
+def _whose(unit: UnitOfWork, payload: Payload, wp_id: str) -> tuple[str | None, str | None]:
+    """The feature that is stated, or the one that has a work package, and its home where it is kept under one.
+
+    Raises EmissionRefusedError where none is stated, and none or several have it.
+    """
+    kept = unit.ledger.features_of(wp_id)
+    homes = [name for name in kept if name.startswith(HOME_MARK)]
+    stated = payload.feature_slug
+    if stated is not None:
+        return stated, homes[0] if len(homes) == 1 and unit.ledger.renames().get(stated, stated) not in kept else None
+    if len(kept) == 1 and not homes:
+        return kept[0], None
     if isinstance(payload, LoggedError):
-        return None
-    if features:
-        raise EmissionRefusedError(f"{wp_id} is in several features: name one of {', '.join(features)}")
+        return None, None
+    if len(kept) == 1:
+        last = outbox.logged(unit.connection, unit.project, wp_id=wp_id, newest=1)
+        feature = from_json(last[0].data).payload.feature_slug if last else None
+        if feature is None:
+            raise EmissionRefusedError(f"nothing was told of {wp_id} yet: name its feature")
+        return feature, homes[0]
+    if kept:
+        names = ", ".join(name.removeprefix(HOME_MARK) for name in kept)
+        raise EmissionRefusedError(f"{wp_id} is in several features: name one of {names}")
     raise EmissionRefusedError(f"no work package {wp_id} is known here: name its feature, or observe it first")
 
 

@@ -220,7 +220,8 @@ def _transition_draft(
         payload, cause = Creation(**_creation_fields(package)), causes.get(package.feature)
     else:
         payload, cause = StatusChange(**_step_fields(package, step), **_stated_fields(step, context)), None
-    source = _source(observer, fact.commit, package.path, record=step is not None and step.moment is not None)
+    is_recorded = step is not None and step.moment is not None
+    source = _source(observer, fact.commit, package.path, record=is_recorded, home=package.home)
     event_id, when = emitted.entry.event_id or "", timestamp(emitted.moment)
     return EventDraft(payload, package.wp_id, "WorkPackage", when, event_id, cause, source, package.source)
 
@@ -241,7 +242,7 @@ def _annotation_draft(fact: AnnotationFact, context: EnvelopeContext, observer: 
     else:
         payload = Assignment(**_assignment_fields(package, annotation.what), actor=_actor(annotation.what.who))
         event_id = (annotation.entry and annotation.entry.event_id) or ""
-    source = _source(observer, fact.commit, package.path, record=annotation.place % 1 == 0)
+    source = _source(observer, fact.commit, package.path, record=annotation.place % 1 == 0, home=package.home)
     return EventDraft(payload, package.wp_id, "WorkPackage", when, event_id, None, source, package.source)
 
 
@@ -393,8 +394,10 @@ def _creation_fields(package: WorkPackage) -> dict[str, Any]:
     }
 
 
-def _source(observer: str, commit: str | None, path: str | None, *, record: bool = False) -> str:
-    fields = {"observer": observer, "commit": commit, "path": path and _text(path), "record": record}
+def _source(
+    observer: str, commit: str | None, path: str | None, *, record: bool = False, home: str | None = None
+) -> str:
+    fields = {"observer": observer, "commit": commit, "path": path and _text(path), "record": record, "home": home}
     return json.dumps({key: value for key, value in fields.items() if value}, ensure_ascii=False)
 
 

@@ -1,4 +1,4 @@
-"""The eight payloads of the contract. `feature_slug` is the name of the directory under `kitty-specs/`.
+"""The eight payloads of the contract. `feature_slug` is the feature: a directory's name, a milestone, a tag.
 
 Optional fields came with version 1.1.0, and so did lanes and ids of other sources than spec-kitty 2.
 """

@@ -19,6 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import msgspec
+
 from kittywatch.derive.ledger import Entry, LedgerState, identity, stated_identities
 from kittywatch.events import (
     Event,
@@ -211,8 +213,9 @@ def _relearn_ledger(connection: sqlite3.Connection) -> None:
                 "INSERT OR IGNORE INTO features VALUES (?, ?, 'told')", (project, event.payload.feature_slug)
             )
         elif isinstance(event, (WPCreated, WPStatusChanged, WPAssigned)) and event.payload.feature_slug is not None:
-            key = (project, event.payload.feature_slug, event.payload.wp_id)
-            entry, state = _relearned(event, source, was_before=key in baselines), LedgerState()
+            origin = _origin(source)
+            key = (project, origin.home or event.payload.feature_slug, event.payload.wp_id)
+            entry, state = _relearned(event, origin, was_before=key in baselines), LedgerState()
             state.add(key[1:], entry)
             Ledger(connection, project).save(state)
             there = order.setdefault(key, [])
@@ -221,13 +224,21 @@ def _relearn_ledger(connection: sqlite3.Connection) -> None:
     _renumber(connection, [row for package in order.values() for row, _ in package])
 
 
-def _relearned(event: WPCreated | WPStatusChanged | WPAssigned, source: str, *, was_before: bool) -> Entry:
+class _Origin(msgspec.Struct, frozen=True):
+    """The observer of an event, the commit that it came from, and the home of its work package."""
+
+    observer: str = ""
+    commit: str | None = None
+    home: str | None = None
+
+
+def _relearned(event: WPCreated | WPStatusChanged | WPAssigned, origin: _Origin, *, was_before: bool) -> Entry:
     """The entry of an event. Its commit is the one that the event came from, its identity the event's time.
 
     Without a commit it was an edit, or emitted manually. What a replay emitted was before the baseline, if there is
     one: `was_before`.
     """
-    observer, commit = _origin(source)
+    observer, commit = origin.observer, origin.commit
     entry = Entry("step", "emitted", "planned", None, event.event_id, first=commit)
     if isinstance(event, WPStatusChanged):
         entry.lane, entry.previous = event.payload.new_status, event.payload.previous_status
@@ -263,13 +274,12 @@ def _renumber(connection: sqlite3.Connection, rows: list[int]) -> None:
         connection.execute("UPDATE pending SET entries = ? WHERE id = ?", (json.dumps(kept), row))
 
 
-def _origin(source: str) -> tuple[str, str | None]:
-    """The observer of an event, and the commit that it came from; whoever lost the source saw an edit."""
+def _origin(source: str) -> _Origin:
+    """Where an event came from; whoever lost that saw an edit."""
     try:
-        stated = json.loads(source)
-        return str(stated.get("observer", "")), stated.get("commit")
-    except (ValueError, AttributeError):
-        return "", None
+        return msgspec.json.decode(source, type=_Origin)
+    except (msgspec.MsgspecError, UnicodeError):
+        return _Origin()
 
 
 def _parsed(data: str) -> Event | None:

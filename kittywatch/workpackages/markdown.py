@@ -22,7 +22,7 @@ from kittywatch.workpackages.globs import Glob
 from kittywatch.workpackages.lane_source import Contents, Fault, LaneSource, Stated, Unit
 from kittywatch.workpackages.lanes import Lane, LaneNames
 from kittywatch.workpackages.layout import as_text
-from kittywatch.workpackages.reader import Problem, WorkPackage, distinct
+from kittywatch.workpackages.reader import HOME_MARK, Problem, WorkPackage, distinct
 from kittywatch.workpackages.schemes import Scheme
 from kittywatch.workpackages.text import ContentError, text_of
 from kittywatch.yaml.mapping import read_mapping
@@ -98,7 +98,7 @@ class Markdown(LaneSource):
         settings = ((layout.config,) if layout.config else ()) + layout.milestones
         self.settings = tuple(Glob(text) for text in settings)
         by_directory = all("{feature}" in glob.text for glob in self.globs)
-        self.home = None if by_directory and layout.fields.feature is None else layout.name
+        self.home = None if by_directory and layout.fields.feature is None else f"{HOME_MARK}{layout.name}"
 
     # One file.
 

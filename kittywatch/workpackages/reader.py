@@ -23,6 +23,10 @@ _IDS_IN_TEXT = pattern(r"\bWP[0-9]{2,3}\b")
 _HEADING = pattern(r"^# +(.+)$", re.MULTILINE)
 
 
+HOME_MARK = "/"
+"""What the name of a home begins with, and no feature's name does."""
+
+
 class Problem(Struct, frozen=True):
     """What is wrong with a file, for people: `line` counts from 1, `reason` quotes no content."""
 

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import json
 
+from kittywatch.store.database import NAME
+from kittywatch.store.salvage import salvage
 from tests.scenarios.neighbors import BacklogMd, OpenSpec, SpecKit, TaskMaster, Tool, neighbors
 from tests.scenarios.table import check
 from tests.scenarios.world import World
+from tests.store import stores
 
 A, B, BACK = {"A": ["0>1"]}, {"B": ["0>1"]}, {"A": ["0>1", "1>0"]}
 BOTH = A | B
@@ -347,3 +350,35 @@ def test_task_master_tags_and_other_forms(world: World, tool: TaskMaster) -> Non
     world.commit("tags")
     world.settle()
     assert [one["payload"]["feature_slug"] for one in world.events()] == ["master", "master", "next"]
+
+
+@neighbors("backlog.md", every={"A": ["to_do>in_progress", "in_progress>done"]})
+def test_backlog_by_hand_and_by_an_observer(world: World, tool: BacklogMd) -> None:
+    """What was emitted by hand is known by the task's id, whatever its feature is by then."""
+    tool.save(world, A=1, B=0)
+    world.commit("A")
+    world.settle()
+    world.run("emit", "history", tool.ids["A"], "half of it", "--author", "ann")
+    world.run("emit", "assign", tool.ids["A"], "ann")
+    (note,) = [one["payload"] for one in world.events("HistoryAdded")]
+    assert (note["feature_slug"], note["wp_id"]) == ("Demo", "BACK-1")
+    tool.path(world).write_text(
+        tool.text("A", "In Progress", milestone="v1").replace("assignee: []", "assignee: [ann]")
+    )
+    world.commit("planned for v1, and who does it")
+    tool.path(world).write_text(tool.text("A", "Done", milestone="v1").replace("assignee: []", "assignee: [ann]"))
+    world.commit("done")
+    world.settle()
+    assert [one["payload"]["agent_id"] for one in world.events("WPAssigned")] == ["ann"]
+
+
+@neighbors("backlog.md", H=A)
+def test_backlog_entries_that_were_lost(world: World, tool: BacklogMd) -> None:
+    """Put back from the log they are the task's, and not the milestone's that it had."""
+    tool.path(world).write_text(tool.text("A", "In Progress", milestone="v1"))
+    world.commit("at work for v1")
+    stores.execute(world.home, "DELETE FROM links")
+    stores.execute(world.home, "DELETE FROM entries")
+    stores.break_an_index(world.home)
+    salvage(world.home / NAME, 0)
+    assert ("/backlog.md", "BACK-1") in world.rows("SELECT feature, wp_id FROM entries WHERE kind = 'step'")

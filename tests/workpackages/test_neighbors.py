@@ -59,7 +59,7 @@ def test_a_task() -> None:
         dependencies="[back-1, x y]",
     )
     package = only(stated({**CONFIG, "backlog/tasks/back-222 - Do-it.md": text}))
-    assert (package.key, package.feature) == (("backlog.md", "BACK-222"), "Demo")
+    assert (package.key, package.feature) == (("/backlog.md", "BACK-222"), "Demo")
     assert (package.lane, package.title, package.agent) == ("in_progress", "Do it", "@ann")
     assert package.dependencies == ("BACK-1",)
     assert [package.scheme.category(one) for one in package.scheme.lanes] == ["backlog", "active", "done"]
@@ -119,7 +119,7 @@ def test_milestones_by_their_titles() -> None:
     }
     found = stated({**CONFIG, **milestone, **tasks})
     assert {key[1]: one.feature for key, one in found.packages.items()} == {"A-1": "Release One", "A-2": "v2"}
-    assert {key[0] for key in found.packages} == {"backlog.md"}
+    assert {key[0] for key in found.packages} == {"/backlog.md"}
 
 
 def test_completed_is_done_and_archived_is_what_it_was() -> None:
