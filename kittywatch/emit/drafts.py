@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeAlias
 
 import msgspec
@@ -22,6 +22,7 @@ from kittywatch.derive.facts import (
     TransitionFact,
 )
 from kittywatch.derive.steps import Step
+from kittywatch.emit.times import duration, timestamp
 from kittywatch.events import (
     EVENT_TYPES,
     Actor,
@@ -107,11 +108,6 @@ class EventDraft(Struct, frozen=True):
     causation_id: str | None
     source: str
     lane_source: str | None = None
-
-
-def timestamp(moment: datetime) -> str:
-    """A moment as events carry it: UTC, RFC 3339, with a fraction only where there is one."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def drafts(
@@ -285,16 +281,6 @@ def _began(fact: CompletionFact, made: Iterable[EventDraft], first_moment: First
     known = created or first_moment(feature, "FeatureCreated") or fact.created_at
     moments = [known] if known else [first_moment(feature, None), *(draft.timestamp for draft in own)]
     return min((datetime.fromisoformat(one.upper()) for one in moments if one), default=fact.cause.moment)
-
-
-def duration(span: timedelta) -> str:
-    """A span of time as ISO 8601 has it, in whole seconds; P0D where it is none or runs backwards."""
-    seconds = max(0, int(span.total_seconds()))
-    days, rest = divmod(seconds, 86_400)
-    parts = [(rest // 3600, "H"), (rest // 60 % 60, "M"), (rest % 60, "S")]
-    time = "".join(f"{count}{unit}" for count, unit in parts if count)
-    date = f"{days}D" if days or not time else ""
-    return f"P{date}T{time}" if time else f"P{date}"
 
 
 def _feature_draft(fact: FeatureFact, context: EnvelopeContext, observer: str, cause: str, moment: str) -> EventDraft:

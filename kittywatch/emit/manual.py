@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from kittywatch.emit.drafts import timestamp
+from kittywatch.emit.times import timestamp
 from kittywatch.events import (
     Assignment,
     Completion,

@@ -25,15 +25,13 @@ from kittywatch.derive.changes import (
 from kittywatch.derive.steps import LaneState, lane_state
 from kittywatch.git.output import Commit, File
 from kittywatch.git.repository import Git
+from kittywatch.observe.likeness import is_same, may_matter_to_others, renamed_units
 from kittywatch.observe.reader import SYMLINK, Reader, UnitTree, broken_content
 from kittywatch.workpackages.event_log import Log
 from kittywatch.workpackages.features import dependencies_of
 from kittywatch.workpackages.lane_source import Unit
 from kittywatch.workpackages.lanes import Lane
 from kittywatch.workpackages.reader import WorkPackage
-
-_UNDONE = frozenset(("planned", "doing", "for_review"))
-
 
 _NOTHING = UnitTree({}, {})
 _KEPT = 3  # versions of a unit: the one that is committed, and what a worktree showed last and shows now
@@ -245,7 +243,7 @@ class History:
     ) -> tuple[ProjectTree, Difference]:
         """The tree after some files changed, and what differs; `tip` is a commit that has them, for its history."""
         after, touched = self._apply(before, list(changed), list(removed))
-        renamed = _renamed(touched, self._sources.states_lanes)
+        renamed = renamed_units(touched, self._sources.states_lanes)
         packages: list[PackageChange] = []
         broken: list[BrokenContent] = []
         infos: dict[str, FeatureInfo] = {}
@@ -257,12 +255,12 @@ class History:
             for key, one in new.packages.items():
                 then = key if source == unit else (source.feature or "", key[1])
                 there = was.packages.get(then)
-                if there is not one and not _same(there, one):
+                if there is not one and not is_same(there, one):
                     news.append((one, there))
                     packages.append(PackageChange(self._complete(one, new), there, self.state(before, then)))
             broken += [one for one in new.broken if one not in old.broken]
             self._inform(new, news, moment, infos)
-            for feature in {one.feature for one, there in news if _may_matter_to_others(one, there)}:
+            for feature in {one.feature for one, there in news if may_matter_to_others(one, there)}:
                 graphs[feature] = self._graph(unit, feature, new, before, tip)
         names = {str(unit.feature): str(source.feature) for unit, source in renamed.items()}
         return after, Difference(tuple(packages), tuple(broken), infos, graphs, names)
@@ -363,48 +361,3 @@ class History:
         if package.dependencies is not None:
             return package
         return replace(package, dependencies=dependencies_of(package, self._reader.dependencies(unit.tasks)))
-
-
-def _renamed(
-    touched: Mapping[Unit, tuple[UnitTree, UnitTree]], states_lanes: Callable[[str], bool]
-) -> dict[Unit, Unit]:
-    """Features that appear with the work packages of one that disappears, by their units: the new one and the old."""
-    gone = {
-        unit: old
-        for unit, (old, new) in touched.items()
-        if unit.feature is not None and old.packages and not any(map(states_lanes, new.files))
-    }
-    found: dict[Unit, Unit] = {}
-    for unit, (old, new) in touched.items():
-        if old.packages or not new.packages:
-            continue
-        for other, was in gone.items():
-            if other.source == unit.source and other not in found.values() and _are_alike(was, new):
-                found[unit] = other
-                break
-    return found
-
-
-def _are_alike(one: UnitTree, other: UnitTree) -> bool:
-    """Whether two features have the same work packages by their ids and titles."""
-    titles = {package.wp_id: package.title for package in one.packages.values()}
-    return titles == {package.wp_id: package.title for package in other.packages.values()}
-
-
-def _same(one: WorkPackage | None, other: WorkPackage) -> bool:
-    """Whether nothing but the path differs, and the feature of a directory that has another name."""
-    if one is None or one == other:
-        return one is not None
-    return replace(one, path=other.path, feature=other.feature if other.home is None else one.feature) == other
-
-
-def _may_matter_to_others(package: WorkPackage, before: WorkPackage | None) -> bool:
-    """Whether dependents may begin or nothing is left to do, now or on the way to where it is.
-
-    Done may have other names in a trail. Of stated steps those count that are new.
-    """
-    lanes = {step.new for step in package.stated_since(before)} if package.stated else {package.lane}
-    scheme = package.scheme
-    return any(scheme.releases(lane) or scheme.is_over(lane) for lane in lanes) or any(
-        record.lane not in _UNDONE for record in package.trail
-    )

@@ -10,7 +10,7 @@ from kittywatch.derive.consequences import left_done
 from kittywatch.derive.facts import ResolutionFact, TransitionFact
 from kittywatch.derive.ledger import Entry, LedgerState
 from kittywatch.derive.seen import COMPLETE
-from kittywatch.emit.drafts import duration
+from kittywatch.emit.times import duration
 from kittywatch.workpackages.reader import WorkPackage
 from tests.builders import FEATURE
 from tests.derive.packages import NOON, package

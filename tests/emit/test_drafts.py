@@ -13,7 +13,8 @@ from kittywatch.derive.changes import BrokenContent, FeatureInfo
 from kittywatch.derive.facts import EmittedStep, ErrorFact, FeatureFact, TransitionFact
 from kittywatch.derive.ledger import Entry
 from kittywatch.derive.steps import Step
-from kittywatch.emit.drafts import EnvelopeContext, EventDraft, drafts, envelopes, manual_draft, timestamp
+from kittywatch.emit.drafts import EnvelopeContext, EventDraft, drafts, envelopes, manual_draft
+from kittywatch.emit.times import timestamp
 from kittywatch.events import FeatureCreation, InvalidEventError, LoggedError, StatusChange, to_json
 from kittywatch.workpackages.features import read_meta
 from kittywatch.workpackages.lanes import LaneNames
