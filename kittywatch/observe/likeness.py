@@ -1,4 +1,4 @@
-"""What is the same work package, or the same feature, before a change and after it, and what a change means to others."""
+"""What is the same work package, or feature, before a change and after it, and what a change means to others."""
 
 from __future__ import annotations
 

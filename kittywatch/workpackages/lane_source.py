@@ -59,7 +59,7 @@ class Contents(Protocol):
         ...
 
 
-class _Given:
+class Given:
     """Contents that were read before."""
 
     def __init__(self, said: Mapping[str, tuple[object, str]]) -> None:
@@ -153,7 +153,7 @@ class LaneSource(ABC):
     def check(self, unit: Unit, files: Mapping[str, bytes], names: LaneNames) -> list[Problem]:
         """Everything that is wrong with a unit's files, by path and line."""
         said = {path: (self.read(path, data, names), "") for path, data in files.items()}
-        stated = self.together(unit, files, _Given(said))
+        stated = self.together(unit, files, Given(said))
         findings = [fault.problem for fault in stated.faults]
         return sorted(findings, key=lambda finding: (finding.path, finding.line))
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
+import msgspec
 from msgspec import Struct
 
 from kittywatch.startup.digests import sha256
@@ -49,6 +49,7 @@ _LARGEST = 8 << 20
 _IDS = pattern(r"(?!WP[0-9])[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _LONGEST_ID = 40
 _EPIC = pattern(r"epic-[0-9]+\Z|.*-retrospective\Z", 0)
+_BYTE = pattern(r"\(byte ([0-9]+)\)")
 _STORY = pattern(r"([0-9]+)-")
 _STATUS_KEY = "development_status"
 _UNTAGGED = "master"
@@ -127,9 +128,9 @@ class TaskMaster(Records):
 
     def _records(self, text: str) -> Iterator[Record]:
         try:
-            said = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ContentError(error.lineno, f"the file is no JSON: {error.msg}") from None
+            said = msgspec.json.decode(text.encode())
+        except msgspec.DecodeError as error:
+            raise ContentError(_line_of(text, str(error)), "the file is no JSON") from None
         except RecursionError:
             raise ContentError(1, "the file is nested too deeply") from None
         if not isinstance(said, dict):
@@ -161,6 +162,12 @@ class Bmad(Records):
             if _IDS.fullmatch(wp_id):
                 title = key[story.end() :] if story else key
                 yield Record(f"epic-{story[1]}" if story else "sprint", wp_id, lane, title)
+
+
+def _line_of(text: str, said: str) -> int:
+    """The line that an error of the decoder is about; without a place it is the end that is missing."""
+    place = _BYTE.search(said)
+    return text.encode()[: int(place[1])].count(b"\n") + 1 if place else text.rstrip("\n").count("\n") + 1
 
 
 def _tasks(tag: str, task: Any, parent: str) -> Iterator[Record]:

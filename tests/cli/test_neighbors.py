@@ -95,7 +95,7 @@ def test_check_before_a_commit(kittywatch: Command, repository: Repository) -> N
     assert done.code == 1
     for what in (
         "backlog/tasks/twin.md:1: BACK-1 is already the id of",
-        ".taskmaster/tasks/tasks.json:2: the file is no JSON",
+        ".taskmaster/tasks/tasks.json:1: the file is no JSON",
         "sprint-status.yaml:2: the file is not usable",
         ": T001 is already the id of line 5, which counts",
     ):

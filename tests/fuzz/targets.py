@@ -19,7 +19,7 @@ from typing import Any
 from kittywatch.cli.lines import event_line
 from kittywatch.cli.output import plain
 from kittywatch.errors import AuthenticationError, GitError, SyncError
-from kittywatch.events import LARGEST_CLOCK, InvalidEventError, from_json, to_json
+from kittywatch.events import LARGEST_CLOCK, Creation, InvalidEventError, from_json, to_json
 from kittywatch.git import objects, output, reflog
 from kittywatch.home import sync_settings
 from kittywatch.observe.reader import broken_content, content_key
@@ -33,9 +33,11 @@ from kittywatch.sync.link import Link, MoveClock, Send
 from kittywatch.sync.settings import read_settings
 from kittywatch.sync.verdicts import classify, retry_after
 from kittywatch.workpackages.features import read_dependencies, read_meta
+from kittywatch.workpackages.lane_source import Given
 from kittywatch.workpackages.lanes import LANES, LaneNames
 from kittywatch.workpackages.layout import place
 from kittywatch.workpackages.reader import Problem, read_work_package
+from kittywatch.workpackages.sources import DEFAULT
 from kittywatch.workpackages.trail import digest, read_trail
 from kittywatch.yaml.mapping import read_mapping
 from kittywatch.yaml.values import PlainYamlError
@@ -75,6 +77,24 @@ def work_package(data: bytes) -> None:
         assert read.lane is None or read.lane in LANES
         assert read.wp_id[:2] == "WP"
         _harmless(plain(read.title))
+
+
+def neighbors(data: bytes) -> None:
+    """Every file of every source: what it says can be an event, what is wrong with it is named with a line."""
+    for path in _NEIGHBORS:
+        unit = DEFAULT.unit_of(path)
+        assert unit is not None
+        source = DEFAULT[unit]
+        files = {path: data} if path.endswith("config.yml") else {path: data, "backlog/config.yml": b"a: b\n"}
+        there = {name: text for name, text in files.items() if DEFAULT.unit_of(name) == unit}
+        for finding in source.check(unit, there, _NAMES):
+            assert 1 <= finding.line <= len(data.decode("utf-8", "replace").splitlines()) + 2
+            _harmless(plain(str(finding)))
+        said = {name: (source.read(name, text, _NAMES), "") for name, text in there.items()}
+        for package in source.together(unit, there, Given(said)).packages.values():
+            Creation(wp_id=package.wp_id, title=package.title, dependencies=[], feature_slug=package.feature)
+            assert package.lane is None or package.scheme.category(package.lane) is not None
+            _harmless(plain(package.title))
 
 
 def trail(data: bytes) -> None:
@@ -352,8 +372,20 @@ _PATHS = (PATH.encode(), b"kitty-specs/001-x/tasks/doing/deep/WP02-y.md", b"kitt
 _ADDRESSES = (b"https://hub.example.org:8443/x", b"http://[::1]:8765", b"http://localhost")
 _TEXTS = ("Título \u202egnp\x1b]0;x\x07 \U000e0041".encode(), b"\x9b31m", *_PACKAGES[:1])
 
+_NEIGHBORS = (
+    *("backlog/tasks/task-1 - A.md", "backlog/config.yml", "backlog/milestones/m-0 - one.md"),
+    *("specs/001-a/tasks.md", ".taskmaster/tasks/tasks.json", "sprint-status.yaml"),
+)
+_OF_NEIGHBORS = (
+    b"---\nid: TASK-1\nstatus: In Progress\nassignee:\n  - '@ann'\nmilestone: v1\ndependencies: [task-2]\n---\n",
+    b'project_name: "demo"\nstatuses: ["To Do", "In Progress", "Done"]\n',
+    b"# Tasks\n\n- [ ] T001 [P] [US1] One\n```\n- [x] 1.1 Two\n```\n- [X] **1.2** Three\n",
+    b'{"master": {"tasks": [{"id": 1, "title": "One", "status": "done", "subtasks": [{"id": 1, "status": "x"}]}]}}',
+    b"development_status:\n  epic-1: done\n  1-1-sign-in: ready-for-dev\n  epic-1-retrospective: optional\n",
+)
 TARGETS = (
-    Target("work_package", work_package, _PACKAGES, 15_000),
+    Target("work_package", work_package, _PACKAGES, 12_000),
+    Target("neighbors", neighbors, _OF_NEIGHBORS, 3_000),
     Target("trail", trail, (_TRAIL.encode(), *_PACKAGES[:3]), 15_000),
     Target("yaml", yaml, (*_CONFIGURATIONS, b"lane: doing\ntitle: 'x'\ndependencies: [WP01]\n"), 11_000),
     Target("configuration", configuration, _CONFIGURATIONS, 5_000),

@@ -206,7 +206,18 @@ def test_tasks_by_tag() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "line"), [("{\n  broken", 2), ("[]", 1), ("[" * 100_000, 1), (b"\xff", 1), ('{\n"a": 1,\n}', 3)]
+    ("text", "line"),
+    [
+        ("{\n  broken", 2),
+        ("{\n", 1),
+        ('{"a": 1\n,\n', 2),
+        (f'{{"tasks": [{{"id": {"9" * 5000}}}]}}', 1),
+        ('{"a": "\\ud800"}', 1),
+        ("[]", 1),
+        ("[" * 100_000, 1),
+        (b"\xff", 1),
+        ('{\n"a": 1,\n}', 3),
+    ],
 )
 def test_broken_tasks_are_named(text: str | bytes, line: int) -> None:
     found = stated({TASKS_JSON: text})
