@@ -10,7 +10,7 @@ import json
 from kittywatch.store.database import NAME
 from kittywatch.store.salvage import salvage
 from tests.scenarios.neighbors import BacklogMd, OpenSpec, SpecKit, TaskMaster, Tool, neighbors
-from tests.scenarios.table import check
+from tests.scenarios.table import MakeWorld, check
 from tests.scenarios.world import World
 from tests.store import stores
 
@@ -382,3 +382,27 @@ def test_backlog_entries_that_were_lost(world: World, tool: BacklogMd) -> None:
     stores.break_an_index(world.home)
     salvage(world.home / NAME, 0)
     assert ("/backlog.md", "BACK-1") in world.rows("SELECT feature, wp_id FROM entries WHERE kind = 'step'")
+
+
+def test_a_long_list_is_complete_when_its_halves_are_on_two_branches(make_world: MakeWorld) -> None:
+    """Of a feature with many tasks few are asked for, unless one that is open here was done elsewhere."""
+    world = make_world("H")
+    path = world.root / SpecKit.file
+    path.parent.mkdir(parents=True)
+
+    def save(*done: range) -> None:
+        marks = (("x" if any(number in some for some in done) else " ", number) for number in range(100, 300))
+        path.write_text("".join(f"- [{mark}] T{number} Task\n\nIts words.\n\n" for mark, number in marks))
+
+    save()
+    world.commit("a long list")
+    world.git("checkout", "-q", "-b", "topic")
+    save(range(100, 200))
+    world.commit("one half")
+    world.git("checkout", "-q", "main")
+    save(range(200, 299))
+    world.commit("the other half but one")
+    assert world.events("FeatureCompleted") == []
+    save(range(200, 300))
+    world.commit("the other half")
+    assert [one["payload"]["total_wps"] for one in world.events("FeatureCompleted")] == [200]
