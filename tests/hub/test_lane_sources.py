@@ -210,6 +210,7 @@ def test_a_database_from_before_has_them_afterwards(engine: Engine, login: Login
     names = [name for name, _ in migrations.MIGRATIONS]
     first = names.index("order of ids")
     with writing(engine) as connection:
+        connection.execute(text("DROP INDEX work_packages_by_id"))
         for column in ("place", "source"):
             connection.execute(text(f"ALTER TABLE work_packages DROP COLUMN {column}"))
         connection.execute(text("DELETE FROM schema_versions WHERE version > :last"), {"last": first})

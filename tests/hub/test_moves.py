@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import pairwise
 from typing import Any
 
@@ -174,6 +175,35 @@ def test_what_is_refused_and_whose_it_is(
 
 def test_the_hub_says_that_it_takes_them(hub: Hub, machine: Machine) -> None:
     assert "work-package-renames" in machine.http.get("/api/v1/").json()["features"]
+
+
+def test_it_waits_for_what_it_needs_wherever_that_is(hub: Hub, machine: Machine) -> None:
+    """BACK-2 needs BACK-1, which stays in the other feature; ids of records are each feature's own."""
+    before, after = history()
+    other: dict[str, Any] = {"schema_version": "1.1.0", "source": "records"}
+    send(machine, [*before, *after], move())
+    send(machine, [created("7", needs=["6"], lamport=7, payload=IN_NEW, **other)])
+    send(machine, [step("6", "pending", "done", lamport=8, payload=IN_OLD, **other)])
+
+    def waiting() -> list[str]:
+        with browser(hub) as pages:
+            page = pages.get("/", params={"blocked": "1"}).text
+            tags = pages.get("/").text.count('class="tag waits"')
+        shown = re.findall(r'class="open" href="/wp/[^"]*/([^"/]*)"', page)
+        assert tags == len(shown)
+        return sorted(shown)
+
+    assert waiting() == ["7"]
+    with browser(hub) as pages:
+        position = pages.get("/").text.split('data-position="')[1].split('"')[0]
+        headers = {"Cookie": pages.headers["Cookie"], "Origin": hub.url}
+    url = f"{hub.url.replace('http', 'ws', 1)}/live?after={position}"
+    with connect(url, additional_headers=headers, proxy=None) as page:
+        send(machine, [step("BACK-1", "done", "doing", lamport=9, payload=IN_OLD, **NEWER)])
+        while (said := json.loads(page.recv(timeout=20)))["type"] != "changes":
+            assert said["type"] in ("hello", "ping"), said
+    assert {card["said"].split()[0] for card in said["cards"]} == {"BACK-1", "BACK-2"}
+    assert waiting() == ["7", "BACK-2"]
 
 
 def test_open_pages_begin_anew(hub: Hub, machine: Machine) -> None:
