@@ -152,6 +152,17 @@ def test_beside_features_that_are_renamed(hub: Hub, machine: Machine) -> None:
     assert standing(hub.database) == there
 
 
+def test_a_rename_joins_what_moves_had_apart(hub: Hub, machine: Machine) -> None:
+    before, after = history()
+    send(machine, [*before, *after], move(), move("m-8", "m-9"))
+    assert (NEW, "BACK-2") in cards(hub)
+    assert statuses(send(machine, [], rename(NEW, "m-8"))) == ["success"]
+    assert cards(hub) == [(OLD, "BACK-1"), ("m-8", "BACK-3"), ("m-9", "BACK-2")]
+    there = standing(hub.database)
+    rebuild(hub.database)
+    assert standing(hub.database) == there
+
+
 def test_what_is_refused_and_whose_it_is(
     hub: Hub, machine: Machine, foreign_machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
