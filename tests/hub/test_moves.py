@@ -171,7 +171,14 @@ def test_what_is_refused_and_whose_it_is(
     there = standing(hub.database)
     refused = [
         *(move(wp_id=one) for one in ("", "a b", "../x", "-1", "x" * 41, 7, ["BACK-2"], "BACK-2\n")),
-        *(move(new=OLD), move(new="a/b"), move(commit="c" * 65), move(commit="\0"), move(project_uuid="x")),
+        *(
+            move(new=OLD),
+            move(new=".."),
+            move(new="a\0"),
+            move(commit="c" * 65),
+            move(commit="\0"),
+            move(project_uuid="x"),
+        ),
     ]
     answer = send(machine, [], *refused)
     assert statuses(answer) == ["rejected"] * len(refused)
@@ -182,6 +189,19 @@ def test_what_is_refused_and_whose_it_is(
     assert cards(hub) == [(OLD, "BACK-1"), (NEW, "BACK-2")]
     with browser(hub) as pages:
         assert f"/wp/{OTHER_PROJECT}/{OLD}/BACK-2" in pages.get("/").text
+
+
+def test_a_feature_may_have_any_name(hub: Hub, machine: Machine) -> None:
+    """A milestone is no directory."""
+    before, _ = history()
+    name = "v1/beta & more?"
+    assert statuses(send(machine, before, move(new=name))) == ["success"]
+    with browser(hub) as pages:
+        board = pages.get("/").text
+        path = f"/wp/{PROJECT}/v1%2Fbeta%20%26%20more%3F/BACK-2"
+        assert f'class="open" href="{path}"' in board
+        page = pages.get(path).text
+    assert page.count("</pre>") == 2
 
 
 def test_the_hub_says_that_it_takes_them(hub: Hub, machine: Machine) -> None:
