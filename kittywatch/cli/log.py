@@ -27,7 +27,7 @@ from kittywatch.store.outbox import LogRow
     type=click.Choice([FORMAT]),
     help="Print each lane transition as JSON in the form of that library (its StatusTransitionPayload), nothing else.",
 )
-@click.option("--wp", "wp_id", metavar="WP01", help="Only this work package.")
+@click.option("--wp", "wp_id", metavar="WP01", help="Only this work package, by its id as its source writes it.")
 @click.option("--feature", metavar="SLUG", help="Only this feature.")
 @click.option("-n", "newest", type=click.IntRange(min=1), metavar="N", help="Only the newest N.")
 @click.option("--follow", "-f", is_flag=True, help="Go on with each event as it is told, until Ctrl-C.")
@@ -47,6 +47,7 @@ def log(
     Examples:
       kittywatch log -n 20
       kittywatch log --feature 001-login --wp WP03
+      kittywatch log --wp BACK-12
       kittywatch log --json | jq .payload
       kittywatch log --as spec-kitty-events --feature 001-login
       kittywatch log --follow -n 5

@@ -7,27 +7,24 @@ card, so that cards which arrive meanwhile shift nothing.
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeAlias
 from urllib.parse import quote, urlencode
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, tuple_
 
-from kittywatch.hub import moments, renaming
+from kittywatch.hub import moments, needs, renaming
 from kittywatch.hub.columns import Column, column_of, columns
 from kittywatch.hub.feed import last_position
 from kittywatch.hub.lane_sources import of_source
-from kittywatch.hub.schema import dependencies, projects, work_packages
+from kittywatch.hub.schema import projects, work_packages
 from kittywatch.natural import natural
 
 PAGE_SIZE = 40
 MOST_CHANGES = 200
-_CHUNK = 400
 _AGENT_LENGTH = 60  # characters of a name in the filter
 _CUT = "…"
-_OVER = ("done", "canceled")
 _TABLE = work_packages.c
 
 Key: TypeAlias = tuple[str, str, str]
@@ -207,7 +204,7 @@ def changes(
         _TABLE.team_id == team_id, _TABLE.changed > after
     )
     keys = {tuple(row) for row in connection.execute(query.limit(MOST_CHANGES + 1))}
-    keys |= _dependents(connection, team_id, keys)
+    keys |= needs.dependents(connection, team_id, list(keys)[:MOST_CHANGES])
     if wanted.source:
         keys |= _without_source(connection, team_id, {key[:2] for key in keys})
     if len(keys) > MOST_CHANGES:
@@ -263,40 +260,10 @@ def _conditions(team_id: int, wanted: Filter) -> list[ColumnElement[bool]]:
         columns = (_TABLE.wp_id, _TABLE.title, _TABLE.feature, _TABLE.agent)
         conditions.append(or_(*(column.icontains(wanted.text, autoescape=True) for column in columns)))
     if wanted.blocked:
-        conditions.append(_is_blocked())
+        conditions.append(needs.is_blocked())
     if wanted.source:
         conditions.append(of_source(team_id, wanted.source))
     return conditions
-
-
-def _is_blocked() -> ColumnElement[bool]:
-    edge, needed = dependencies.c, work_packages.alias("needed")
-    joined = dependencies.outerjoin(
-        needed,
-        and_(
-            needed.c.team_id == edge.team_id,
-            needed.c.project == edge.project,
-            needed.c.feature == edge.feature,
-            needed.c.wp_id == edge.needs,
-            needed.c.known,
-        ),
-    )
-    mine = and_(
-        edge.team_id == _TABLE.team_id,
-        edge.project == _TABLE.project,
-        edge.feature == _TABLE.feature,
-        edge.wp_id == _TABLE.wp_id,
-    )
-    open_edge = or_(and_(needed.c.lane.is_(None), edge.resolution == ""), ~needed.c.released)
-    found = exists(select(edge.needs).select_from(joined).where(mine, open_edge, edge.resolution != "skipped"))
-    return and_(_TABLE.category.not_in(_OVER), found)
-
-
-def _dependents(connection: Connection, team_id: int, keys: Iterable[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
-    edge = dependencies.c
-    wanted = tuple_(edge.project, edge.feature, edge.needs).in_(list(keys)[:MOST_CHANGES])
-    query = select(edge.project, edge.feature, edge.wp_id).where(edge.team_id == team_id, wanted)
-    return {tuple(row) for row in connection.execute(query)}
 
 
 def _without_source(connection: Connection, team_id: int, features: Iterable[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
@@ -311,11 +278,10 @@ def _without_source(connection: Connection, team_id: int, features: Iterable[tup
 def _views(connection: Connection, team_id: int, rows: Iterable[Row[Any]], shown: Sequence[Column]) -> list[CardView]:
     rows = list(rows)
     slugs = project_slugs(connection, team_id)
-    edges = _edges(connection, team_id, [(row.project, row.feature, row.wp_id) for row in rows])
+    edges = needs.needs_of(connection, team_id, [(row.project, row.feature, row.wp_id) for row in rows])
     views = []
     for row in rows:
         mine = edges.get((row.project, row.feature, row.wp_id), [])
-        blocked_by = tuple(needed for needed, is_open in mine if is_open and row.category not in _OVER)
         views.append(
             CardView(
                 project=row.project,
@@ -331,32 +297,11 @@ def _views(connection: Connection, team_id: int, rows: Iterable[Row[Any]], shown
                 since=row.lane_since,
                 rework=row.rework,
                 needs=tuple(needed for needed, _ in mine),
-                blocked_by=blocked_by,
+                blocked_by=needs.blockers(mine, row.category),
                 order=row.lane_since_seconds,
             )
         )
     return views
-
-
-def _edges(connection: Connection, team_id: int, keys: list[Key]) -> dict[Key, list[tuple[str, bool]]]:
-    """For each key what it needs, and whether that is still open."""
-    edge, needed = dependencies.c, work_packages.alias("needed")
-    same = (needed.c.team_id == edge.team_id, needed.c.project == edge.project, needed.c.feature == edge.feature)
-    joined = dependencies.outerjoin(needed, and_(*same, needed.c.wp_id == edge.needs, needed.c.known))
-    found: dict[Key, list[tuple[str, bool]]] = defaultdict(list)
-    for start in range(0, len(keys), _CHUNK):
-        wanted = tuple_(edge.project, edge.feature, edge.wp_id).in_(keys[start : start + _CHUNK])
-        query = (
-            select(edge.project, edge.feature, edge.wp_id, edge.needs, edge.resolution, needed.c.released)
-            .select_from(joined)
-            .where(edge.team_id == team_id, wanted)
-        )
-        for project, feature, wp_id, needs, resolution, released in connection.execute(query):
-            is_open = resolution != "skipped" and (resolution == "" if released is None else not released)
-            found[(project, feature, wp_id)].append((needs, is_open))
-    for some in found.values():
-        some.sort(key=lambda one: natural(one[0]))
-    return found
 
 
 def _place(cursor: str) -> tuple[float, str, str, str] | None:

@@ -63,8 +63,13 @@ def in_column(key: str) -> ColumnElement[bool]:
     return _TABLE.lane == key
 
 
-def columns(connection: Connection, team_id: int, project: str, source: str = "") -> list[Column]:
-    """The columns for a team's project, or for all of them where that is empty; of one lane source, or of all."""
+def columns(
+    connection: Connection, team_id: int, project: str, source: str = "", *, beside: Sequence[str] | None = None
+) -> list[Column]:
+    """The columns for a team's project, or for all of them where that is empty; of one lane source, or of all.
+
+    `beside` are all sources that there are, None where nobody has looked.
+    """
     query = select(_TABLE.project, _TABLE.source, _TABLE.lane, _TABLE.category)
     query = query.where(_TABLE.team_id == team_id, _TABLE.known)
     if project:
@@ -72,7 +77,9 @@ def columns(connection: Connection, team_id: int, project: str, source: str = ""
     if source:
         query = query.where(of_source(team_id, source))
     rows = connection.execute(query.distinct()).all()
-    there = [source] if source else sources(connection, team_id, project)
+    there: Sequence[str] = [source]
+    if not source:
+        there = sources(connection, team_id, project) if beside is None else beside
     lanes = {row.lane: str(row.category) for row in rows}
     if (known := _known(there, lanes)) is not None:
         return [Column(key=lane, category=category) for lane, category in known.items()]

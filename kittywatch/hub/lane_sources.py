@@ -53,6 +53,8 @@ def sources(connection: Connection, team_id: int, project: str) -> list[str]:
     if project:
         query = query.where(_TABLE.project == project)
     there = set(connection.execute(query).scalars())
+    if there <= {"", FRONTMATTER}:
+        return [FRONTMATTER] if there else []
     if "" in there:
         features, found = _features_without(team_id, project)
         there |= {row.found for row in connection.execute(features.add_columns(found.label("found")))}

@@ -115,6 +115,13 @@ def _moves(connection: Connection) -> None:
     schema.metadata.create_all(connection, tables=[schema.moves])
 
 
+def _ids_of_a_project(connection: Connection) -> None:
+    """Dependencies that lead out of their feature."""
+    for index in schema.work_packages.indexes:
+        if index.name == "work_packages_by_id":
+            index.create(connection, checkfirst=True)
+
+
 MIGRATIONS: tuple[tuple[str, Callable[[Connection], None]], ...] = (
     ("first tables", _first_tables),
     ("aliases", _aliases),
@@ -123,6 +130,7 @@ MIGRATIONS: tuple[tuple[str, Callable[[Connection], None]], ...] = (
     ("order of ids", _places),
     ("lane sources", _lane_sources),
     ("moves", _moves),
+    ("ids of a project", _ids_of_a_project),
 )
 
 

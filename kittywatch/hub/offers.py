@@ -19,7 +19,7 @@ _NO_RENAME = (
     "A rename is a project_uuid, the names feature_slug and renamed_to, the id of a commit or null, and the wp_id of a"
     " work package that moved."
 )
-_NO_DIRECTORY = "No directory can be called so."
+_NO_DIRECTORY = "No directory, or no feature, can be called so."
 _NO_CHANGE = "Both names are the same."
 LONGEST_NAME = 255  # of a directory, and PostgreSQL's indexes take no more than 2,700 bytes
 
@@ -96,7 +96,9 @@ def _open_rename(data: bytes) -> OfferedRename:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return OfferedRename(project=None, feature=None, renamed_to=None, reason=_NO_RENAME)
     names = (told.feature_slug, told.renamed_to)
-    reason = "" if all(map(_may_be_a_directory, names)) else _NO_DIRECTORY
+    # The features that work packages move between need be no directories.
+    may_be = _may_be_a_directory if told.wp_id is None else _may_be_a_feature
+    reason = "" if all(map(may_be, names)) else _NO_DIRECTORY
     if "\0" in (told.commit or ""):
         reason = _NO_RENAME
     if names[0] == names[1]:
@@ -112,4 +114,8 @@ def _open_rename(data: bytes) -> OfferedRename:
 
 
 def _may_be_a_directory(name: str) -> bool:
-    return 0 < len(name) <= LONGEST_NAME and name not in (".", "..") and not {"/", "\0"} & set(name)
+    return _may_be_a_feature(name) and "/" not in name
+
+
+def _may_be_a_feature(name: str) -> bool:
+    return 0 < len(name) <= LONGEST_NAME and name not in (".", "..") and "\0" not in name

@@ -28,7 +28,8 @@ class Parts:
 def parts_of(connection: Connection, team_id: int, wanted: Filter) -> Parts:
     """All parts at one moment; the board says the position of the last event that it counts in."""
     position = last_position(connection, team_id)
-    shown = columns(connection, team_id, wanted.project, wanted.source)
+    there = sources(connection, team_id, wanted.project)
+    shown = columns(connection, team_id, wanted.project, wanted.source, beside=there)
     count = board.counts(connection, team_id, wanted, shown)
     lanes = [board.lane_page(connection, team_id, wanted, column=one, count=count[one.key]) for one in shown]
     tree = overview.tree(connection, team_id)
@@ -40,7 +41,7 @@ def parts_of(connection: Connection, team_id: int, wanted: Filter) -> Parts:
             position=position,
             lanes=lanes,
             tree=tree,
-            sources=sources(connection, team_id, wanted.project),
+            sources=there,
             **common,
         ),
         tree=_part("tree.html", tree=tree, **common),

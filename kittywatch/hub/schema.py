@@ -31,6 +31,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from kittywatch.natural import LONGEST
@@ -229,6 +230,12 @@ work_packages = Table(
     Column("source", String(40), nullable=False),
     Index("work_packages_in_lane", "team_id", "lane", "lane_since_seconds"),
     Index("work_packages_changed", "team_id", "changed"),
+    Index(
+        "work_packages_by_id",
+        *("team_id", "project", "wp_id"),
+        sqlite_where=text("source = 'markdown'"),
+        postgresql_where=text("source = 'markdown'"),
+    ),
 )
 
 # One row for each work package that another one needs; `resolution` is DependencyResolved's, empty before it.

@@ -39,7 +39,8 @@ def update_of(connection: Connection, team_id: int, wanted: Filter, *, after: in
     wanted = board.followed(connection, team_id, wanted)
     if renaming.any_since(connection, team_id, after):
         return Update(position=position, text=_RELOAD)
-    shown = columns(connection, team_id, wanted.project, wanted.source)
+    there = sources(connection, team_id, wanted.project)
+    shown = columns(connection, team_id, wanted.project, wanted.source, beside=there)
     found = board.changes(connection, team_id, wanted, shown, after=after)
     withdrawn = history.withdrawn(connection, team_id, after=after)
     if found is None or withdrawn is None:
@@ -49,7 +50,7 @@ def update_of(connection: Connection, team_id: int, wanted: Filter, *, after: in
         "type": "changes",
         "position": found.position,
         "counts": board.counts(connection, team_id, wanted, shown),
-        "sources": sources(connection, team_id, wanted.project),
+        "sources": there,
         "gone": found.gone,
         "cards": [_card(card, wanted) for card in found.cards],
         "withdrawn": withdrawn,

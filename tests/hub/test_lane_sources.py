@@ -210,6 +210,7 @@ def test_a_database_from_before_has_them_afterwards(engine: Engine, login: Login
     names = [name for name, _ in migrations.MIGRATIONS]
     first = names.index("order of ids")
     with writing(engine) as connection:
+        connection.execute(text("DROP INDEX work_packages_by_id"))
         for column in ("place", "source"):
             connection.execute(text(f"ALTER TABLE work_packages DROP COLUMN {column}"))
         connection.execute(text("DELETE FROM schema_versions WHERE version > :last"), {"last": first})
@@ -293,8 +294,12 @@ def test_a_source_that_comes_is_offered(new_page: Callable[..., Page], hub: Hub,
     sign_in(page, hub.url)
     is_live(page)
     expect(page.locator(".sources")).to_have_count(0)
-    machine.statuses([step("markdown", "BACK-1", "to_do", "in_progress", lamport=2)])
-    expect(page.locator(".sources .chip")).to_have_text(["All sources", "Frontmatter", "Markdown"])
+    machine.statuses([moved_3("WP01", "planned", "claimed", lamport=2, source="event-log", project_uuid=OTHER)])
+    expect(page.locator(".sources .chip")).to_have_text(["All sources", "Frontmatter", "Event log"])
+    expect(page.locator(".lanes .lane")).to_have_count(6)
+    # The columns are the same with it.
+    machine.statuses([step("markdown", "BACK-1", "to_do", "in_progress", lamport=3)])
+    expect(page.locator(".sources .chip")).to_have_text(["All sources", "Frontmatter", "Event log", "Markdown"])
 
 
 def test_machines_ask_for_a_source_too(hub: Hub, machine: Machine) -> None:

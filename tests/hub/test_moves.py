@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import pairwise
 from typing import Any
 
@@ -151,6 +152,17 @@ def test_beside_features_that_are_renamed(hub: Hub, machine: Machine) -> None:
     assert standing(hub.database) == there
 
 
+def test_a_rename_joins_what_moves_had_apart(hub: Hub, machine: Machine) -> None:
+    before, after = history()
+    send(machine, [*before, *after], move(), move("m-8", "m-9"))
+    assert (NEW, "BACK-2") in cards(hub)
+    assert statuses(send(machine, [], rename(NEW, "m-8"))) == ["success"]
+    assert cards(hub) == [(OLD, "BACK-1"), ("m-8", "BACK-3"), ("m-9", "BACK-2")]
+    there = standing(hub.database)
+    rebuild(hub.database)
+    assert standing(hub.database) == there
+
+
 def test_what_is_refused_and_whose_it_is(
     hub: Hub, machine: Machine, foreign_machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,7 +171,14 @@ def test_what_is_refused_and_whose_it_is(
     there = standing(hub.database)
     refused = [
         *(move(wp_id=one) for one in ("", "a b", "../x", "-1", "x" * 41, 7, ["BACK-2"], "BACK-2\n")),
-        *(move(new=OLD), move(new="a/b"), move(commit="c" * 65), move(commit="\0"), move(project_uuid="x")),
+        *(
+            move(new=OLD),
+            move(new=".."),
+            move(new="a\0"),
+            move(commit="c" * 65),
+            move(commit="\0"),
+            move(project_uuid="x"),
+        ),
     ]
     answer = send(machine, [], *refused)
     assert statuses(answer) == ["rejected"] * len(refused)
@@ -172,8 +191,50 @@ def test_what_is_refused_and_whose_it_is(
         assert f"/wp/{OTHER_PROJECT}/{OLD}/BACK-2" in pages.get("/").text
 
 
+def test_a_feature_may_have_any_name(hub: Hub, machine: Machine) -> None:
+    """A milestone is no directory."""
+    before, _ = history()
+    name = "v1/beta & more?"
+    assert statuses(send(machine, before, move(new=name))) == ["success"]
+    with browser(hub) as pages:
+        board = pages.get("/").text
+        path = f"/wp/{PROJECT}/v1%2Fbeta%20%26%20more%3F/BACK-2"
+        assert f'class="open" href="{path}"' in board
+        page = pages.get(path).text
+    assert page.count("</pre>") == 2
+
+
 def test_the_hub_says_that_it_takes_them(hub: Hub, machine: Machine) -> None:
     assert "work-package-renames" in machine.http.get("/api/v1/").json()["features"]
+
+
+def test_it_waits_for_what_it_needs_wherever_that_is(hub: Hub, machine: Machine) -> None:
+    """BACK-2 needs BACK-1, which stays in the other feature; ids of records are each feature's own."""
+    before, after = history()
+    other: dict[str, Any] = {"schema_version": "1.1.0", "source": "records"}
+    send(machine, [*before, *after], move())
+    send(machine, [created("7", needs=["6"], lamport=7, payload=IN_NEW, **other)])
+    send(machine, [step("6", "pending", "done", lamport=8, payload=IN_OLD, **other)])
+
+    def waiting() -> list[str]:
+        with browser(hub) as pages:
+            page = pages.get("/", params={"blocked": "1"}).text
+            tags = pages.get("/").text.count('class="tag waits"')
+        shown = re.findall(r'class="open" href="/wp/[^"]*/([^"/]*)"', page)
+        assert tags == len(shown)
+        return sorted(shown)
+
+    assert waiting() == ["7"]
+    with browser(hub) as pages:
+        position = pages.get("/").text.split('data-position="')[1].split('"')[0]
+        headers = {"Cookie": pages.headers["Cookie"], "Origin": hub.url}
+    url = f"{hub.url.replace('http', 'ws', 1)}/live?after={position}"
+    with connect(url, additional_headers=headers, proxy=None) as page:
+        send(machine, [step("BACK-1", "done", "doing", lamport=9, payload=IN_OLD, **NEWER)])
+        while (said := json.loads(page.recv(timeout=20)))["type"] != "changes":
+            assert said["type"] in ("hello", "ping"), said
+    assert {card["said"].split()[0] for card in said["cards"]} == {"BACK-1", "BACK-2"}
+    assert waiting() == ["7", "BACK-2"]
 
 
 def test_open_pages_begin_anew(hub: Hub, machine: Machine) -> None:
