@@ -23,6 +23,7 @@ from msgspec.structs import replace
 
 from kittywatch.workpackages.categories import CATEGORIES, Category, lane_name
 from kittywatch.workpackages.checklist import Checklist
+from kittywatch.workpackages.globs import Glob
 from kittywatch.workpackages.lane_source import LaneSource
 from kittywatch.workpackages.lanes import Lane
 from kittywatch.workpackages.markdown import BACKLOG, Fields, Layout, Markdown
@@ -87,6 +88,8 @@ def _made(name: str, entry: dict[str, Value]) -> LaneSource:
     reader = entry.get("reader")
     kind = reader if isinstance(reader, str) else {BACKLOG.name: "markdown"}.get(name, name)
     try:
+        if not all(Glob(text).root for text in (*files, *_texts(entry, "done"), *_texts(entry, "kept"))):
+            raise _Refused("a pattern begins with the name of a directory, or is that of a file at the top")
         if kind == "markdown":
             return Markdown(_layout(name, entry, files))
         if kind in ("checklist", "spec-kit", "openspec"):

@@ -66,6 +66,8 @@ def test_readers_turned_off(text: str, left: list[str]) -> None:
         ("mine: {reader: markdown, files: [../a.md]}", "inside the project"),
         ("mine: {reader: markdown, files: [/etc/passwd]}", "inside the project"),
         ("mine: {reader: checklist, files: [a/todo.md]}", "{feature}"),
+        ('mine: {reader: markdown, files: ["**/todo.md"]}', "begins with the name of a directory"),
+        ("mine: {reader: markdown, files: [a.md], done: ['*.md']}", "begins with the name of a directory"),
         ("mine: {reader: markdown, files: [a.md], colour: red}", "there is no 'colour'"),
         ("mine: {reader: markdown, files: [a.md], fields: {shape: x}}", "there is no 'shape'"),
         ("mine: {reader: markdown, files: [a.md], lanes: {open: sometimes}}", "none of backlog"),
