@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -135,50 +135,62 @@ def _opt(ctx: click.Context, *, out: bool) -> None:
     output.say(f"events of {project.identity.project_slug} {where}")
 
 
+class _Leaving(NamedTuple):
+    """What would leave for a login's server; `takes` says whether it takes aliases, None where nobody knows."""
+
+    forms: list[bytes]
+    aliases: list[OutgoingAlias]
+    renames: list[OutgoingRename]
+    takes: bool | None
+    waiting: Waiting
+    too_new: int
+
+
 def _rehearse(store: Store, login: Credentials | None, output: Output) -> None:
     """What would leave, events and then aliases, one line of JSON each; where to, and what stays, on stderr."""
-    from kittywatch.sync import features
     from kittywatch.sync.envelopes import alias_form, rename_form
-    from kittywatch.sync.older_servers import KEPT, form_for
 
     if login is None:
         output.say("nobody is logged in: nothing would leave, before `kittywatch auth login`")
     if not store.exists:
         return
-
-    def look(
-        connection: sqlite3.Connection,
-    ) -> tuple[list[bytes], list[OutgoingAlias], list[OutgoingRename], bool | None, Waiting, int]:
-        delivery.adopt(connection)
-        if login is None:
-            return [], [], [], None, delivery.waiting(connection, None), 0
-        to = destinations.set_present(connection, login.url, login.team_slug).key
-        named = features.known(connection, to, now=time.time())
-        takes = None if named is None else features.ALIASES in named
-        further = [] if takes is False else aliases.preview(connection, to)
-        leaving = delivery.preview(connection, to)
-        beside = {event.project for event in leaving}
-        takes_renames = named is None or features.RENAMES in named
-        renamed = renames.sendable(connection, to, beside=beside) if takes_renames else []
-        if named is None or features.MOVES in named:
-            renamed += renames.sendable_moves(connection, to, beside=beside)
-        takes_newer = named is None or features.NEWER_EVENTS in named
-        forms = [form_for(event, login.team_slug, takes_newer=takes_newer) for event in leaving]
-        sent = [form for form in forms if isinstance(form, bytes)]
-        return sent, further, renamed, takes, delivery.waiting(connection, to), forms.count(KEPT)
-
-    leaving, further, renamed, takes, waiting, too_new = store.rehearse(look)
+    found = store.rehearse(lambda connection: _leaving(connection, login))
     if login is not None:
-        for form in leaving:
+        for form in found.forms:
             output.data(form.decode())
-        for one in further:
+        for one in found.aliases:
             output.data(alias_form(one).decode())
-        for rename in renamed:
+        for rename in found.renames:
             output.data(rename_form(rename).decode())
-        beside = f" and {_aliases(len(further))}{'' if takes else ', if it takes them,'}" if further else ""
-        output.say(f"{counted(len(leaving), 'event')}{beside} would leave for {login.team_slug} at {login.url}")
-    for line in _kept_back(waiting, too_new):
+        beside = f" and {_aliases(len(found.aliases))}{'' if found.takes else ', if it takes them,'}"
+        further = beside if found.aliases else ""
+        output.say(f"{counted(len(found.forms), 'event')}{further} would leave for {login.team_slug} at {login.url}")
+    for line in _kept_back(found.waiting, found.too_new):
         output.say(line)
+
+
+def _leaving(connection: sqlite3.Connection, login: Credentials | None) -> _Leaving:
+    from kittywatch.sync import features
+    from kittywatch.sync.older_servers import KEPT, form_for
+
+    delivery.adopt(connection)
+    if login is None:
+        return _Leaving([], [], [], None, delivery.waiting(connection, None), 0)
+    to = destinations.set_present(connection, login.url, login.team_slug).key
+    named = features.known(connection, to, now=time.time())
+
+    def takes(feature: str) -> bool:
+        return named is None or feature in named
+
+    leaving = delivery.preview(connection, to)
+    beside = {event.project for event in leaving}
+    further = aliases.preview(connection, to) if takes(features.ALIASES) else []
+    renamed = renames.sendable(connection, to, beside=beside) if takes(features.RENAMES) else []
+    renamed += renames.sendable_moves(connection, to, beside=beside) if takes(features.MOVES) else []
+    forms = [form_for(event, login.team_slug, takes_newer=takes(features.NEWER_EVENTS)) for event in leaving]
+    sent = [form for form in forms if isinstance(form, bytes)]
+    known = None if named is None else features.ALIASES in named
+    return _Leaving(sent, further, renamed, known, delivery.waiting(connection, to), forms.count(KEPT))
 
 
 def _kept_back(waiting: Waiting, too_new: int) -> Iterator[str]:

@@ -267,10 +267,16 @@ def test_a_project_is_opened_up_by_source(
         assert lanes() == shown
         is_sound(name.lower())
     expect(page).to_have_url(f"{hub.url}/?project={PROJECT}&source=records")
-    page.reload()
+
+
+def test_the_filter_of_a_source_holds_for_what_arrives(
+    new_page: Callable[..., Page], hub: Hub, machine: Machine
+) -> None:
+    machine.statuses(story())
+    page = new_page(reduced_motion="reduce")
+    sign_in(page, f"{hub.url}/?project={PROJECT}&source=records")
     is_live(page)
     expect(page.locator(".sources [aria-current]")).to_have_text("Records")
-    # The filter holds for what arrives, and a lane more is a column more.
     machine.statuses(
         [
             step("records", "9-1-log-out", "backlog", "review", lamport=200),
@@ -279,6 +285,7 @@ def test_a_project_is_opened_up_by_source(
     )
     expect(page.locator("#lane-review .id")).to_have_text(["9-1-log-out", "3-4-user-login"])
     expect(page.locator(".lanes .card .id", has_text="BACK-99")).to_have_count(0)
+    # A lane more is a column more.
     machine.statuses([step("records", "9-1-log-out", "review", "drafted", lamport=202)])
     expect(page.locator(".lanes .lane")).to_have_count(7)
     page.fill("[name=text]", "log")
