@@ -51,6 +51,7 @@ WORDS: Mapping[Category, tuple[str, ...]] = {
     ),
 }
 _LONGEST_NAME = 40
+_NOT_IN_SLUGS = pattern(r"[^A-Za-z0-9._-]+")
 _OTHERS = pattern(r"[^a-z0-9]+")
 
 
@@ -74,6 +75,13 @@ def lane_name(written: str) -> Lane:
     plain = unicodedata.normalize("NFKD", written).encode("ascii", "ignore").decode()
     name = _OTHERS.sub("_", plain.lower()).strip("_")[:_LONGEST_NAME].strip("_")
     return name or f"lane_{sha256(written.encode('utf-8', 'replace')).hexdigest()[:8]}"
+
+
+def feature_slug(written: str) -> str:
+    """A feature's name from what a milestone, a tag or a project is called: `Release One` is `Release-One`."""
+    plain = unicodedata.normalize("NFKD", written).encode("ascii", "ignore").decode()
+    name = _NOT_IN_SLUGS.sub("-", plain).strip("._-")
+    return name or f"feature-{sha256(written.encode('utf-8', 'replace')).hexdigest()[:8]}"
 
 
 def lane_title(lane: Lane) -> str:

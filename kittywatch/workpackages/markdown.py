@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from kittywatch.startup.digests import sha256
 from kittywatch.startup.patterns import pattern
-from kittywatch.workpackages.categories import Category, guessed_category, lane_name
+from kittywatch.workpackages.categories import Category, feature_slug, guessed_category, lane_name
 from kittywatch.workpackages.frontmatter import Frontmatter, read_frontmatter
 from kittywatch.workpackages.globs import Glob
 from kittywatch.workpackages.lane_source import Contents, Fault, LaneSource, Stated, Unit
@@ -157,12 +157,13 @@ class Markdown(LaneSource):
                 tasks.append((self._rank(path), path, said))
         scheme = self._scheme(settings)
         names = dict(one.milestone for one in settings if one.milestone is not None)
-        project = next((one.project for one in settings if one.project), None) or self._layout.name
+        project = feature_slug(next((one.project for one in settings if one.project), None) or self._layout.name)
+        slugs: dict[str, str] = {}
         found: dict[str, WorkPackage] = {}
         for rank, path, task in sorted(tasks, key=lambda one: (one[0], one[1].encode("utf-8", "surrogateescape"))):
             first = found.get(task.wp_id)
             if first is None:
-                feature = names.get(task.feature, task.feature) or project
+                feature = slugs.get(task.feature) or slugs.setdefault(task.feature, self._named(task, names) or project)
                 found[task.wp_id] = _in_scheme(task, feature, scheme, is_done=rank == 1)
             elif rank < 2:
                 problem = Problem(path, 1, f"{task.wp_id} is already the id of {first.path}, which counts")
@@ -174,6 +175,12 @@ class Markdown(LaneSource):
         """Which of two files with one id counts: the one that is worked on, the completed one, the archived one."""
         groups = (self._tasks, self._done)
         return next((at for at, globs in enumerate(groups) if any(one.match(path) is not None for one in globs)), 2)
+
+    def _named(self, task: WorkPackage, names: Mapping[str, str]) -> str:
+        """The feature that a task says, "" where it says none; a directory's name stays as it is."""
+        if not task.feature or self._layout.fields.feature is None:
+            return task.feature
+        return feature_slug(names.get(task.feature, task.feature))
 
     def _feature(self, path: str) -> str:
         """The feature that a file's place says, "" where it says none."""

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from kittywatch.startup.digests import sha256
 from kittywatch.startup.patterns import pattern
-from kittywatch.workpackages.categories import lane_name
+from kittywatch.workpackages.categories import feature_slug, lane_name
 from kittywatch.workpackages.globs import Glob
 from kittywatch.workpackages.lane_source import Contents, Fault, LaneSource, Stated, Unit
 from kittywatch.workpackages.lanes import LaneNames
@@ -139,7 +139,7 @@ class TaskMaster(Records):
         for tag, about in tags.items():
             tasks = about.get("tasks") if isinstance(about, dict) else None
             for task in tasks if isinstance(tasks, list) else ():
-                yield from _tasks(tag, task, "")
+                yield from _tasks(feature_slug(tag), task, "")
 
 
 class Bmad(Records):

@@ -202,14 +202,14 @@ def test_backlog_a_task_with_another_title_and_name(world: World, tool: BacklogM
 
 @neighbors("backlog.md", every=A)
 def test_backlog_a_task_of_another_milestone(world: World, tool: BacklogMd) -> None:
-    tool.path(world).write_text(tool.text("A", "To Do", milestone="v1"))
-    world.commit("planned for v1")
-    tool.path(world).write_text(tool.text("A", "In Progress", milestone="v1"))
+    tool.path(world).write_text(tool.text("A", "To Do", milestone="Version One"))
+    world.commit("planned for it")
+    tool.path(world).write_text(tool.text("A", "In Progress", milestone="Version One"))
     world.commit("moved")
     world.settle()
-    assert [one["payload"]["feature_slug"] for one in world.events()] == ["v1"]
-    assert "v1" in [one["payload"]["feature_slug"] for one in world.events("FeatureCreated")]
-    assert world.rows("SELECT feature, wp_id, moved_to FROM moves") == [("Demo", "BACK-1", "v1")]
+    assert [one["payload"]["feature_slug"] for one in world.events()] == ["Version-One"]
+    assert "Version-One" in [one["payload"]["feature_slug"] for one in world.events("FeatureCreated")]
+    assert world.rows("SELECT feature, wp_id, moved_to FROM moves") == [("Demo", "BACK-1", "Version-One")]
 
 
 @neighbors("backlog.md", every={"A": ["to_do>in_progress", "in_progress>done"]})

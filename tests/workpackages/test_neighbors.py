@@ -118,7 +118,7 @@ def test_milestones_by_their_titles() -> None:
         "backlog/tasks/b.md": task(id="A-2", status="Done", milestone="v2"),
     }
     found = stated({**CONFIG, **milestone, **tasks})
-    assert {key[1]: one.feature for key, one in found.packages.items()} == {"A-1": "Release One", "A-2": "v2"}
+    assert {key[1]: one.feature for key, one in found.packages.items()} == {"A-1": "Release-One", "A-2": "v2"}
     assert {key[0] for key in found.packages} == {"/backlog.md"}
 
 
