@@ -7,7 +7,7 @@ from what is known now; so however many observe at once, each transition is emit
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -52,10 +52,10 @@ class _OutdatedError(Exception):
 class Observer:
     """Observes one checkout; one that is kept observes faster, because it remembers what it has read.
 
-    `each_commit` says that hooks are installed and leave looking to this observer.
+    `each_commit` says whether hooks are installed that leave looking to this observer.
     """
 
-    def __init__(self, project: Project, name: str, *, each_commit: bool = False) -> None:
+    def __init__(self, project: Project, name: str, *, each_commit: Callable[[], bool] = lambda: False) -> None:
         self.project = project
         self.name = name
         self.each_commit = each_commit

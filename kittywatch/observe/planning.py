@@ -7,7 +7,7 @@ changed by the time the plan is carried out, the plan is thrown away and made ag
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from datetime import UTC, datetime
 
 from msgspec import Struct, field
@@ -100,7 +100,7 @@ class Request(Struct, frozen=True):
     paths: frozenset[str] | None = None
     pairs: Mapping[str, set[str]] = field(default_factory=dict)
     waits: bool = True
-    each_commit: bool = False
+    each_commit: Callable[[], bool] = lambda: False
 
 
 class Planner:
@@ -150,7 +150,8 @@ class Planner:
 
     def _visits(self) -> list[Visit]:
         entries = self._entries if self.before.checkout is not None else ()
-        return list(head_moves(self.git, self.head, entries, each_commit=self.request.each_commit))
+        # Asked after HEAD and its log were read: the hooks of all commits but the last of them have run by then.
+        return list(head_moves(self.git, self.head, entries, each_commit=self.request.each_commit()))
 
     def _ranges(self, visits: Iterable[Visit]) -> list[CommitRange]:
         reader = RangeReader(

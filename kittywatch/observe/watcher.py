@@ -177,7 +177,6 @@ class Watcher:
         self._watch.watch(watched.git.directory / "logs", below=False)
         if paths is None:
             self._watch.check()
-        watched.observer.each_commit = (watched.git.directory / HOOKED).exists()
         try:
             seen = watched.observer.observe(paths=paths, patient=False)
         except (GitError, StoreError, OSError) as error:
@@ -214,7 +213,8 @@ class Watcher:
         except KittywatchError:
             return  # half made, or broken: another event, or the next look, says more
         project = self._project if git is self._project.git else Project(git, self._project.store, self._warn)
-        self._worktrees[root] = _Watched(git, Observer(project, "watcher"))
+        hooked = git.directory / HOOKED
+        self._worktrees[root] = _Watched(git, Observer(project, "watcher", each_commit=hooked.exists))
         for directory, below in (
             (root, False),
             *((root / top, True) for top in git.sources.tops),

@@ -33,6 +33,7 @@ ELSEWHERE = {
     "first_run.py": "here, without an option",
     "tell_hub.py": "tests/hub/test_cli_hub.py",
     "pre-commit-config.yaml": "tests/scenarios/test_pre_commit.py",
+    "sources.yaml": "tests/workpackages/test_configured.py",
 }
 WP01 = "kitty-specs/001-login/tasks/WP01.md"
 
