@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import msgspec
@@ -26,6 +27,7 @@ _ABSENT = pattern(r"__resolved_\w*absent__\Z")
 _PATH = pattern(r"(?:[A-Za-z]:)?[\\/]|~|\.{1,2}[\\/]")
 _LANES = frozenset((*SPEC_KITTY_3.lanes, GENESIS))
 _CONFLICT = "a conflict of git's is not resolved here"
+_MANY = 100  # lines; up to here a log is read line by line, and each line once
 _MARKERS = (b"<<<<<<< ", b"=======", b">>>>>>> ", b"||||||| ")
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -71,12 +73,33 @@ class _Line(Struct):
     event_name: Any = None
 
 
+class _Usual(Struct, gc=False):
+    """A line as spec-kitty writes nearly all of them: what is there is of one kind."""
+
+    event_id: str | None = None
+    wp_id: str | None = None
+    from_lane: str | None = None
+    to_lane: str | None = None
+    at: datetime | None = None
+    actor: str | None = None
+    force: bool | None = None
+    execution_mode: str | None = None
+    reason: str | None = None
+    review_ref: str | None = None
+    evidence: Any = None
+    review_result: Any = None
+    kind: Any = None
+    event_type: Any = None
+    event_name: Any = None
+
+
 class LogReader:
     """Reads logs, and remembers what each line says; a log that another one only adds to is read no further."""
 
     def __init__(self) -> None:
         self._said: dict[bytes, _Said] = {}
         self._decoder = msgspec.json.Decoder(_Line)
+        self._usual = msgspec.json.Decoder(_Usual)
         self._last: dict[str, tuple[bytes, int, Log]] = {}
 
     def read(self, data: bytes, path: str = "") -> Log:
@@ -97,10 +120,7 @@ class LogReader:
         notes: dict[str, list[StatedNote]] = {}
         faults = list(known.faults)
         conflict = any(fault.reason == _CONFLICT for fault in faults)
-        for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=lines + 1):
-            said = self._said.get(line, ...)
-            if said is ...:
-                said = self._said[line] = self._line(line)
+        for number, (said, line) in enumerate(self._all(data.removeprefix(b"\xef\xbb\xbf")), start=lines + 1):
             if said is None:
                 continue
             if isinstance(said, StatedStep):
@@ -120,6 +140,30 @@ class LogReader:
             self._said.clear()
             self._last.clear()
 
+    def _all(self, data: bytes) -> Iterable[tuple[_Said, bytes]]:
+        """What each line says, and the line where that may be nothing or a fault."""
+        usual = self._at_once(data) if data.count(b"\n") > _MANY else None
+        if usual is None:
+            return ((self._known(text), text) for text in data.split(b"\n"))
+        steps = [_step(line) for line in usual]
+        if all(step is not None for step in steps):
+            return ((step, b"") for step in steps)
+        return ((step or self._known(text), text) for step, text in zip(steps, data.split(b"\n"), strict=False))
+
+    def _at_once(self, data: bytes) -> list[_Usual] | None:
+        """The lines of a long log, which are read faster together; None where one of them is of another form."""
+        try:
+            lines = self._usual.decode_lines(data)
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            return None
+        return lines if len(lines) == data.count(b"\n") and data.endswith(b"\n") else None
+
+    def _known(self, line: bytes) -> _Said:
+        said = self._said.get(line, ...)
+        if said is ...:
+            said = self._said[line] = self._line(line)
+        return said
+
     def _line(self, line: bytes) -> _Said:
         text = line.strip()
         if not text:
@@ -137,6 +181,33 @@ def _with(known: Iterable[StatedStep], more: Mapping[str, StatedStep]) -> tuple[
     """The steps of a work package by their order; of two with one id, the first that stands in the log."""
     steps = {**more, **{step.id: step for step in known}}
     return tuple(sorted(steps.values(), key=lambda step: step.order))
+
+
+def _step(line: _Usual) -> StatedStep | None:
+    """The step of a line that is written as nearly all are; None for any other, which takes longer to read."""
+    name, wp_id, previous, new, moment = line.event_id, line.wp_id, line.from_lane, line.to_lane, line.at
+    if line.event_type is not None or line.kind is not None or line.event_name is not None or moment is None:
+        return None
+    if line.evidence is not None or line.review_result is not None or line.review_ref is not None:
+        return None
+    if name is None or not name.isalnum() or wp_id is None or not _is_id(wp_id) or moment.tzinfo is not UTC:
+        return None
+    if previous is None or previous not in _LANES or new is None or new not in _LANES or new == GENESIS:
+        return None
+    actor, mode, reason = _word(line.actor) or "user", _word(line.execution_mode), line.reason
+    reason = _text(reason) if reason is not None else None
+    return StatedStep(name, wp_id, previous, new, moment, actor, None, line.force, mode, None, reason)
+
+
+@lru_cache(maxsize=10_000)
+def _is_id(written: str) -> bool:
+    return _WP_ID.match(written) is not None
+
+
+@lru_cache(maxsize=1_000)
+def _word(written: str | None) -> str | None:
+    """As `_text`, of what is the same in many lines."""
+    return _text(written)
 
 
 def _read(line: _Line, text: bytes) -> _Said:

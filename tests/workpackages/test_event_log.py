@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kittywatch.workpackages import event_log
 from kittywatch.workpackages.check import check_feature
 from kittywatch.workpackages.event_log import MAX_BYTES, Log, LogReader
 from kittywatch.workpackages.lanes import LaneNames
@@ -201,3 +202,44 @@ def test_a_log_is_checked_before_a_commit() -> None:
     assert check_feature(files, None, names, (PATH, f"{written()}\n".encode())) == []
     found = check_feature(files, None, names, (PATH, f"{written()}\n{{\n".encode()))
     assert [str(one) for one in found] == [f"{PATH}:2: the line is no JSON object"]
+
+
+# What a key may have instead of what it usually has; ... takes it away.
+_INSTEAD: dict[str, list[Any]] = {
+    "event_id": [..., None, 7, " x ", "no-ulid", ""],
+    "wp_id": [..., None, "WP1x", "T001", ["WP01"]],
+    "from_lane": [..., None, "genesis", " Doing ", "nowhere", 3],
+    "to_lane": ["genesis", "in_progress", "doing", "nowhere", {}],
+    "at": [
+        ...,
+        None,
+        "x",
+        1,
+        *(f"2026-03-01T12:00:00{zone}" for zone in ("Z", "z", "+02:00", "-00:00", "", ".5Z", " ")),
+    ],
+    "actor": [..., None, "", "  ", {"tool": "codex"}, "__resolved_actor_absent__"],
+    "reason": ["because", " ", "__resolved_reason_absent__", 1],
+    "force": [True, "yes"],
+    "execution_mode": ["worktree", 1],
+    "evidence": [{"a": 1}],
+    "review_ref": ["/etc/passwd", "PR 7"],
+    "review_result": [{"verdict": "approved"}],
+    "more": [{"of": "it"}],
+    "kind": [None, "annotation", "retrospective"],
+}
+_ODD = [
+    *("", "  ", "{broken", "[1]", "<<<<<<< HEAD", '{"event_type": "WPCreated"}', written() + written()),
+    *(written(**{key: value}) for key, values in _INSTEAD.items() for value in values),
+]
+
+
+@pytest.mark.parametrize("odd", _ODD)
+@pytest.mark.parametrize("end", ["\n", ""])
+def test_a_long_log_says_what_its_lines_say(odd: str, end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read together or one by one, for speed alone."""
+    usual = [written(event_id=f"{ID[:-3]}{number:03}", reason="done") for number in range(120)]
+    data = ("\n".join([*usual, odd, usual[7], written(event_id=f"{ID[:-1]}C")]) + end).encode()
+    together = LogReader().read(data)
+    monkeypatch.setattr(event_log, "_MANY", 1_000)
+    assert LogReader().read(data) == together
+    assert len(together.lanes["WP01"]) >= 120
