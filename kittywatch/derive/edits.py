@@ -21,6 +21,7 @@ from kittywatch.derive.stated import StatedChange, resolve_stated
 from kittywatch.derive.steps import LaneState, lane_state, steps_between
 from kittywatch.workpackages.lanes import LaneNames
 from kittywatch.workpackages.reader import WorkPackage
+from kittywatch.workpackages.trail import digest
 
 
 def resolve_worktree(
@@ -109,7 +110,7 @@ def _edited(resolver: Resolver, key: Key, package: WorkPackage, look: WorktreeLo
         resolver.pending.pop(key, None)
         return resolve_stated(resolver, StatedChange(key, package, look.before.get(key), committed, where))
     edit = resolver.pending.get(key)
-    base = edit.state if edit is not None else committed
+    base = edit.state if edit is not None and not _is_contained(edit, committed, package) else committed
     edit = resolver.pending.setdefault(key, PendingEdit(base or LaneState(package.scheme.first)))
     emitted: list[EmittedStep] = []
     if base is None:
@@ -125,6 +126,14 @@ def _edited(resolver: Resolver, key: Key, package: WorkPackage, look: WorktreeLo
     if committed is not None and now is not None and now == committed:
         _keep_assignments(resolver, key)
     return facts
+
+
+def _is_contained(edit: PendingEdit, committed: LaneState | None, package: WorkPackage) -> bool:
+    """Whether a commit that was made since contains an edit: it goes on where the edit's trail ended."""
+    if committed is None or edit.entries or committed.records <= edit.state.records:
+        return False
+    trail = package.trail
+    return all(digest(trail[: one.records]) == one.trail for one in (edit.state, committed))
 
 
 def _gone(resolver: Resolver, key: Key, package: WorkPackage, home: LaneState | None, where: Occurrence) -> list[Fact]:

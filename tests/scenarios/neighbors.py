@@ -6,6 +6,7 @@ Backlog.md, in a list with boxes or in a record is the tool's to say, so one row
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from abc import ABC, abstractmethod
@@ -156,9 +157,7 @@ class Bmad(Tool):
 TOOLS: tuple[Tool, ...] = (BacklogMd(), SpecKit(), OpenSpec(), TaskMaster(), Bmad())
 
 
-_READERS = (
-    [tool.name for tool in TOOLS] if os.environ.get("KITTYWATCH_CAMPAIGN") else ["backlog.md", "spec-kit", "bmad"]
-)
+_TURN = itertools.cycle(TOOLS)
 
 
 def neighbors(
@@ -169,11 +168,12 @@ def neighbors(
 ) -> Callable[[Story], Story]:
     """A row for some tools, by their names: the steps that are told in each mode, as in `scenario`.
 
-    Without names it is one tool of each reader; all of them in a campaign. The story begins with A and B in lane 0,
-    committed.
+    Without names it is the next tool in turn, so that all rows together have all tools; in a campaign each row has all.
+    The story begins with A and B in lane 0, committed.
     """
     wanted = modes if every is None else dict.fromkeys(("W", "H", "WH"), every) | modes
-    chosen = [tool for tool in TOOLS if tool.name in (tools or _READERS)]
+    everyone = TOOLS if os.environ.get("KITTYWATCH_CAMPAIGN") else (next(_TURN),)
+    chosen = [tool for tool in TOOLS if tool.name in tools] if tools else everyone
     cases = [
         pytest.param(tool, mode, want, id=f"{tool.name}-{mode}") for tool in chosen for mode, want in wanted.items()
     ]

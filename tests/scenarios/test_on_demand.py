@@ -98,3 +98,20 @@ def test_a_feature_is_not_complete_without_what_cannot_be_read(make_world: Calla
     world.run("emit", "scan")
     assert [event["payload"]["total_wps"] for event in world.events("FeatureCompleted")] == [2]
     world.replay_adds_nothing()
+
+
+def test_a_commit_that_goes_on_where_an_edit_was_and_an_edit_behind_it(world: World) -> None:
+    """A note is saved, then the lane with its record is committed, and another note saved before anybody looks."""
+    noted, moved, later = [
+        (f"2026-01-01T10:0{minute}:00Z", to) for minute, to in enumerate(("planned", "doing", "doing"))
+    ]
+    world.write("planned", trail=[noted])
+    world.scan()
+    with world.hooks_off():
+        world.move("doing", trail=[noted, moved])
+    world.write("doing", trail=[noted, moved, later])
+    world.scan()
+    world.expect(P_D)
+    world.commit("the rest")
+    world.expect(P_D)
+    world.replay_adds_nothing()

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from kittywatch.githooks import installation
 from tests.waiting import until
 
 PROGRAM = [sys.executable, "-P", "-m", "kittywatch.cli.main"]
@@ -239,7 +240,9 @@ class World(Clone):
         begun, self.clock = _begun()
         shutil.copytree(begun, self.root)
         self.run("init")
-        self.observe()
+        if self.hooked:  # what `hooks install` does, without a process; there is nothing to look at yet
+            installation.apply(installation.plan_install(self.root / ".git" / "hooks"))
+        self.watch()
 
     @property
     def watched(self) -> bool:
