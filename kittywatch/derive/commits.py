@@ -41,7 +41,7 @@ def resolve_commit(
             state.moves.append(Move(change.before.feature, feature, change.wp_id, changes.commit))
         scheme = package.scheme
         if change.base is not None and scheme.is_over(change.base.lane) and not scheme.is_over(package.lane):
-            reopen(state, key, where.provenance)
+            reopen(state, feature, where.provenance)
         if package.stated:
             facts += resolve_stated(resolver, StatedChange(key, package, change.before, change.base, where))
             continue
@@ -118,11 +118,12 @@ def record_baseline(
         if package.lane is None:
             continue
         key = state.key(*package.key)
-        there.setdefault(key[0], []).append(package)
+        feature = state.canonical(package.feature)
+        there.setdefault(feature, []).append(package)
         if see_silently(state.pages.setdefault(key, {}), package, "baseline"):
             state.changed_pages.add(key)
-        if key[0] not in state.features:
-            state.know_feature(key[0], "baseline")
+        if feature not in state.features:
+            state.know_feature(feature, "baseline")
         if not state.history(key).entries and not package.stated:
             agent = package.assigned if package.scheme.category(package.lane) != "backlog" else None
             entry = Entry("known", "baseline", package.lane, first=commit, agent=agent)
@@ -135,7 +136,7 @@ def record_baseline(
     for feature, found in there.items():
         done = [one for one in found if one.scheme.is_done(one.lane)]
         if done and all(one.scheme.is_over(one.lane) for one in found):
-            state.seen((feature, ""))[COMPLETE] = "baseline"
+            state.seen(state.page_of(feature))[COMPLETE] = "baseline"
     for one in broken:
         if one.content not in state.broken:
             state.know_broken(one, "baseline")

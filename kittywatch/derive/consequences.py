@@ -45,18 +45,18 @@ class ChangeContext(Struct, frozen=True):
     commits: CommitGraph | None = None
 
 
-def reopen(state: LedgerState, key: Key, provenance: Provenance) -> None:
-    """Record that a work package left done: its feature is not complete, and who waits for it waits again."""
+def reopen(state: LedgerState, feature: str, provenance: Provenance) -> None:
+    """Record that a work package of a feature left done: it is not complete, and who waits for it waits again."""
+    page = state.page_of(feature)
     if provenance in _ONLY_PASSING:
-        state.complete.discard(key[0])
-        return
-    if COMPLETE in state.pages.get((key[0], ""), {}):
-        del state.seen((key[0], ""))[COMPLETE]
+        state.complete.discard(page[0])
+    elif COMPLETE in state.pages.get(page, {}):
+        del state.seen(page)[COMPLETE]
 
 
-def left_done(state: LedgerState, key: Key) -> None:
+def left_done(state: LedgerState, key: Key, feature: str) -> None:
     """Record an emitted step out of done: what followed from the one to done can follow again."""
-    reopen(state, key, Provenance.LOCAL)
+    reopen(state, feature, Provenance.LOCAL)
     for name in [name for name in state.pages.get(key, {}) if name[0] in "dp"]:
         del state.seen(key)[name]
 
@@ -97,9 +97,9 @@ def _causes(state: LedgerState, facts: list[Fact], context: ChangeContext) -> di
         if context.provenance is not Provenance.HISTORY:
             key = state.key(*package.key)
             if released and not releases:
-                left_done(state, key)
+                left_done(state, key, package.feature)
             elif over and not ends:
-                reopen(state, key, Provenance.LOCAL)
+                reopen(state, package.feature, Provenance.LOCAL)
         if (releases and not released) or (ends and not over):
             who = package.feature, package.wp_id, entry.event_id or ""
             causes[at] = Cause(*who, fact.emitted.moment, fact.commit, releases and not released, ends and not over)
@@ -151,18 +151,18 @@ def _completed(state: LedgerState, cause: Cause, context: ChangeContext) -> list
 
 
 def _is_complete(state: LedgerState, feature: str, context: ChangeContext) -> bool:
-    name = state.canonical(feature)
+    page = state.page_of(feature)
     if context.provenance is Provenance.HISTORY:
-        return name in state.complete
-    return COMPLETE in state.pages.get((name, ""), {})
+        return page[0] in state.complete
+    return COMPLETE in state.pages.get(page, {})
 
 
 def _note_complete(state: LedgerState, feature: str, context: ChangeContext) -> None:
-    name = state.canonical(feature)
+    page = state.page_of(feature)
     if context.provenance in _ONLY_PASSING:
-        state.complete.add(name)
-    elif COMPLETE not in state.pages.get((name, ""), {}):
-        state.seen((name, ""))[COMPLETE] = "told"
+        state.complete.add(page[0])
+    elif COMPLETE not in state.pages.get(page, {}):
+        state.seen(page)[COMPLETE] = "told"
 
 
 def _work_packages(state: LedgerState, feature: str, graph: FeatureGraph, context: ChangeContext) -> int:

@@ -204,6 +204,10 @@ class LedgerState(Struct):
         """The name under which a feature is kept: the first one that it had."""
         return self.renames.get(feature, feature)
 
+    def page_of(self, feature: str) -> Key:
+        """The key of the page with what was told of a feature itself."""
+        return self.canonical(feature), ""
+
     def key(self, feature: str, wp_id: str) -> Key:
         return self.canonical(feature), wp_id
 

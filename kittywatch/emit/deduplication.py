@@ -77,7 +77,7 @@ def emit_once(
     payload = msgspec.structs.replace(payload, feature_slug=feature)
     page = getattr(payload, "dependency_wp_id", None) or wp_id or ""
     key = (home or unit.ledger.renames().get(feature, feature), page)
-    state = unit.ledger.read([key])
+    state = unit.ledger.read([key, (unit.ledger.renames().get(feature, feature), "")])
     earlier = _once(unit, state, key, payload, emit)
     unit.ledger.save(state)
     return earlier
@@ -163,7 +163,7 @@ def _transition(unit: UnitOfWork, state: LedgerState, key: Key, payload: StatusC
     entry = Entry("step", "emitted", payload.new_status, payload.previous_status, event.event_id)
     state.add(key, entry)
     if _is_done(payload.previous_status, payload.previous_category):
-        left_done(state, key)
+        left_done(state, key, str(payload.feature_slug))
     if _is_done(payload.new_status, payload.new_category):
         state.seen(key)[f"p{event.event_id}"] = event.timestamp
     return event

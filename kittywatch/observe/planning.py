@@ -31,7 +31,7 @@ from kittywatch.observe.history import History
 from kittywatch.observe.names import ref_name
 from kittywatch.observe.needed import needed
 from kittywatch.observe.provenance import Origins
-from kittywatch.observe.ranges import CommitRange, RangeReader, keys_of, of_broken, of_packages
+from kittywatch.observe.ranges import CommitRange, RangeReader, keys_of, of_broken, of_features, of_packages
 from kittywatch.observe.reader import Reader
 from kittywatch.observe.worktree import Worktree
 from kittywatch.store.ledger import BoundaryKind
@@ -222,9 +222,10 @@ class Planner:
         look = self._look(looked_for, at_rest=not ranges)
         changes = [changes for one in ranges for changes in (*one.changes, *one.earlier)]
         keys = looked_for | of_packages(changes) | of_broken(broken for one in changes for broken in one.broken)
+        keys |= of_features(change.package for one in changes for change in one.packages)
         graphs = [one.graphs for one in changes]
         if look is not None:
-            keys |= look.edited.keys() | look.clean.keys() | of_broken(look.broken)
+            keys |= look.edited.keys() | look.clean.keys() | of_broken(look.broken) | of_features(look.edited.values())
             graphs.append(look.graphs)
         stated = _stated_ids(ranges, look)
         state, pending = self.emitter.peek(lambda unit: self._read(unit, keys, graphs, stated))

@@ -19,6 +19,7 @@ from kittywatch.observe.history import History
 from kittywatch.observe.provenance import Origins
 from kittywatch.observe.reader import Reader
 from kittywatch.store.views import DETACHED
+from kittywatch.workpackages.reader import WorkPackage
 
 
 class CommitRange(Struct):
@@ -145,6 +146,11 @@ def keys_of(changes: Iterable[CommitChanges]) -> set[Key]:
 
 def of_packages(changes: Iterable[CommitChanges]) -> set[Key]:
     return {change.package.key for one in changes for change in one.packages}
+
+
+def of_features(packages: Iterable[WorkPackage]) -> set[Key]:
+    """The features of work packages that are kept under a home, which the ledger is asked for by themselves."""
+    return {(one.feature, "") for one in packages if one.home is not None}
 
 
 def of_graphs(graphs: Mapping[str, FeatureGraph]) -> set[Key]:

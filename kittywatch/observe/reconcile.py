@@ -12,6 +12,7 @@ from kittywatch.events import Event
 from kittywatch.git.ancestry import Ancestry
 from kittywatch.observe.history import History
 from kittywatch.observe.observation import observe
+from kittywatch.observe.ranges import of_features
 from kittywatch.observe.reader import Reader
 from kittywatch.project import Project
 from kittywatch.store.views import Views
@@ -33,10 +34,11 @@ def reconcile_view(project: Project, *, dry_run: bool = False) -> list[Event]:
     def work(unit: UnitOfWork) -> list[Event]:
         rows = Views(unit.connection, unit.project)
         checkout = rows.checkout(str(project.git.directory))
-        state = unit.ledger.read(one.package.key for one in found.packages)
+        shown = [one.package for one in found.packages]
+        state = unit.ledger.read({one.key for one in shown} | of_features(shown))
         # An edit that is not committed is what the checkout shows, and was emitted when it was seen.
         pending = rows.pending_keys(checkout.key) if checkout else set()
-        packages = {state.key(*one.package.key): one.package for one in found.packages}
+        packages = {state.key(*one.key): one for one in shown}
         committed = {key: package for key, package in packages.items() if key not in pending}
         known = {one for history in state.histories.values() for entry in history.entries for one in entry.commits}
         resolver = Resolver(state, Ancestry(project.git, {}, marked=(), asked=known), rules)

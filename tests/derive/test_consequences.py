@@ -223,7 +223,7 @@ def test_left_done() -> None:
     """What waits for it waits again; what was seen stays seen."""
     pages = {"dWP02": "by hand", "pevent": NOON.isoformat(), "rabc": "told", "oabc#1": "told"}
     state = LedgerState(pages={WP01: pages, PAGE: {COMPLETE: "told"}})
-    left_done(state, WP01)
+    left_done(state, WP01, WP01[0])
     assert state.pages == {WP01: {"rabc": "told", "oabc#1": "told"}, PAGE: {}}
     assert state.changed_pages == {WP01, PAGE}
 

@@ -406,3 +406,40 @@ def test_a_long_list_is_complete_when_its_halves_are_on_two_branches(make_world:
     save(range(200, 300))
     world.commit("the other half")
     assert [one["payload"]["total_wps"] for one in world.events("FeatureCompleted")] == [200]
+
+
+def _features(world: World, kind: str) -> list[str]:
+    return [one["payload"]["feature_slug"] for one in world.events(kind) if one["payload"]["feature_slug"] == "Demo"]
+
+
+def test_backlog_a_feature_that_was_there_before(make_world: MakeWorld) -> None:
+    """B1: what a backlog had at the baseline is silent, its features and their completion included."""
+    world, tool = make_world("H"), BacklogMd()
+    tool.save(world, A=0, B=0)
+    for task in "AB":
+        tool.path(world, task).write_text(tool.text(task, "Done"))
+    world.commit("all done")
+    world.start_over()
+    tool.path(world).write_text(tool.text("A", "Done", labels="[x]"))
+    (world.root / "backlog/tasks/back-3 - New.md").write_text(tool.text("A", "Done").replace("BACK-1", "BACK-3"))
+    world.commit("another one, done")
+    assert [one["payload"]["wp_id"] for one in world.events("WPCreated")] == ["BACK-3"]
+    assert (_features(world, "FeatureCreated"), _features(world, "FeatureCompleted")) == ([], [])
+
+
+def test_backlog_a_feature_is_complete_again_after_a_task_left_done(make_world: MakeWorld) -> None:
+    """Once; not because one was added; and again when one that was done is done again."""
+    world, tool = make_world("H"), BacklogMd()
+    tool.save(world, A=0, B=0)
+    world.commit("tasks")
+
+    def completed(task: str, status: str) -> int:
+        tool.path(world, task).write_text(tool.text(task, status))
+        world.commit(f"{task} {status}")
+        return len(_features(world, "FeatureCompleted"))
+
+    assert [completed("A", "Done"), completed("B", "Done")] == [0, 1]
+    (world.root / "backlog/tasks/back-3 - New.md").write_text(tool.text("A", "Done").replace("BACK-1", "BACK-3"))
+    world.commit("another one, done")
+    assert len(_features(world, "FeatureCompleted")) == 1
+    assert [completed("A", "In Progress"), completed("A", "Done")] == [1, 2]
