@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Set
 
 from msgspec import Struct
 
@@ -56,16 +56,24 @@ def found_sources(shown: Shown, sources: Sources) -> list[Found]:
 def unread(git: Git, shown: Shown) -> Iterator[Unread]:
     """What looks like a lane source and isn't read, and why; raises GitError."""
     sources = git.sources
-    paths = git.tracked((*sources.pathspecs, *(pathspec for pathspec, _, _ in _ELSEWHERE)))
-    yield from _without_config(paths, sources)
+    names = {source.name for source in sources.all}  # what is turned off is not missed
+    elsewhere = [one for one in _ELSEWHERE if one[2] in names]
+    paths = set(git.tracked((*sources.pathspecs, *(pathspec for pathspec, _, _ in elsewhere))))
+    if "backlog.md" in names:
+        yield from _without_config(paths)
     yield from _without_ids(paths, shown, sources)
-    yield from _elsewhere(paths, sources)
+    for path in sorted(path for path in paths if sources.unit_of(path) is None):
+        name = next((name for _, end, name in elsewhere if path.endswith(end)), None)
+        if name is not None:
+            yield Unread(
+                f"{path}: {name} is not looked for in this place",
+                f"if it is to be observed, say where its files are: sources: {name}: files: in .kittify/config.yaml",
+            )
 
 
-def _without_config(paths: Iterable[str], sources: Sources) -> Iterator[Unread]:
-    there = set(paths)
-    tasks = [path for path in there if path.startswith("backlog/tasks/")]
-    if not tasks or "backlog/config.yml" in there or all(one.name != "backlog.md" for one in sources.all):
+def _without_config(paths: Set[str]) -> Iterator[Unread]:
+    tasks = [path for path in paths if path.startswith("backlog/tasks/")]
+    if not tasks or "backlog/config.yml" in paths:
         return
     count = "1 file" if len(tasks) == 1 else f"{len(tasks)} files"
     yield Unread(
@@ -74,22 +82,12 @@ def _without_config(paths: Iterable[str], sources: Sources) -> Iterator[Unread]:
     )
 
 
-def _without_ids(paths: Iterable[str], shown: Shown, sources: Sources) -> Iterator[Unread]:
+def _without_ids(paths: Set[str], shown: Shown, sources: Sources) -> Iterator[Unread]:
     read = {package.path for package in shown.packages} | {one.problem.path for one in shown.broken}
-    for path in sorted(set(paths) - read):
+    for path in sorted(paths - read):
         source = sources.source_of(path)
         if source is not None and source.kind == "checklist":
             yield Unread(
                 f"{path}: no item of this list has an id",
                 "begin each item with one, `- [ ] T001 …` or `- [ ] 1.1 …`, or leave the list as it is",
-            )
-
-
-def _elsewhere(paths: Iterable[str], sources: Sources) -> Iterator[Unread]:
-    for path in sorted(path for path in set(paths) if sources.unit_of(path) is None):
-        name = next((name for _, end, name in _ELSEWHERE if path.endswith(end)), None)
-        if name is not None:
-            yield Unread(
-                f"{path}: {name} is not looked for in this place",
-                f"if it is to be observed, say where its files are: sources: {name}: files: in .kittify/config.yaml",
             )

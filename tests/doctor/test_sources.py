@@ -43,3 +43,14 @@ def test_what_looks_like_one(clinic: Clinic, path: str, text: str, said: str, re
     clinic.commit("looks like one")
     finding = clinic.not_mended("sources", said)
     assert remedy in finding["remedy"]
+
+
+def test_what_is_turned_off_is_not_missed(clinic: Clinic) -> None:
+    for tool in TOOLS:
+        tool.save(clinic, A=0, B=1)
+    (clinic.root / "backlog/config.yml").unlink()
+    config = clinic.root / ".kittify" / "config.yaml"
+    off = "".join(f"  {tool.name}: off\n" for tool in TOOLS)
+    config.write_text(f"{config.read_text('utf-8')}sources:\n{off}", "utf-8")
+    clinic.commit("all of them off")
+    assert clinic.found() == []
