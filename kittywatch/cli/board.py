@@ -16,6 +16,7 @@ from kittywatch.errors import KittywatchError
 from kittywatch.natural import natural
 from kittywatch.observe.shown import shown_now
 from kittywatch.workpackages.categories import CATEGORIES, CATEGORY_TITLES, Category, guessed_category, lane_title
+from kittywatch.workpackages.layout import as_text
 from kittywatch.workpackages.reader import WorkPackage
 
 _COLORS: dict[Category, str] = {
@@ -84,7 +85,7 @@ def _features(packages: Iterable[WorkPackage]) -> list[dict[str, object]]:
                     "category": _category(one) if one.lane is not None else None,
                     "agent": one.agent,
                     "dependencies": list(one.dependencies or ()),
-                    "path": one.path.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
+                    "path": as_text(one.path),
                 }
                 for one in group
             ],

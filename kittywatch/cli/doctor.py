@@ -16,6 +16,7 @@ from kittywatch.doctor.finding import Examination
 from kittywatch.errors import NotAProjectError
 from kittywatch.home import home
 from kittywatch.project import Project
+from kittywatch.workpackages.layout import as_text
 
 
 @click.command()
@@ -68,13 +69,8 @@ def _line(one: Diagnosis) -> str:
 def _fields(one: Diagnosis) -> dict[str, object]:
     return {
         "topic": one.topic,
-        "finding": _text(one.finding.what),
-        "remedy": _text(one.finding.remedy),
+        "finding": as_text(one.finding.what),
+        "remedy": as_text(one.finding.remedy),
         "fixable": one.finding.fix is not None,
         "fixed": one.fixed,
     }
-
-
-def _text(value: str) -> str:
-    """Text that can stand in JSON; what is not UTF-8 in a path (surrogates here) cannot."""
-    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

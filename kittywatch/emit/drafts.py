@@ -41,6 +41,7 @@ from kittywatch.events import (
     content_id,
     random_id,
 )
+from kittywatch.workpackages.layout import as_text
 from kittywatch.workpackages.reader import WorkPackage
 from kittywatch.workpackages.schemes import SPEC_KITTY_2
 from kittywatch.workpackages.stated import Who
@@ -304,7 +305,7 @@ def _error_draft(fact: ErrorFact, context: EnvelopeContext, observer: str) -> Ev
     payload = LoggedError(
         wp_id=broken.wp_id,
         error_type="validation",
-        error_message=_text(str(broken.problem)),
+        error_message=as_text(str(broken.problem)),
         stack_trace=None,
         agent_id=None,
         feature_slug=broken.feature,
@@ -383,10 +384,5 @@ def _creation_fields(package: WorkPackage) -> dict[str, Any]:
 def _source(
     observer: str, commit: str | None, path: str | None, *, record: bool = False, home: str | None = None
 ) -> str:
-    fields = {"observer": observer, "commit": commit, "path": path and _text(path), "record": record, "home": home}
+    fields = {"observer": observer, "commit": commit, "path": path and as_text(path), "record": record, "home": home}
     return json.dumps({key: value for key, value in fields.items() if value}, ensure_ascii=False)
-
-
-def _text(value: str) -> str:
-    """Text that can stand in JSON; what is not UTF-8 in a path (surrogates here) cannot."""
-    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from kittywatch.startup.patterns import pattern
 from kittywatch.workpackages.globs import Glob
-from kittywatch.workpackages.lane_source import Contents, Fault, LaneSource, Stated, Unit
+from kittywatch.workpackages.lane_source import LONGEST_ID, Contents, Fault, LaneSource, Stated, Unit
 from kittywatch.workpackages.lanes import LaneNames
 from kittywatch.workpackages.reader import Problem, WorkPackage
 from kittywatch.workpackages.schemes import Scheme
@@ -22,7 +22,6 @@ _FENCE = pattern(r"^ {0,3}(`{3,}|~{3,})")
 _LARGEST = 4 << 20
 _REMEMBERED = 200_000  # lines
 _IDS = pattern(r"T[0-9]+|[0-9]+(?:\.[0-9]+)+")
-_LONGEST_ID = 40
 
 
 class Item(Struct, frozen=True, eq=False):
@@ -127,7 +126,7 @@ def _package(feature: str, path: str, item: Item) -> WorkPackage:
 
 def _item(line: str) -> Item | None:
     found = _ITEM.match(line)
-    if found is None or len(found[2]) > _LONGEST_ID:
+    if found is None or len(found[2]) > LONGEST_ID:
         return None
     rest = found[3]
     marks = _MARKS.match(rest)

@@ -10,6 +10,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from kittywatch.startup.patterns import pattern
+from kittywatch.workpackages.layout import as_bytes
 from kittywatch.workpackages.reader import Problem, WorkPackage, distinct
 from kittywatch.workpackages.text import MAX_BYTES
 
@@ -99,7 +100,7 @@ def first_of_each(
     """One feature's work packages by id, of its files by path: the first path in byte order counts (rule R6)."""
     found: dict[str, WorkPackage] = {}
     problems: list[Problem] = []
-    for path, file in sorted(files, key=lambda entry: entry[0].encode("utf-8", "surrogateescape")):
+    for path, file in sorted(files, key=lambda entry: as_bytes(entry[0])):
         if isinstance(file, Problem):
             problems.append(file)
         elif file.wp_id in found:

@@ -14,12 +14,17 @@ from typing import ClassVar, NamedTuple, Protocol
 
 from msgspec import Struct
 
+from kittywatch.startup.patterns import pattern
 from kittywatch.workpackages.event_log import Log
 from kittywatch.workpackages.globs import Glob
 from kittywatch.workpackages.lanes import LaneNames
 from kittywatch.workpackages.layout import as_text
 from kittywatch.workpackages.reader import Problem, WorkPackage
 from kittywatch.workpackages.text import MAX_BYTES
+
+LONGEST_ID = 40
+ANY_ID = pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+"""An id as events carry it."""
 
 
 class Unit(NamedTuple):

@@ -15,8 +15,6 @@ from kittywatch.workpackages.lanes import LANES, Lane
 SPECS = "kitty-specs"
 LOG = "status.events.jsonl"
 OWN = ("meta.json", "tasks.md")
-IN_FEATURE = (*OWN, "tasks", LOG)
-"""What matters of a feature's directory: its own files, its work packages, its event log."""
 _NAME = pattern(r"(WP[0-9]{2,3})(?![0-9]).*\.md\Z", re.DOTALL)
 
 
@@ -49,5 +47,10 @@ def feature_of(path: str) -> str | None:
 
 
 def as_text(name: str) -> str:
-    """A directory's name as text; what is not UTF-8 in it (surrogates here) cannot stand in an event."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    """A name as text that can stand in an event and in JSON; what is not UTF-8 in it (surrogates here) cannot."""
+    return as_bytes(name).decode("utf-8", "replace")
+
+
+def as_bytes(name: str) -> bytes:
+    """A name as the file system has it: in the order of these bytes the first of several counts (rule R6)."""
+    return name.encode("utf-8", "surrogateescape")

@@ -15,20 +15,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from kittywatch.startup.digests import sha256
-from kittywatch.startup.patterns import pattern
 from kittywatch.workpackages.categories import Category, feature_slug, guessed_category, lane_name
 from kittywatch.workpackages.frontmatter import Frontmatter, read_frontmatter
 from kittywatch.workpackages.globs import Glob
-from kittywatch.workpackages.lane_source import Contents, Fault, LaneSource, Stated, Unit
+from kittywatch.workpackages.lane_source import ANY_ID, Contents, Fault, LaneSource, Stated, Unit
 from kittywatch.workpackages.lanes import Lane, LaneNames
-from kittywatch.workpackages.layout import as_text
-from kittywatch.workpackages.reader import HOME_MARK, Problem, WorkPackage, distinct
+from kittywatch.workpackages.layout import as_bytes, as_text
+from kittywatch.workpackages.reader import HOME_MARK, Problem, WorkPackage, distinct, word
 from kittywatch.workpackages.schemes import Scheme
 from kittywatch.workpackages.text import ContentError, text_of
 from kittywatch.yaml.mapping import read_mapping
 from kittywatch.yaml.values import PlainYamlError, Value
 
-IDS = pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _NO_ID = "the id is none: it has 40 letters, digits, '.', '_' and '-' at most"
 _REMEMBERED = 50_000  # paths
 _DEFAULT_STATUSES = ("To Do", "In Progress", "Done")
@@ -89,7 +87,7 @@ class Markdown(LaneSource):
 
     def __init__(self, layout: Layout) -> None:
         self.name = layout.name
-        self.ids = IDS
+        self.ids = ANY_ID
         self._layout = layout
         self._tasks = tuple(Glob(text) for text in layout.files)
         self._done = tuple(Glob(text) for text in layout.done)
@@ -120,20 +118,23 @@ class Markdown(LaneSource):
 
     def _task(self, path: str, matter: Frontmatter) -> WorkPackage | Problem | None:
         names, fields = self._layout.fields, matter.fields
-        wp_id, status = _word(fields.get(names.id)), _word(fields.get(names.status))
+        wp_id, status = word(fields.get(names.id)), word(fields.get(names.status))
+        needs = _words(fields.get(names.dependencies))
         if wp_id is None:
             return None
-        if not IDS.fullmatch(wp_id):
+        if not ANY_ID.fullmatch(wp_id):
             return Problem(path, matter.lines[names.id], _NO_ID)
         return WorkPackage(
-            feature=(_word(fields.get(names.feature)) if names.feature else None) or self._feature(path),
+            feature=(word(fields.get(names.feature)) if names.feature else None) or self._feature(path),
             wp_id=wp_id.upper(),
             path=path,
             lane=lane_name(status) if status is not None else None,
             trail=(),
-            title=_word(fields.get(names.title)) or path.rsplit("/", 1)[-1].removesuffix(".md"),
+            title=word(fields.get(names.title)) or path.rsplit("/", 1)[-1].removesuffix(".md"),
             agent=next(iter(_words(fields.get(names.agent))), None),
-            dependencies=distinct(one.upper() for one in _words(fields.get(names.dependencies)) if IDS.fullmatch(one)),
+            dependencies=distinct(
+                one.upper() for one in _words(fields.get(names.dependencies)) if ANY_ID.fullmatch(one)
+            ),
             source=self.kind,
             home=self.home,
         )
@@ -160,14 +161,14 @@ class Markdown(LaneSource):
         project = feature_slug(next((one.project for one in settings if one.project), None) or self._layout.name)
         slugs: dict[str, str] = {}
         found: dict[str, WorkPackage] = {}
-        for rank, path, task in sorted(tasks, key=lambda one: (one[0], one[1].encode("utf-8", "surrogateescape"))):
+        for rank, path, task in sorted(tasks, key=lambda one: (one[0], as_bytes(one[1]))):
             first = found.get(task.wp_id)
             if first is None:
                 feature = slugs.get(task.feature) or slugs.setdefault(task.feature, self._named(task, names) or project)
                 found[task.wp_id] = _in_scheme(task, feature, scheme, is_done=rank == 1)
             elif rank < 2:
                 problem = Problem(path, 1, f"{task.wp_id} is already the id of {first.path}, which counts")
-                faults.append(Fault(problem, sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:32]))
+                faults.append(Fault(problem, sha256(as_bytes(path)).hexdigest()[:32]))
         return Stated({one.key: one for one in found.values()}, tuple(faults), unit.feature or project)
 
     @lru_cache(maxsize=_REMEMBERED)  # noqa: B019 - a source lives as long as its process
@@ -206,19 +207,15 @@ def _settings(text: str) -> _Settings:
     """Read the configuration of Backlog.md; raises PlainYamlError."""
     fields, _ = read_mapping(text)
     statuses = tuple(one for one in _words(fields.get("statuses")))
-    return _Settings(statuses, _word(fields.get("project_name")))
+    return _Settings(statuses, word(fields.get("project_name")))
 
 
 def _milestone(matter: Frontmatter) -> _Settings | None:
-    name, title = _word(matter.fields.get("id")), _word(matter.fields.get("title"))
+    name, title = word(matter.fields.get("id")), word(matter.fields.get("title"))
     return _Settings(milestone=(name, title)) if name and title else None
-
-
-def _word(value: Value) -> str | None:
-    return value.strip() or None if isinstance(value, str) else None
 
 
 def _words(value: Value) -> list[str]:
     """The words of a list, or the one that stands in its place."""
     items = value if isinstance(value, list) else [value]
-    return [word for word in map(_word, cast("list[Value]", items)) if word is not None]
+    return [one for one in map(word, cast("list[Value]", items)) if one is not None]

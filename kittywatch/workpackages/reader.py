@@ -100,11 +100,11 @@ def read_work_package(path: str, data: bytes, names: LaneNames) -> WorkPackage |
         lane=lane,
         trail=read_trail(matter.body),
         title=_title(matter, path),
-        agent=_word(matter.fields.get("agent")),
+        agent=word(matter.fields.get("agent")),
         dependencies=_dependencies(matter.fields),
         problem=problem,
-        assignee=_word(matter.fields.get("assignee")),
-        reviewer=_word(matter.fields.get("reviewed_by")),
+        assignee=word(matter.fields.get("assignee")),
+        reviewer=word(matter.fields.get("reviewed_by")),
         feedback=read_feedback(matter.body),
     )
 
@@ -120,13 +120,14 @@ def _lane(path: str, matter: Frontmatter, where: Place, names: LaneNames) -> tup
 
 
 def _title(matter: Frontmatter, path: str) -> str:
-    title = _word(matter.fields.get("title"))
+    title = word(matter.fields.get("title"))
     if title is None and (heading := _HEADING.search(matter.body)):
         title = heading[1].strip()
     return title or path.rsplit("/", 1)[-1].removesuffix(".md")
 
 
-def _word(value: Value) -> str | None:
+def word(value: Value) -> str | None:
+    """The text of a field that says something, None for all else."""
     return value.strip() or None if isinstance(value, str) else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
@@ -12,8 +13,9 @@ from kittywatch.startup.digests import sha256
 from kittywatch.startup.patterns import pattern
 from kittywatch.workpackages.categories import feature_slug, lane_name
 from kittywatch.workpackages.globs import Glob
-from kittywatch.workpackages.lane_source import Contents, Fault, LaneSource, Stated, Unit
+from kittywatch.workpackages.lane_source import ANY_ID, LONGEST_ID, Contents, Fault, LaneSource, Stated, Unit
 from kittywatch.workpackages.lanes import LaneNames
+from kittywatch.workpackages.layout import as_bytes
 from kittywatch.workpackages.reader import Problem, WorkPackage, distinct
 from kittywatch.workpackages.schemes import Scheme
 from kittywatch.workpackages.text import ContentError, text_of
@@ -46,8 +48,6 @@ BMAD = Scheme(
     is_open=True,
 )
 _LARGEST = 8 << 20
-_IDS = pattern(r"(?!WP[0-9])[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
-_LONGEST_ID = 40
 _EPIC = pattern(r"epic-[0-9]+\Z|.*-retrospective\Z", 0)
 _BYTE = pattern(r"\(byte ([0-9]+)\)")
 _STORY = pattern(r"([0-9]+)-")
@@ -74,7 +74,7 @@ class Records(LaneSource):
     def __init__(self, name: str, *files: str) -> None:
         self.name = name
         self.globs = tuple(Glob(text) for text in files)
-        self.ids = _IDS
+        self.ids = ANY_ID
 
     def largest(self, path: str) -> int:
         return _LARGEST
@@ -85,14 +85,14 @@ class Records(LaneSource):
         except ContentError as error:
             return Problem(path, error.line, error.reason)
 
+    @abstractmethod
     def _records(self, text: str) -> Iterator[Record]:
         """The records of a file; raises ContentError."""
-        raise NotImplementedError
 
     def together(self, unit: Unit, paths: Iterable[str], contents: Contents) -> Stated:
         found: dict[tuple[str, str], WorkPackage] = {}
         faults: list[Fault] = []
-        for path in sorted(paths, key=lambda one: one.encode("utf-8", "surrogateescape")):
+        for path in sorted(paths, key=as_bytes):
             said, content = contents.said(path)
             if isinstance(said, Problem):
                 faults.append(Fault(said, content))
@@ -158,8 +158,8 @@ class Bmad(Records):
             if _EPIC.match(key):
                 continue
             lane = lane_name(status) if isinstance(status, str) and status else None
-            wp_id = key[:_LONGEST_ID].rstrip("-._")
-            if _IDS.fullmatch(wp_id):
+            wp_id = key[:LONGEST_ID].rstrip("-._")
+            if ANY_ID.fullmatch(wp_id):
                 title = key[story.end() :] if story else key
                 yield Record(f"epic-{story[1]}" if story else "sprint", wp_id, lane, title)
 
@@ -197,4 +197,4 @@ def _id(stated: Any, parent: str) -> str | None:
         return None
     name = str(stated).strip()
     name = name if parent and name.startswith(parent) else f"{parent}{name}"
-    return name if _IDS.fullmatch(name) else None
+    return name if ANY_ID.fullmatch(name) else None
