@@ -132,9 +132,7 @@ class Markdown(LaneSource):
             trail=(),
             title=word(fields.get(names.title)) or path.rsplit("/", 1)[-1].removesuffix(".md"),
             agent=next(iter(_words(fields.get(names.agent))), None),
-            dependencies=distinct(
-                one.upper() for one in _words(fields.get(names.dependencies)) if ANY_ID.fullmatch(one)
-            ),
+            dependencies=distinct(one.upper() for one in needs if ANY_ID.fullmatch(one)),
             source=self.kind,
             home=self.home,
         )
