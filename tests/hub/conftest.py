@@ -11,8 +11,12 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from sqlalchemy import Engine
 
 from kittywatch.cli.main import main
+from kittywatch.hub import accounts, migrations, sessions
+from kittywatch.hub.database import open_engine, writing
+from kittywatch.hub.sessions import Login
 from tests.hub.browsers import axe_source, is_live, launch, sign_in
 from tests.hub.clusters import cluster, create_database
 from tests.hub.hubs import Hub, Machine, populate
@@ -43,6 +47,24 @@ def database(request: pytest.FixtureRequest) -> str:
     """The URL of an empty database, of each kind."""
     url: str = request.getfixturevalue(f"{request.param}_database")
     return url
+
+
+@pytest.fixture
+def engine(database: str) -> Iterator[Engine]:
+    """A hub's database without a hub."""
+    engine = open_engine(database)
+    migrations.migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def login(engine: Engine) -> Login:
+    """A machine's login there, of the team cats."""
+    with writing(engine) as connection:
+        team = accounts.add_team(connection, "cats")
+        user = accounts.add_user(connection, "mira", team=team, password="correct horse", must_change=False)
+        return sessions.open_session(connection, user, kind="machine").login
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from websockets.frames import Frame
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-from kittywatch.hub import accounts, migrations, sessions
+from kittywatch.hub import migrations
 from kittywatch.hub.database import open_engine, writing
 from kittywatch.hub.feed import Chunk, Feed, Stored, Subscription
 from kittywatch.hub.ingest import store
@@ -32,14 +32,6 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     migrations.migrate(engine)
     yield engine
     engine.dispose()
-
-
-@pytest.fixture
-def login(engine: Engine) -> Login:
-    with writing(engine) as connection:
-        team = accounts.add_team(connection, "cats")
-        user = accounts.add_user(connection, "mira", team=team, password="correct horse", must_change=False)
-        return sessions.open_session(connection, user, kind="machine").login
 
 
 def test_a_read_that_fails_does_not_end_the_feed(

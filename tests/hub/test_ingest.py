@@ -4,39 +4,22 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select
 
-from kittywatch.hub import accounts, board, export, migrations, projections, sessions
+from kittywatch.hub import board, export, projections
 from kittywatch.hub.board import Filter
 from kittywatch.hub.columns import Column, columns
-from kittywatch.hub.database import open_engine, reading, writing
+from kittywatch.hub.database import reading, writing
 from kittywatch.hub.ingest import store
 from kittywatch.hub.limits import Limits
 from kittywatch.hub.parsing import open_batch
 from kittywatch.hub.schema import PROJECTIONS, events
 from kittywatch.hub.sessions import Login
 from tests.hub.hubs import FEATURE, PROJECT, created, event, moved, moved_3
-
-
-@pytest.fixture
-def engine(database: str) -> Iterator[Engine]:
-    engine = open_engine(database)
-    migrations.migrate(engine)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def login(engine: Engine) -> Login:
-    with writing(engine) as connection:
-        team = accounts.add_team(connection, "cats")
-        user = accounts.add_user(connection, "mira", team=team, password="correct horse", must_change=False)
-        return sessions.open_session(connection, user, kind="machine").login
 
 
 def take(engine: Engine, login: Login, batch: list[Any]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,10 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import Engine, select, text
 
-from kittywatch.hub import accounts, board, history, migrations, projections, sessions
+from kittywatch.hub import board, history, migrations, projections
 from kittywatch.hub.board import Filter
 from kittywatch.hub.columns import columns
-from kittywatch.hub.database import open_engine, reading, writing
+from kittywatch.hub.database import reading, writing
 from kittywatch.hub.ingest import store
 from kittywatch.hub.lane_sources import sources
 from kittywatch.hub.limits import Limits
@@ -78,22 +78,6 @@ def story(lamport: int = 1) -> list[Any]:
         tell(born, "records", f"{n}-{n + 1}-user-login", "As a user I want to stay signed in")
         tell(step, "records", f"{n}-{n + 1}-user-login", "backlog", lane)
     return told
-
-
-@pytest.fixture
-def engine(database: str) -> Iterator[Engine]:
-    engine = open_engine(database)
-    migrations.migrate(engine)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def login(engine: Engine) -> Login:
-    with writing(engine) as connection:
-        team = accounts.add_team(connection, "cats")
-        user = accounts.add_user(connection, "mira", team=team, password="correct horse", must_change=False)
-        return sessions.open_session(connection, user, kind="machine").login
 
 
 def take(engine: Engine, login: Login, batch: list[Any]) -> None:
