@@ -37,8 +37,11 @@ kittywatch_hook() { # A function: it returns early, and costs no process of its 
   fi 2>/dev/null
 
   # No commit since the last look touches what states lanes: leave without Python, and look from here the next time.
-  # Who leaves another commit than that one with a checkout leaves something that nobody has looked at.
-  if IFS= read -r kw_last <"$kw_observed" && { [ "$kw_hook" != post-checkout ] || [ "$1" = "$kw_last" ]; }; then
+  # Who leaves another commit than that one with a checkout leaves something that nobody has looked at. A configuration
+  # that was written since may say that other paths matter.
+  # shellcheck disable=SC3013 # -nt is in every sh that git comes with
+  if [ ! .kittify/config.yaml -nt "$kw_observed" ] && IFS= read -r kw_last <"$kw_observed" &&
+    { [ "$kw_hook" != post-checkout ] || [ "$1" = "$kw_last" ]; }; then
     kittywatch_untouched && return 0
   fi 2>/dev/null
 

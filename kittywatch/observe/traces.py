@@ -8,6 +8,8 @@ from pathlib import Path
 
 from kittywatch.git.repository import Git
 from kittywatch.store.files import replace_file
+from kittywatch.sync.identity import CONFIG
+from kittywatch.workpackages.layout import as_bytes
 
 
 def git_directories(common: Path) -> Iterator[Path]:
@@ -30,11 +32,11 @@ def traces_in(common: Path) -> list[Path]:
 def note_observed(git: Git, tip: str | None) -> None:
     """Leave the commit that was looked at, and the paths that matter, for the hooks' stub.
 
-    It then needs no Python to see that nothing moved. Without the file, or with an older commit in it, the stub looks
-    in vain at worst. A worktree that is being removed gets none: git takes its files away first, and then expects
-    nothing new in its git directory.
+    It then needs no Python to see that nothing moved. The configuration is one of them: it may say that others matter.
+    Without the file, or with an older commit in it, the stub looks in vain at worst. A worktree that is being removed
+    gets none: git takes its files away first, and then expects nothing new in its git directory.
     """
     with contextlib.suppress(OSError):
         if tip is not None and (git.root / ".git").exists():
-            lines = "".join(f"{line}\n" for line in (tip, *git.sources.pathspecs))
-            replace_file(git.directory / "kittywatch-observed", lines.encode("utf-8", "surrogateescape"), durable=False)
+            lines = "".join(f"{line}\n" for line in (tip, *git.sources.pathspecs, CONFIG.as_posix()))
+            replace_file(git.directory / "kittywatch-observed", as_bytes(lines), durable=False)

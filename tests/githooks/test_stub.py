@@ -55,6 +55,22 @@ def test_a_repository_without_work_packages(repository: Repository, recorder: Re
     assert recorder.take() == []
 
 
+def test_another_configuration_is_looked_at(hooked: Repository, recorder: Recorder) -> None:
+    """It may say that other paths matter: in a commit, and where no commit has it."""
+    (hooked.root / ".kittify").mkdir()
+    hooked.write("sources:\n", ".kittify/config.yaml")
+    os.utime(hooked.root / ".kittify/config.yaml", (0, 0))
+    hooked.commit()
+    assert recorder.take() == ["post-commit"]
+    hooked.observed()
+    hooked.commit("nothing", "--allow-empty")
+    assert recorder.take() == []
+    hooked.write("/.kittify/\n", ".git/info/exclude")
+    os.utime(hooked.root / ".kittify/config.yaml", (2**33, 2**33))
+    hooked.commit("nothing more", "--allow-empty")
+    assert recorder.take() == ["post-commit"]
+
+
 def test_a_merge_that_takes_an_older_state_is_looked_at(hooked: Repository, recorder: Recorder) -> None:
     """No commit on either side changes a lane: the merge does, by what it takes."""
     hooked.git("branch", "old")

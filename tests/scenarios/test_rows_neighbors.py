@@ -6,14 +6,18 @@ Every row is followed by a replay here, which adds nothing, and one in a fresh c
 from __future__ import annotations
 
 import json
+from pathlib import Path
+
+import pytest
 
 from kittywatch.store.database import NAME
 from kittywatch.store.salvage import salvage
 from tests.scenarios.neighbors import BacklogMd, OpenSpec, SpecKit, TaskMaster, Tool, neighbors
-from tests.scenarios.table import MakeWorld, check
+from tests.scenarios.table import MakeWorld, check, converges
 from tests.scenarios.world import World
 from tests.store import stores
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 A, B, BACK = {"A": ["0>1"]}, {"B": ["0>1"]}, {"A": ["0>1", "1>0"]}
 BOTH = A | B
 NOTHING: dict[str, list[str]] = {}
@@ -443,3 +447,30 @@ def test_backlog_a_feature_is_complete_again_after_a_task_left_done(make_world: 
     world.commit("another one, done")
     assert len(_features(world, "FeatureCompleted")) == 1
     assert [completed("A", "In Progress"), completed("A", "Done")] == [1, 2]
+
+
+@pytest.mark.parametrize("mode", ["W", "H", "WH"])
+def test_a_source_of_the_configuration(make_world: MakeWorld, mode: str) -> None:
+    """The example's tickets: their fields, their lanes, and a feature by directory."""
+    world = make_world(mode)
+    world.stop()
+    config = world.root / ".kittify" / "config.yaml"
+    config.write_text(config.read_text("utf-8") + (EXAMPLES / "sources.yaml").read_text("utf-8"), "utf-8")
+    ticket = world.root / "tickets" / "shop" / "1.md"
+    ticket.parent.mkdir(parents=True)
+
+    def save(state: str) -> None:
+        ticket.write_text(f"---\nkey: shop-1\nstate: {state}\nsummary: Sell\nowner: ann\n---\n")
+        world.commit(state)
+        world.settle()
+
+    world.watch()
+    for state in ("open", "At Work", "on review", "shipped"):
+        save(state)
+    want = {"SHOP-1": ["open>at_work", "at_work>on_review", "on_review>shipped"]}
+    check(world, want)
+    assert {one["payload"]["feature_slug"] for one in world.events()} == {"shop"}
+    assert [one["payload"]["new_category"] for one in world.events()] == ["active", "review", "done"]
+    assert [one["payload"]["agent_id"] for one in world.events("WPAssigned")] == ["ann"]
+    world.replay_adds()
+    converges(world, want)
