@@ -225,6 +225,8 @@ def test_backlog_a_task_is_completed(world: World, tool: BacklogMd) -> None:
     completed.parent.mkdir()
     tool.path(world).rename(completed)
     world.commit("completed")
+    world.settle()
+    assert world.steps(tool.ids["A"]) == ["to_do>in_progress", "in_progress>done"]
     completed.write_text(tool.text("A", "Done"))
     world.commit("says so, too")
 
