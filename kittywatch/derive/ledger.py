@@ -46,7 +46,8 @@ class Entry(Struct, eq=False):
     an `event_id`. `edited_on` is the commit that was checked out when an edit was emitted. `taken_back_in` is
     the view in which a void entry's commits were taken back, None for an edit. A `known` entry only records the lane
     that a work package had (B1), `agent` and `phase` who had taken it on. A step is `unrecorded` as long as no record
-    of it is known.
+    of it is known. `stated_order` is the place of a step that its source stated with an id, as its identities have it:
+    its time in seconds since 1970, and the id.
     """
 
     kind: EntryKind
@@ -63,17 +64,19 @@ class Entry(Struct, eq=False):
     phase: Phase | None = None
     unrecorded: bool = False
     row: int | None = None
+    stated_order: tuple[float, str] | None = None
 
-    @property
-    def stated_order(self) -> tuple[float, str] | None:
-        """The place of a step that its source stated with an id: its time in seconds since 1970, and the id."""
-        name = next((one[1:] for one in self.identities if one.startswith("#")), None)
-        at = next((one[1:] for one in self.identities if one.startswith("=")), None)
-        return (float(at), name) if name is not None and at is not None else None
+    def __post_init__(self) -> None:
+        self.stated_order = _stated_order(self.identities)
 
     def state_as(self, step: StatedStep) -> None:
         """Let the entry be a step that its source states with an id."""
-        self.identities |= stated_identities(step.id, step.moment)
+        self.know_as(stated_identities(step.id, step.moment))
+
+    def know_as(self, identities: set[str]) -> None:
+        """Let the entry have more identities."""
+        self.identities |= identities
+        self.stated_order = _stated_order(self.identities)
 
     def moments(self) -> list[datetime]:
         """The times of the steps that are this one, but for those that are stated with an id."""
@@ -93,6 +96,12 @@ class Entry(Struct, eq=False):
 def identity(moment: datetime, what: str) -> str:
     """The identity of a step: its record's time, else its commit's author time, and the lane (rule D8)."""
     return f"{moment.timestamp():.6f}|{what}"
+
+
+def _stated_order(identities: Iterable[str]) -> tuple[float, str] | None:
+    name = next((one[1:] for one in identities if one.startswith("#")), None)
+    at = next((one[1:] for one in identities if one.startswith("=")), None) if name is not None else None
+    return (float(at), name) if name is not None and at is not None else None
 
 
 def stated_identities(name: str, moment: datetime) -> set[str]:

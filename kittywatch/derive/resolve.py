@@ -16,7 +16,7 @@ own id becomes an alias (rule O11).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TypeAlias
 
@@ -39,6 +39,8 @@ from kittywatch.derive.ledger import (
 from kittywatch.derive.steps import LaneState, Step, lane_state, steps_between
 from kittywatch.workpackages.lanes import LaneNames
 from kittywatch.workpackages.reader import WorkPackage
+from kittywatch.workpackages.stated import StatedStep
+from kittywatch.workpackages.trail import Record
 
 Identify: TypeAlias = Callable[[WorkPackage, "Step | Assigned | None", datetime], str]
 """The event id of a creation, a step or an assignment at a moment (rule O9)."""
@@ -144,7 +146,9 @@ class Resolver:
         if known is not None and not self._is_news(known, where):
             self.state.already_emitted += known.kind == "created" and known.status != "remote"
             return
-        begins = package.stated or [one for one in package.trail[:1] if one.lane == "planned"]
+        begins: Sequence[StatedStep | Record] = package.stated or [
+            one for one in package.trail[:1] if one.lane == "planned"
+        ]
         moment, event_id = self._unique(history, package, None, begins[0].moment if begins else where.moment)
         entry = Entry("created", "emitted", package.scheme.first, None, event_id, first=where.commit)
         yield from self.enter(key, entry, EmittedStep(package, None, moment, entry), where, replaces=known)

@@ -35,12 +35,13 @@ _NAME = "worktree:"
 _OPEN = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
-def read_file(root: Path, path: str, sources: Sources = DEFAULT) -> tuple[bytes, float] | None:
+def read_file(root: Path, path: str, sources: Sources = DEFAULT, before: bytes = b"") -> tuple[bytes, float] | None:
     """The bytes of a project's file, cut a byte after the most that is read, and when it was last written.
 
     That is in seconds since 1970.
 
-    None where there is none that may be read. Believes two equal reads: one alone may be torn, if somebody writes.
+    None where there is none that may be read. Believes two equal reads: one alone may be torn, if somebody writes. A
+    long file that only got longer than it was `before` is believed at once.
     """
     try:
         target = (root / path).resolve(strict=True)
@@ -49,7 +50,8 @@ def read_file(root: Path, path: str, sources: Sources = DEFAULT) -> tuple[bytes,
             return None
         most = sources.largest(path)
         last = _read(target, most)
-        for _ in range(_READS):
+        grown = last is not None and len(before) >= _LONG and last[0].startswith(before)
+        for _ in range(0 if grown else _READS):
             again = _read(target, most)
             if again == last:
                 break
@@ -182,7 +184,7 @@ class Worktree:
         """
         found: dict[str, tuple[str, float]] = {}
         for path in paths:
-            read = read_file(self._git.root, path, self._sources)
+            read = read_file(self._git.root, path, self._sources, self._named[path][0] if path in self._named else b"")
             found[path] = ("", 0.0) if read is None else (self._name(path, read[0]), read[1])
             if read is not None:
                 self._reader.provide(found[path][0], read[0])

@@ -254,7 +254,7 @@ def _relearned(event: WPCreated | WPStatusChanged | WPAssigned, origin: _Origin,
         what = entry.lane if entry.kind == "step" else f"@{entry.phase}:{entry.agent}"
         # A step that its source states with an id has that one's, where the id is the event's.
         stated = entry.kind == "step" and event.source == "event-log"
-        entry.identities = stated_identities(event.event_id, moment) if stated else {identity(moment, what)}
+        entry.know_as(stated_identities(event.event_id, moment) if stated else {identity(moment, what)})
     if commit is not None:
         entry.links = {(commit, entry.lane)}
     elif observer != "hand":

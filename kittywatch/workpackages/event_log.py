@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, TypeAlias
 
 import msgspec
@@ -18,8 +17,9 @@ from msgspec import Struct, field
 from kittywatch.startup.digests import sha256
 from kittywatch.startup.patterns import pattern
 from kittywatch.workpackages.lanes import Lane
+from kittywatch.workpackages.log_lines import Lines, grouped, heads_of
 from kittywatch.workpackages.schemes import SPEC_KITTY_3
-from kittywatch.workpackages.stated import GENESIS, StatedNote, StatedStep, Verdict, Who, is_ulid
+from kittywatch.workpackages.stated import GENESIS, StatedNote, StatedStep, Steps, Verdict, Who, is_ulid
 
 MAX_BYTES = 64 << 20
 _WP_ID = pattern(r"WP[0-9]+\Z")
@@ -43,7 +43,7 @@ class Fault(Struct, frozen=True):
 class Log(Struct, frozen=True):
     """What a log says: of each work package its lane lines, in their order (rule E3), and its notes."""
 
-    lanes: Mapping[str, tuple[StatedStep, ...]] = field(default_factory=dict)
+    lanes: Mapping[str, Steps] = field(default_factory=dict)
     notes: Mapping[str, tuple[StatedNote, ...]] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
 
@@ -73,33 +73,12 @@ class _Line(Struct):
     event_name: Any = None
 
 
-class _Usual(Struct, gc=False):
-    """A line as spec-kitty writes nearly all of them: what is there is of one kind."""
-
-    event_id: str | None = None
-    wp_id: str | None = None
-    from_lane: str | None = None
-    to_lane: str | None = None
-    at: datetime | None = None
-    actor: str | None = None
-    force: bool | None = None
-    execution_mode: str | None = None
-    reason: str | None = None
-    review_ref: str | None = None
-    evidence: Any = None
-    review_result: Any = None
-    kind: Any = None
-    event_type: Any = None
-    event_name: Any = None
-
-
 class LogReader:
     """Reads logs, and remembers what each line says; a log that another one only adds to is read no further."""
 
     def __init__(self) -> None:
         self._said: dict[bytes, _Said] = {}
         self._decoder = msgspec.json.Decoder(_Line)
-        self._usual = msgspec.json.Decoder(_Usual)
         self._last: dict[str, tuple[bytes, int, Log]] = {}
 
     def read(self, data: bytes, path: str = "") -> Log:
@@ -116,11 +95,14 @@ class LogReader:
 
     def _read(self, data: bytes, known: Log, lines: int) -> Log:
         """What a log says with more lines behind it; `lines` counts those before them."""
+        data = data.removeprefix(b"\xef\xbb\xbf")
+        steps, others = self._apart(data)
         lanes: dict[str, dict[str, StatedStep]] = {}
         notes: dict[str, list[StatedNote]] = {}
         faults = list(known.faults)
         conflict = any(fault.reason == _CONFLICT for fault in faults)
-        for number, (said, line) in enumerate(self._all(data.removeprefix(b"\xef\xbb\xbf")), start=lines + 1):
+        for number, line in others:
+            said = self._known(line)
             if said is None:
                 continue
             if isinstance(said, StatedStep):
@@ -129,34 +111,28 @@ class LogReader:
                 notes.setdefault(said.wp_id, []).append(said)
             elif not (conflict and line.startswith(_MARKERS)):
                 conflict = conflict or line.startswith(_MARKERS)
-                faults.append(Fault(number, said, sha256(line).hexdigest()[:32]))
-        steps = {wp_id: _with(known.lanes.get(wp_id, ()), found) for wp_id, found in lanes.items()}
+                faults.append(Fault(lines + number + 1, said, sha256(line).hexdigest()[:32]))
+        more: dict[str, Steps] = {**steps}
+        for wp_id in [*lanes, *(one for one in steps if one in known.lanes and one not in lanes)]:
+            new = {**{step.id: step for step in steps.get(wp_id, ())}, **lanes.get(wp_id, {})}
+            more[wp_id] = Steps.joined(known.lanes.get(wp_id, ()), new)
         noted = {wp_id: (*known.notes.get(wp_id, ()), *found) for wp_id, found in notes.items()}
-        return Log({**known.lanes, **steps}, {**known.notes, **noted}, tuple(faults))
+        return Log({**known.lanes, **more}, {**known.notes, **noted}, tuple(faults))
+
+    def _apart(self, data: bytes) -> tuple[dict[str, Steps], Iterable[tuple[int, bytes]]]:
+        """The steps of a long log whose lines can be read together, and the lines that are to be read one by one."""
+        heads = heads_of(data) if data.count(b"\n") > _MANY else None
+        if heads is None:
+            return {}, enumerate(data.split(b"\n"))
+        lines = Lines(data, self._line)
+        groups, others = grouped(heads, _is_id, _LANES)
+        return {wp_id: lines.steps(group, heads) for wp_id, group in groups.items()}, lines.some(others)
 
     def forget(self) -> None:
         """Start over, where too much is remembered."""
         if len(self._said) > 200_000 or len(self._last) > 2_000:
             self._said.clear()
             self._last.clear()
-
-    def _all(self, data: bytes) -> Iterable[tuple[_Said, bytes]]:
-        """What each line says, and the line where that may be nothing or a fault."""
-        usual = self._at_once(data) if data.count(b"\n") > _MANY else None
-        if usual is None:
-            return ((self._known(text), text) for text in data.split(b"\n"))
-        steps = [_step(line) for line in usual]
-        if all(step is not None for step in steps):
-            return ((step, b"") for step in steps)
-        return ((step or self._known(text), text) for step, text in zip(steps, data.split(b"\n"), strict=False))
-
-    def _at_once(self, data: bytes) -> list[_Usual] | None:
-        """The lines of a long log, which are read faster together; None where one of them is of another form."""
-        try:
-            lines = self._usual.decode_lines(data)
-        except (msgspec.DecodeError, ValueError, RecursionError):
-            return None
-        return lines if len(lines) == data.count(b"\n") and data.endswith(b"\n") else None
 
     def _known(self, line: bytes) -> _Said:
         said = self._said.get(line, ...)
@@ -177,37 +153,8 @@ class LogReader:
         return _read(written, text)
 
 
-def _with(known: Iterable[StatedStep], more: Mapping[str, StatedStep]) -> tuple[StatedStep, ...]:
-    """The steps of a work package by their order; of two with one id, the first that stands in the log."""
-    steps = {**more, **{step.id: step for step in known}}
-    return tuple(sorted(steps.values(), key=lambda step: step.order))
-
-
-def _step(line: _Usual) -> StatedStep | None:
-    """The step of a line that is written as nearly all are; None for any other, which takes longer to read."""
-    name, wp_id, previous, new, moment = line.event_id, line.wp_id, line.from_lane, line.to_lane, line.at
-    if line.event_type is not None or line.kind is not None or line.event_name is not None or moment is None:
-        return None
-    if line.evidence is not None or line.review_result is not None or line.review_ref is not None:
-        return None
-    if name is None or not name.isalnum() or wp_id is None or not _is_id(wp_id) or moment.tzinfo is not UTC:
-        return None
-    if previous is None or previous not in _LANES or new is None or new not in _LANES or new == GENESIS:
-        return None
-    actor, mode, reason = _word(line.actor) or "user", _word(line.execution_mode), line.reason
-    reason = _text(reason) if reason is not None else None
-    return StatedStep(name, wp_id, previous, new, moment, actor, None, line.force, mode, None, reason)
-
-
-@lru_cache(maxsize=10_000)
 def _is_id(written: str) -> bool:
     return _WP_ID.match(written) is not None
-
-
-@lru_cache(maxsize=1_000)
-def _word(written: str | None) -> str | None:
-    """As `_text`, of what is the same in many lines."""
-    return _text(written)
 
 
 def _read(line: _Line, text: bytes) -> _Said:
@@ -217,7 +164,7 @@ def _read(line: _Line, text: bytes) -> _Said:
         return _note(line) if line.kind == "annotation" else None
     if line.wp_id is None or line.to_lane is None:
         return None
-    if not isinstance(line.wp_id, str) or not _WP_ID.match(line.wp_id):
+    if not isinstance(line.wp_id, str) or not _is_id(line.wp_id):
         return "wp_id is not WP and digits"
     previous, new = _lane(line.from_lane, GENESIS), _lane(line.to_lane, None)
     if new is None or new == GENESIS or previous is None:
@@ -247,7 +194,7 @@ def _read(line: _Line, text: bytes) -> _Said:
 def _note(line: _Line) -> _Said:
     note = line.delta.get("note") if isinstance(line.delta, dict) else None
     name, moment = _text(line.event_id), _moment(line.at)
-    if not isinstance(line.wp_id, str) or not _WP_ID.match(line.wp_id) or name is None or moment is None:
+    if not isinstance(line.wp_id, str) or not _is_id(line.wp_id) or name is None or moment is None:
         return None
     text = _text(note)
     return StatedNote(name, line.wp_id, moment, _actor(line.actor)[0], text) if text is not None else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -62,7 +62,7 @@ class WorkPackage(Struct, frozen=True):
     feedback: str | None = None
     source: str = "frontmatter"
     scheme: Scheme = SPEC_KITTY_2
-    stated: tuple[StatedStep, ...] = ()
+    stated: Sequence[StatedStep] = ()
     notes: tuple[StatedNote, ...] = ()
     home: str | None = None
 

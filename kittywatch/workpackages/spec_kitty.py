@@ -5,8 +5,8 @@ Both are one source here, because a work package's lane passes from one to the o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, cast
 
 from msgspec.structs import replace
 
@@ -21,7 +21,10 @@ from kittywatch.workpackages.lanes import LaneNames
 from kittywatch.workpackages.layout import LOG, OWN, SPECS, feature_of, place
 from kittywatch.workpackages.reader import Problem, WorkPackage, read_work_package
 from kittywatch.workpackages.schemes import SPEC_KITTY_3
+from kittywatch.workpackages.stated import StatedNote, Steps
 from kittywatch.workpackages.text import MAX_BYTES
+
+_KEPT = 50_000  # work packages; a long-running watcher starts over there
 
 
 def is_log(path: str) -> bool:
@@ -40,8 +43,21 @@ def coordination_worktree(feature: str) -> str:
     return f".worktrees/{feature}-coord"
 
 
+class _Kept(NamedTuple):
+    """A work package as a log says, and what it was put together from."""
+
+    frontmatter: WorkPackage
+    steps: Steps
+    notes: Sequence[StatedNote]
+    result: WorkPackage
+
+
 class SpecKitty(LaneSource):
-    """Features and missions of spec-kitty."""
+    """Features and missions of spec-kitty.
+
+    Work packages with a log are put together once as long as nothing says anything else about them: of hundreds, a
+    line that is added concerns one.
+    """
 
     kind = "spec-kitty"
 
@@ -50,6 +66,7 @@ class SpecKitty(LaneSource):
         self.globs = (Glob(f"{SPECS}/{{feature}}/tasks/**/WP[0-9][0-9]*.md"), Glob(f"{SPECS}/{{feature}}/{LOG}"))
         self.settings = tuple(Glob(f"{SPECS}/{{feature}}/{name}") for name in OWN)
         self.ids = pattern(r"WP[0-9]+")
+        self._kept: dict[tuple[str, str], _Kept] = {}
 
     @property
     def pathspecs(self) -> tuple[str, ...]:
@@ -90,8 +107,30 @@ class SpecKitty(LaneSource):
         packages, problems = first_of_each(files)
         faults = [Fault(problem, fingerprints[problem.path]) for problem in problems]
         for path in logs:
-            packages, faults = _with_log(packages, faults, path, contents.log(path))
+            packages, faults = self._with_log(packages, faults, path, contents.log(path))
         return Stated({one.key: one for one in packages.values()}, tuple(faults), feature)
+
+    def _stated(self, package: WorkPackage, log: Log) -> WorkPackage:
+        """A work package as a log says; the same one as long as neither says anything else."""
+        steps, notes = log.lanes[package.wp_id], log.notes.get(package.wp_id, ())
+        kept = self._kept.get(package.key)
+        if kept is not None and kept.steps is steps and kept.notes == notes and kept.frontmatter == package:
+            return kept.result
+        made = replace(
+            package,
+            lane=steps.last,
+            trail=(),
+            problem=None,
+            feedback=None,
+            source="event-log",
+            scheme=SPEC_KITTY_3,
+            stated=steps,
+            notes=notes,
+        )
+        if len(self._kept) >= _KEPT:
+            self._kept.clear()
+        self._kept[package.key] = _Kept(package, steps, notes, made)
+        return made
 
     def check(self, unit: Unit, files: Mapping[str, bytes], names: LaneNames) -> list[Problem]:
         packages = {path: data for path, data in files.items() if place(path) is not None}
@@ -103,27 +142,16 @@ class SpecKitty(LaneSource):
         parts = path.split("/")
         return len(parts) == 3 and parts[0] == SPECS and parts[2] in OWN
 
-
-def _with_log(
-    packages: dict[str, WorkPackage], faults: list[Fault], path: str, log: Log
-) -> tuple[dict[str, WorkPackage], list[Fault]]:
-    """Let a log say where its work packages are; what frontmatter says of their lanes counts no more (rule E12)."""
-    feature = feature_of(path) or ""
-    found = dict(packages)
-    silenced = {packages[wp_id].problem for wp_id in log.lanes.keys() & packages.keys()} - {None}
-    for wp_id, steps in log.lanes.items():
-        package = packages.get(wp_id) or WorkPackage(feature, wp_id, path, None, (), wp_id)
-        found[wp_id] = replace(
-            package,
-            lane=steps[-1].new,
-            trail=(),
-            problem=None,
-            feedback=None,
-            source="event-log",
-            scheme=SPEC_KITTY_3,
-            stated=steps,
-            notes=log.notes.get(wp_id, ()),
-        )
-    kept = [fault for fault in faults if fault.problem not in silenced]
-    kept += [Fault(Problem(path, one.line, one.reason), one.content) for one in log.faults]
-    return found, kept
+    def _with_log(
+        self, packages: dict[str, WorkPackage], faults: list[Fault], path: str, log: Log
+    ) -> tuple[dict[str, WorkPackage], list[Fault]]:
+        """Let a log say where its work packages are; what frontmatter says of their lanes counts no more (rule E12)."""
+        feature = feature_of(path) or ""
+        found = dict(packages)
+        silenced = {packages[wp_id].problem for wp_id in log.lanes.keys() & packages.keys()} - {None}
+        for wp_id in log.lanes:
+            package = packages.get(wp_id) or WorkPackage(feature, wp_id, path, None, (), wp_id)
+            found[wp_id] = self._stated(package, log)
+        kept = [fault for fault in faults if fault.problem not in silenced]
+        kept += [Fault(Problem(path, one.line, one.reason), one.content) for one in log.faults]
+        return found, kept

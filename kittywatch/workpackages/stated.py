@@ -5,7 +5,9 @@ A step that has an id is told once by it, wherever and however often it is come 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import SupportsIndex, overload
 
 from msgspec import Struct
 
@@ -78,6 +80,57 @@ class StatedStep(Struct, frozen=True):
     def order(self) -> tuple[datetime, str]:
         """Its place among all steps of its work package, whatever their order in a file (rule E3)."""
         return self.moment, self.id
+
+
+class Steps(Sequence[StatedStep]):
+    """The steps of one work package by their order (rule E3), put together when the first of them is asked for.
+
+    `last` is the lane that they lead to. They equal every sequence of the same steps.
+    """
+
+    __slots__ = ("_length", "_made", "_make", "last")
+
+    def __init__(self, last: Lane, length: int, make: Callable[[], tuple[StatedStep, ...]]) -> None:
+        self.last = last
+        self._length = length
+        self._make = make
+        self._made: tuple[StatedStep, ...] | None = None
+
+    @classmethod
+    def joined(cls, known: Iterable[StatedStep], more: Mapping[str, StatedStep]) -> Steps:
+        """Steps and more of them by their ids; of two with one id, the one that was known."""
+        steps = {**more, **{step.id: step for step in known}}
+        made = tuple(sorted(steps.values(), key=lambda step: step.order))
+        return cls(made[-1].new, len(made), lambda: made)
+
+    def made(self) -> tuple[StatedStep, ...]:
+        """All of them."""
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, at: SupportsIndex) -> StatedStep: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> tuple[StatedStep, ...]: ...
+
+    def __getitem__(self, at: SupportsIndex | slice) -> StatedStep | tuple[StatedStep, ...]:
+        return self.made()[at]
+
+    def __iter__(self) -> Iterator[StatedStep]:
+        return iter(self.made())
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, Sequence) and len(self) == len(other) and self.made() == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(self.made())
 
 
 class StatedNote(Struct, frozen=True):

@@ -12,6 +12,8 @@ from kittywatch.observe.worktree import read_file
 from kittywatch.workpackages.text import MAX_BYTES
 
 PATH = "kitty-specs/001-login/tasks/WP01.md"
+LOG = "kitty-specs/001-login/status.events.jsonl"
+LONG = 1 << 20
 
 
 @pytest.fixture
@@ -102,3 +104,23 @@ def test_two_equal_reads_are_believed(
     left = iter(reads)
     monkeypatch.setattr(worktree, "_read", lambda target, most: (next(left), 0.0))
     assert _data(root) == believed
+
+
+@pytest.mark.parametrize(("before", "reads"), [(b"", 2), (b"x" * LONG, 1), (b"y" * LONG, 2), (b"x", 2)])
+def test_a_long_file_that_only_got_longer_is_read_once(
+    root: Path, before: bytes, reads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One read alone may be torn where somebody writes the whole file, and not where it begins as it was."""
+    (root / LOG).write_bytes(b"x" * LONG + b"more\n")
+    done: list[Path] = []
+
+    def read(target: Path, most: int) -> tuple[bytes, float] | None:
+        done.append(target)
+        return worktree_read(target, most)
+
+    worktree_read = worktree._read
+    monkeypatch.setattr(worktree, "_read", read)
+    found = read_file(root, LOG, before=before)
+    assert found is not None
+    assert found[0].endswith(b"more\n")
+    assert len(done) == reads

@@ -22,7 +22,7 @@ FULL = Entry(
     "for_review",
     "doing",
     "01ARZ3NDEKTSV4RRFFQ69G5FAV",
-    {"1.000000|doing", "2.000000|doing"},
+    {"1.000000|doing", "2.000000|doing", "#01KMD00000000000000000000A", "=2.0"},
     {("c1", "doing"), ("c2", "")},
     "c1",
     "c0",
