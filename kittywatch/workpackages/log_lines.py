@@ -11,16 +11,24 @@ from collections.abc import Callable, Container, Iterable, Sequence, Set
 from datetime import UTC, datetime
 from functools import cached_property
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
 from kittywatch.workpackages.lanes import Lane
+from kittywatch.workpackages.schemes import SPEC_KITTY_3
 from kittywatch.workpackages.stated import GENESIS, StatedStep, Steps
 
 Read: TypeAlias = Callable[[bytes], object]
 """What one line says, a StatedStep for every line whose head is `usual`."""
+
+
+if TYPE_CHECKING:
+    _Lane: TypeAlias = str
+else:
+    # Of a name that is one of these there are no copies. Another one is no lane, and has its log read line by line.
+    _Lane = Literal[(*SPEC_KITTY_3.lanes, GENESIS, "doing")]
 
 
 class Head(Struct, gc=False):
@@ -28,8 +36,8 @@ class Head(Struct, gc=False):
 
     event_id: str = ""
     wp_id: str | None = None
-    from_lane: str | None = None
-    to_lane: str | None = None
+    from_lane: _Lane | None = None
+    to_lane: _Lane | None = None
     at: datetime = datetime.min  # which has no zone
     kind: str | None = None
     event_type: str | None = None
@@ -50,18 +58,25 @@ class Lines:
 
     def some(self, numbers: Iterable[int]) -> list[tuple[int, bytes]]:
         """Some lines with their numbers, which count from 0."""
-        return [(number, self._all[number]) for number in numbers]
+        return [(number, self._line(number)) for number in numbers]
 
     def steps(self, numbers: list[int], heads: Sequence[Head]) -> Steps:
         """The steps of one work package: its lines' numbers, sorted by their order."""
         return Steps(heads[numbers[-1]].to_lane or GENESIS, len(numbers), lambda: self._made(numbers))
 
     @cached_property
-    def _all(self) -> list[bytes]:
-        return self._data.split(b"\n")
+    def _ends(self) -> list[int]:
+        """Where each line ends. Copies of all lines would be as large as the log, of which a few are asked for."""
+        ends, find = [-1], self._data.find
+        while (end := find(b"\n", ends[-1] + 1)) >= 0:
+            ends.append(end)
+        return ends
+
+    def _line(self, number: int) -> bytes:
+        return self._data[self._ends[number] + 1 : self._ends[number + 1]]
 
     def _made(self, numbers: list[int]) -> tuple[StatedStep, ...]:
-        said = (self._read(self._all[number]) for number in numbers)
+        said = (self._read(self._line(number)) for number in numbers)
         return tuple(step for step in said if isinstance(step, StatedStep))
 
 
