@@ -31,9 +31,11 @@ def resolve_worktree(
     *,
     home: Mapping[Key, LaneState],
     before: Mapping[Key, LaneState],
+    counts: bool = True,
 ) -> list[Fact]:
     """Resolve what a worktree shows against its commit and the pending edits, which it brings up to date.
 
+    Unless it `counts`, only what became of edits that were emitted does: a hook tells none until it is committed.
     `home` are the committed states of pending edits in the view that they were seen in: discarded, they are back there.
     `before` are the states in the commit that was checked out when the worktree was last looked at, if it is another
     one now: a file that still shows that one was not edited, HEAD moved under it, as libgit2 or a push make it.
@@ -50,6 +52,8 @@ def resolve_worktree(
         if package is not None:
             if edit is None and not package.stated and before.get(key) == lane_state(package):
                 resolver.pending[key] = PendingEdit(before[key], written=look.written.get(key, ""))
+                continue
+            if not counts and not _is_settled(edit, package, look.committed.get(key)):
                 continue
             if package.feature not in seen_features:
                 seen_features.add(package.feature)
@@ -126,6 +130,13 @@ def _edited(resolver: Resolver, key: Key, package: WorkPackage, look: WorktreeLo
     if committed is not None and now is not None and now == committed:
         _keep_assignments(resolver, key)
     return facts
+
+
+def _is_settled(edit: PendingEdit | None, package: WorkPackage, committed: LaneState | None) -> bool:
+    """Whether a file shows what an edit was emitted with, or that it is taken back."""
+    if edit is None or package.stated:
+        return False
+    return package.lane in (edit.state.lane, committed.lane if committed is not None else None)
 
 
 def _is_contained(edit: PendingEdit, committed: LaneState | None, package: WorkPackage) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.scenarios.world import World
 
 P_D, D_R, R_D, P_R = "planned>doing", "doing>for_review", "for_review>done", "planned>for_review"
@@ -36,4 +38,21 @@ def test_08_staged_before_the_edit_was_seen(make_world: Callable[[str], World]) 
     world.commit("the rest")
     world.run("emit", "scan")
     world.expect(P_R)
+    world.replay_adds_nothing()
+
+
+@pytest.mark.parametrize("amended", ["doing", "done"])
+def test_04_a_rewrite_beside_an_edit_that_hooks_have_not_seen(make_world: Callable[[str], World], amended: str) -> None:
+    """What is not committed is not told by hooks, whatever they look at a worktree for."""
+    world = make_world("H")
+    world.move("planned", wp_id="WP02")
+    world.move(amended)
+    said = world.all_steps()
+    world.write("for_review", body="Not yet.")
+    world.write("for_review", wp_id="WP02", body="Not yet.")
+    world.git("commit", "-q", "--amend", "-m", "said otherwise", "--only")
+    assert world.all_steps() == said
+    world.commit("now")
+    assert world.steps("WP02") == ["planned>for_review"]
+    assert world.steps() == [*said["WP01"], f"{amended}>for_review"]
     world.replay_adds_nothing()
