@@ -264,7 +264,7 @@ class Driving(Looking):
             left += made.parents
             state = repository.objects.state(name)
             if made.committed > CLOCK and homes[made.committer] != repository.home:
-                ours.arrived(state)
+                ours.arrived(state, [repository.objects.state(parent) for parent in made.parents])
             elif made.committer != repository.name:
                 self.borrowed |= {(repository.name, key, content.lane) for key, content in state.items()}
                 self._lent(repository, state)
