@@ -128,7 +128,7 @@ def _edited(resolver: Resolver, key: Key, package: WorkPackage, look: WorktreeLo
     if now is not None:
         edit.state, edit.written = now, look.written.get(key, "")
     if committed is not None and now is not None and now == committed:
-        _keep_assignments(resolver, key)
+        _keep_assignments(resolver, key, where)
     return facts
 
 
@@ -154,26 +154,26 @@ def _gone(resolver: Resolver, key: Key, package: WorkPackage, home: LaneState | 
         del resolver.pending[key]
         return []
     if home is None or not edit.entries or edit.state.lane == home.lane:
-        _drop(resolver, key)
+        _drop(resolver, key, where)
         return []
     taken_back = resolver.take_back(key, replace(package, lane=home.lane), edit.state, where)
-    _drop(resolver, key)
+    _drop(resolver, key, where)
     return emitted_facts([taken_back], None)
 
 
-def _keep_assignments(resolver: Resolver, key: Key) -> None:
+def _keep_assignments(resolver: Resolver, key: Key, where: Occurrence) -> None:
     """Let an edit whose lane is the commit's be about who has taken the work package on, and nothing else."""
     edit = resolver.pending[key]
     assignments = [entry for entry in edit.entries if entry.kind == "assigned" and not entry.links]
     edit.entries = [entry for entry in edit.entries if entry not in assignments]
-    _drop(resolver, key)
+    _drop(resolver, key, where)
     if assignments:
         edit.entries = assignments
         resolver.pending[key] = edit
 
 
-def _drop(resolver: Resolver, key: Key) -> None:
-    """Forget an edit; what it emitted and nobody committed was taken back."""
+def _drop(resolver: Resolver, key: Key, where: Occurrence) -> None:
+    """Forget an edit; what it emitted and the commit hasn't was taken back: here, if other commits had it once."""
     for entry in resolver.pending.pop(key).entries:
-        if not entry.links:
-            resolver.state.void(key, entry)
+        if not resolver.is_behind(entry, where):
+            resolver.state.void(key, entry, where.view if entry.links else None)

@@ -56,3 +56,50 @@ def test_04_a_rewrite_beside_an_edit_that_hooks_have_not_seen(make_world: Callab
     assert world.steps("WP02") == ["planned>for_review"]
     assert world.steps() == [*said["WP01"], f"{amended}>for_review"]
     world.replay_adds_nothing()
+
+
+@pytest.mark.parametrize("undone", ["stash", "edit"])
+@pytest.mark.parametrize("again", ["commit", "edit"])
+def test_20_a_reset_commit_is_undone_and_made_again(
+    make_world: Callable[[str], World], undone: str, again: str
+) -> None:
+    """O5: what a soft reset left as an edit is taken back with the edit, though a commit had it once."""
+    world = make_world("")
+    world.move("doing")
+    world.run("emit", "scan")
+    world.git("reset", "-q", "--soft", "HEAD~1")
+    world.run("emit", "scan")
+    if undone == "stash":
+        world.git("stash")
+    else:
+        world.write("planned", body="Once more.")
+    world.run("emit", "scan")
+    world.expect(P_D, D_P)
+    world.write("doing", body="Again.")
+    if again == "commit":
+        world.commit("again")
+    world.run("emit", "scan")
+    world.expect(P_D, D_P, P_D)
+    world.commit("and again", "--allow-empty", "-a")
+    world.run("emit", "scan")
+    world.expect(P_D, D_P, P_D)
+
+
+def test_20_a_reset_commit_that_comes_back(make_world: Callable[[str], World]) -> None:
+    """O4: an edit that is gone because its own commit is there again is not taken back."""
+    world = make_world("")
+    world.move("doing")
+    world.run("emit", "scan")
+    world.git("branch", "kept")
+    world.git("reset", "-q", "--soft", "HEAD~1")
+    world.run("emit", "scan")
+    world.git("reset", "-q", "--soft", "kept")
+    world.run("emit", "scan")
+    world.move("planned", body="Back.")
+    world.run("emit", "scan")
+    world.git("switch", "-q", "-c", "other", "kept~1")
+    world.run("emit", "scan")
+    world.git("cherry-pick", "kept")
+    world.run("emit", "scan")
+    world.expect(P_D, D_P)
+    world.replay_adds_nothing()
