@@ -277,6 +277,7 @@ class Driving(Looking):
         for key in {key for name, key in self.lent if name == repository.name}:
             self.lent.discard((repository.name, key))
             self.line(key).bend()
+            self.netted.add(key)
             home.of(key).known |= set(LANES)
 
     def _lent(self, repository: Repository, state: State) -> None:
