@@ -14,6 +14,7 @@ from kittywatch.derive.annotations import Sighting
 from kittywatch.derive.changes import Key, WorktreeLook
 from kittywatch.derive.commits import emitted_facts, errors, feature_fact, in_order, package_facts
 from kittywatch.derive.consequences import ChangeContext, with_consequences
+from kittywatch.derive.distinct import one_by_one
 from kittywatch.derive.facts import EmittedStep, Fact
 from kittywatch.derive.ledger import PendingEdit
 from kittywatch.derive.resolve import Occurrence, Resolver
@@ -120,8 +121,9 @@ def _edited(resolver: Resolver, key: Key, package: WorkPackage, look: WorktreeLo
     if base is None:
         emitted += resolver.creation(key, resolver.state.history(key), package, where)
     used = list(edit.entries)
-    for step in steps_between(base, package, resolver.rules.names):
-        emitted += resolver.step(key, package, step, where, used)
+    steps = steps_between(base, package, resolver.rules.names)
+    for step, taken in one_by_one(steps, resolver.state.history(key), used):
+        emitted += resolver.step(key, package, step, where, taken)
     # What others have, or another branch, is not this edit's: gone, it takes nothing back.
     edit.entries = [one for one in used if one in edit.entries or not one.links]
     facts = package_facts(resolver, Sighting(key, package, base, emitted, where))

@@ -103,3 +103,17 @@ def test_20_a_reset_commit_that_comes_back(make_world: Callable[[str], World]) -
     world.run("emit", "scan")
     world.expect(P_D, D_P)
     world.replay_adds_nothing()
+
+
+def test_07_a_record_that_was_added_later(make_world: Callable[[str], World]) -> None:
+    """O1: of two moves to one lane in one commit, the last is not the first, whose record came after it was seen."""
+    world = make_world("")
+    trail = [(EARLY, "doing"), ("2026-01-01T10:30:00Z", "planned"), (LATE, "doing")]
+    for lane, records in (("doing", 0), ("planned", 2), ("doing", 3)):
+        world.write(lane, trail=trail[:records])
+        world.run("emit", "scan")
+    world.expect(P_D, D_P, P_D)
+    world.commit("all of it")
+    world.run("emit", "scan")
+    world.expect(P_D, D_P, P_D)
+    world.replay_adds_nothing()
