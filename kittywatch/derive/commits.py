@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from kittywatch.derive.annotations import Sighting, annotate, place_of, see_silently
 from kittywatch.derive.changes import BrokenContent, CommitChanges, FeatureInfo, Key, Provenance
 from kittywatch.derive.consequences import ChangeContext, reopen, with_consequences
+from kittywatch.derive.distinct import one_by_one
 from kittywatch.derive.facts import AnnotationFact, EmittedStep, ErrorFact, Fact, FeatureFact, TransitionFact, place
 from kittywatch.derive.ledger import Entry, LedgerState, Move, identity
 from kittywatch.derive.resolve import Occurrence, Resolver
@@ -148,10 +149,11 @@ def record_earlier(resolver: Resolver, changes: CommitChanges) -> None:
     state = resolver.state
     where = Occurrence(changes.moment, "", changes.commit, provenance=Provenance.HISTORY)
     for change in changes.packages:
-        key, used = state.key(*change.package.key), list[Entry]()
+        key = state.key(*change.package.key)
         history = state.history(key)
         record_stated(state, key, change.package, changes.commit)
-        for step in steps_between(change.base, change.package, resolver.rules.names):
+        steps = steps_between(change.base, change.package, resolver.rules.names)
+        for step, used in one_by_one(steps, history, []):
             moment = resolver.moment(history, step, where, used)
             entry = resolver.known(key, step, moment, where, used)
             if entry is None:

@@ -14,6 +14,7 @@ from kittywatch.derive.annotations import Sighting
 from kittywatch.derive.changes import Key, WorktreeLook
 from kittywatch.derive.commits import emitted_facts, errors, feature_fact, in_order, package_facts
 from kittywatch.derive.consequences import ChangeContext, with_consequences
+from kittywatch.derive.distinct import one_by_one
 from kittywatch.derive.facts import EmittedStep, Fact
 from kittywatch.derive.ledger import PendingEdit
 from kittywatch.derive.resolve import Occurrence, Resolver
@@ -31,9 +32,11 @@ def resolve_worktree(
     *,
     home: Mapping[Key, LaneState],
     before: Mapping[Key, LaneState],
+    counts: bool = True,
 ) -> list[Fact]:
     """Resolve what a worktree shows against its commit and the pending edits, which it brings up to date.
 
+    Unless it `counts`, only what became of edits that were emitted does: a hook tells none until it is committed.
     `home` are the committed states of pending edits in the view that they were seen in: discarded, they are back there.
     `before` are the states in the commit that was checked out when the worktree was last looked at, if it is another
     one now: a file that still shows that one was not edited, HEAD moved under it, as libgit2 or a push make it.
@@ -50,6 +53,8 @@ def resolve_worktree(
         if package is not None:
             if edit is None and not package.stated and before.get(key) == lane_state(package):
                 resolver.pending[key] = PendingEdit(before[key], written=look.written.get(key, ""))
+                continue
+            if not counts and not _is_settled(edit, package, look.committed.get(key)):
                 continue
             if package.feature not in seen_features:
                 seen_features.add(package.feature)
@@ -116,16 +121,24 @@ def _edited(resolver: Resolver, key: Key, package: WorkPackage, look: WorktreeLo
     if base is None:
         emitted += resolver.creation(key, resolver.state.history(key), package, where)
     used = list(edit.entries)
-    for step in steps_between(base, package, resolver.rules.names):
-        emitted += resolver.step(key, package, step, where, used)
+    steps = steps_between(base, package, resolver.rules.names)
+    for step, taken in one_by_one(steps, resolver.state.history(key), used):
+        emitted += resolver.step(key, package, step, where, taken)
     # What others have, or another branch, is not this edit's: gone, it takes nothing back.
     edit.entries = [one for one in used if one in edit.entries or not one.links]
     facts = package_facts(resolver, Sighting(key, package, base, emitted, where))
     if now is not None:
         edit.state, edit.written = now, look.written.get(key, "")
     if committed is not None and now is not None and now == committed:
-        _keep_assignments(resolver, key)
+        _keep_assignments(resolver, key, where)
     return facts
+
+
+def _is_settled(edit: PendingEdit | None, package: WorkPackage, committed: LaneState | None) -> bool:
+    """Whether a file shows what an edit was emitted with, or that it is taken back."""
+    if edit is None or package.stated:
+        return False
+    return package.lane in (edit.state.lane, committed.lane if committed is not None else None)
 
 
 def _is_contained(edit: PendingEdit, committed: LaneState | None, package: WorkPackage) -> bool:
@@ -143,26 +156,26 @@ def _gone(resolver: Resolver, key: Key, package: WorkPackage, home: LaneState | 
         del resolver.pending[key]
         return []
     if home is None or not edit.entries or edit.state.lane == home.lane:
-        _drop(resolver, key)
+        _drop(resolver, key, where)
         return []
     taken_back = resolver.take_back(key, replace(package, lane=home.lane), edit.state, where)
-    _drop(resolver, key)
+    _drop(resolver, key, where)
     return emitted_facts([taken_back], None)
 
 
-def _keep_assignments(resolver: Resolver, key: Key) -> None:
+def _keep_assignments(resolver: Resolver, key: Key, where: Occurrence) -> None:
     """Let an edit whose lane is the commit's be about who has taken the work package on, and nothing else."""
     edit = resolver.pending[key]
     assignments = [entry for entry in edit.entries if entry.kind == "assigned" and not entry.links]
     edit.entries = [entry for entry in edit.entries if entry not in assignments]
-    _drop(resolver, key)
+    _drop(resolver, key, where)
     if assignments:
         edit.entries = assignments
         resolver.pending[key] = edit
 
 
-def _drop(resolver: Resolver, key: Key) -> None:
-    """Forget an edit; what it emitted and nobody committed was taken back."""
+def _drop(resolver: Resolver, key: Key, where: Occurrence) -> None:
+    """Forget an edit; what it emitted and the commit hasn't was taken back: here, if other commits had it once."""
     for entry in resolver.pending.pop(key).entries:
-        if not entry.links:
-            resolver.state.void(key, entry)
+        if not resolver.is_behind(entry, where):
+            resolver.state.void(key, entry, where.view if entry.links else None)

@@ -25,6 +25,7 @@ from msgspec.structs import replace
 
 from kittywatch.derive.changes import CommitChanges, Key, PackageChange, Provenance, WorktreeLook
 from kittywatch.derive.concurrent import Copies, is_concurrent, join_past
+from kittywatch.derive.distinct import one_by_one
 from kittywatch.derive.facts import Assigned, EmittedStep
 from kittywatch.derive.ledger import (
     TICK,
@@ -111,8 +112,9 @@ class Resolver:
         unknown: dict[Key, list[Step]] = {}
         for change in changes.packages:
             key = self.state.key(*change.package.key)
-            history, used = self.state.history(key), list[Entry]()
-            for step in steps_between(change.base, change.package, self.rules.names):
+            history = self.state.history(key)
+            steps = steps_between(change.base, change.package, self.rules.names)
+            for step, used in one_by_one(steps, history, []):
                 moment = self.moment(history, step, where, used)
                 entry = self._introduced(history, step, where, used) or self._alike(history, step, moment, where, used)
                 if entry is None:
@@ -133,8 +135,8 @@ class Resolver:
         emitted: list[EmittedStep] = []
         if change.base is None and change.package.lane is not None:
             emitted += self.creation(key, history, change.package, where)
-        used: list[Entry] = []
-        for step in steps_between(change.base, change.package, self.rules.names):
+        steps = steps_between(change.base, change.package, self.rules.names)
+        for step, used in one_by_one(steps, history, []):
             emitted += self.step(key, change.package, step, where, used)
         return emitted
 
@@ -241,7 +243,7 @@ class Resolver:
         )
         edit = self.pending.get(key) if where.commit is not None and where.provenance is Provenance.LOCAL else None
         if edit is not None and edit.entries:
-            return self._taken_over(key, edit, step, where, found)
+            return self._taken_over(key, edit, step, where, found, used)
         return found or self._concurrent(key, step, moment, where, used)
 
     def _introduced(self, history: PackageHistory, step: Step, where: Occurrence, used: list[Entry]) -> Entry | None:
@@ -290,16 +292,16 @@ class Resolver:
     # Edits that a commit takes over.
 
     def _taken_over(
-        self, key: Key, edit: PendingEdit, step: Step, where: Occurrence, found: Entry | None
+        self, key: Key, edit: PendingEdit, step: Step, where: Occurrence, found: Entry | None, used: list[Entry]
     ) -> Entry | None:
         """Find the emitted edit that a commit's step is, and let the commit contain what was edited up to it."""
         assert where.commit is not None
         if found is not None and found not in edit.entries:
             return found
-        to_lane = [at for at, entry in enumerate(edit.entries) if entry.kind != "assigned" and entry.lane == step.new]
-        at = edit.entries.index(found) if found is not None else to_lane[-1] if to_lane else None
-        if at is not None:
-            entry = edit.entries[at]
+        fits = [one for one in edit.entries if one.kind != "assigned" and one.lane == step.new and one not in used]
+        entry = found or (fits[-1] if fits else None)
+        if entry is not None:
+            at = edit.entries.index(entry)
             for one in edit.entries[: at + 1]:
                 self.state.link(key, one, where.commit)
             edit.entries = edit.entries[at + 1 :]

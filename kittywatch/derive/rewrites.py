@@ -23,6 +23,7 @@ from msgspec import Struct, field
 
 from kittywatch.derive.changes import CommitChanges, Key, PackageChange
 from kittywatch.derive.commits import emitted_facts, resolve_commit
+from kittywatch.derive.distinct import one_by_one
 from kittywatch.derive.facts import EmittedStep, Fact
 from kittywatch.derive.ledger import Entry, PendingEdit, behind, identity
 from kittywatch.derive.resolve import Occurrence, Resolver, is_alive
@@ -119,8 +120,9 @@ class _Net:
     def _emit_net(self, package: WorkPackage, last: _Fresh) -> list[Fact]:
         emitted: list[EmittedStep] = []
         used = list(self.lost)
-        for step in steps_between(self.was, package, self.resolver.rules.names):
-            emitted += self.resolver.step(self.key, package, step, last.where, used)
+        steps = steps_between(self.was, package, self.resolver.rules.names)
+        for step, taken in one_by_one(steps, self.state.history(self.key), used):
+            emitted += self.resolver.step(self.key, package, step, last.where, taken)
         self.resolver.take_over_rest(self.key, package, last.where)
         self.lost = used
         return emitted_facts(emitted, last.where.commit)

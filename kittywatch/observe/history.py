@@ -225,7 +225,11 @@ class History:
         if side not in bases:
             bases[side] = self.tree(self._git.merge_base(merge.parents[0], side))
         there = self._shown(bases[side], key)
-        return there is None or there.lane != lane or self._went_round(there, shown)
+        if there is None or there.lane != lane or self._went_round(there, shown):
+            return True
+        made = History(self._reader, self._git).changes(self._git.commits(side, without=merge.parents[:1]))
+        moved = (one for changes in made for one in changes.packages if one.package.key == key)
+        return any(one.package.lane == lane and one.base is not None and one.base.lane != lane for one in moved)
 
     def _went_round(self, before: WorkPackage, after: WorkPackage) -> bool:
         """Whether the records that were appended since say that it left its lane, and came back."""

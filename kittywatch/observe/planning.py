@@ -296,7 +296,8 @@ class Planner:
             moved = last if last != self.head.tip else None
             home, before = self._states(pending, self.home), self._states(look.edited, moved)
             view = f"{self.git.directory} {self.ref}"
-            plan.facts += resolve_worktree(resolver, look, view, home=home, before=before)
+            counts = self.request.worktree
+            plan.facts += resolve_worktree(resolver, look, view, home=home, before=before, counts=counts)
             plan.unsettled = look.unsettled
         return plan
 

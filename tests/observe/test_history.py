@@ -82,6 +82,13 @@ def test_a_side_that_moved_it_and_back(fork: Fork) -> None:
     assert fork.merge("planned", *ROUND) == []
 
 
+def test_a_side_that_moved_it_and_back_without_a_record(fork: Fork) -> None:
+    fork.side("doing")
+    fork.side("planned")
+    fork.commit("for_review")
+    assert fork.merge("planned") == []
+
+
 def test_a_side_that_wrote_another_trail(fork: Fork) -> None:
     """What it had before is no beginning of it: nothing says that it moved."""
     fork.repository.git("checkout", "-q", "side")

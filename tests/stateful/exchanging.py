@@ -176,6 +176,8 @@ class Exchanging(Branching):
         giver, taker = option
         for checkout in option:
             keys = sorted(checkout.now().files)
+            if not keys:
+                return
             with self.doing(checkout, f"move {style} {lane}", "edit", "post-commit", plain=True):
                 path = self.edited(checkout, keys[number % len(keys)], lane, style)
                 checkout.git("add", "--", path)

@@ -142,6 +142,8 @@ class Driving(Looking):
         own = [one for one in objects.since(after.tip, tick) if objects.commit(one).committer == clone.name]
         parents = [[objects.state(parent) for parent in objects.commit(one).parents] for one in own]
         self._odd(checkout, before, after, own)
+        if kind in ("undo", "integrate", "rewrite"):
+            self._taken_along(checkout, before, after)
         fresh = [*zip(parents, map(objects.state, own), strict=True), ([after.committed], after.files)]
         if kind == "edit":
             self._edited(checkout, before.files, after.files)
@@ -171,6 +173,15 @@ class Driving(Looking):
                 home.odd.add(key)
         for key in home.odd & after.files.keys():
             home.made(key, before.files.get(key), after.files[key])
+
+    def _taken_along(self, checkout: Checkout, before: Situation, after: Situation) -> None:
+        """git may take another feature's file for a renamed one, and bring a work package there with its lane."""
+        home = self.homes[checkout.home]
+        gone = before.committed.keys() - after.committed.keys()
+        for key in after.committed.keys() - before.committed.keys():
+            for other in {one for one in gone if one[1] == key[1]}:
+                self.line(key).bend()
+                home.of(key).lanes |= home.of(other).lanes
 
     def _copied(
         self, checkout: Checkout, key: Key, sides: list[Content | None], content: Content, kind: Kind, doing: Doing
@@ -264,7 +275,7 @@ class Driving(Looking):
             left += made.parents
             state = repository.objects.state(name)
             if made.committed > CLOCK and homes[made.committer] != repository.home:
-                ours.arrived(state)
+                ours.arrived(state, [repository.objects.state(parent) for parent in made.parents])
             elif made.committer != repository.name:
                 self.borrowed |= {(repository.name, key, content.lane) for key, content in state.items()}
                 self._lent(repository, state)
@@ -277,6 +288,7 @@ class Driving(Looking):
         for key in {key for name, key in self.lent if name == repository.name}:
             self.lent.discard((repository.name, key))
             self.line(key).bend()
+            self.netted.add(key)
             home.of(key).known |= set(LANES)
 
     def _lent(self, repository: Repository, state: State) -> None:

@@ -125,6 +125,10 @@ class Told:
     """Lanes that need not be told: there before kittywatch, or elsewhere's."""
     elsewhere: set[str] = field(default_factory=set)
     """Lanes to which others moved it."""
+    unrecorded: set[str] = field(default_factory=set)
+    """Those of them to which others moved it without a record."""
+    records: set[str] = field(default_factory=set)
+    """The times of the records in all trails that it had, to the second."""
     floors: dict[View, int] = field(default_factory=dict)
 
 
@@ -171,17 +175,20 @@ class Home:
             if before.get(key) != content:
                 self.made(key, before.get(key), content)
 
-    def arrived(self, state: State) -> None:
-        """Something came in from elsewhere: what it shows was told there (rule O3)."""
+    def arrived(self, state: State, parents: Sequence[State]) -> None:
+        """A commit came in from elsewhere: what it shows was told there (rule O3)."""
         for key, content in state.items():
             told = self.of(key)
             shown = self._shown(key, content)
             told.known |= shown
             told.elsewhere |= shown
+            moved = [step for one in parents or [{}] for step in steps(one.get(key), content)]
+            told.unrecorded |= {step.new for step in moved if step.time is None}
 
     def _shown(self, key: Key, content: Content) -> set[str]:
         lanes = {lane for lane in (content.lane, *(lane_of(lane) for _, lane in content.trail)) if lane}
         self.of(key).lanes |= lanes
+        self.of(key).records |= {time[:19] for time, _ in content.trail}
         return lanes
 
     def all_looked_at(self) -> None:
@@ -223,8 +230,10 @@ class Home:
             elif event["event_type"] == "WPCreated":
                 self._hear_creation((payload["feature_slug"], payload["wp_id"]))
             elif event["event_type"] == "WPStatusChanged":
-                step = Step(payload["previous_status"], payload["new_status"])
-                one = Heard((payload["feature_slug"], payload["wp_id"]), step, event["timestamp"])
+                key = payload["feature_slug"], payload["wp_id"]
+                recorded = event["timestamp"] if event["timestamp"][:19] in self.of(key).records else None
+                step = Step(payload["previous_status"], payload["new_status"], recorded)
+                one = Heard(key, step, event["timestamp"])
                 self._hear_step(one, view)
                 heard.append(one)
             elif event["event_type"] != "ErrorLogged":
@@ -261,7 +270,8 @@ class Home:
         """Check one view's plain history from below: `new` is what its observation told.
 
         A step may be left out if it was told since this view last told something, or before that by another view: then
-        without a record, for a concurrent commit made the same move (rule B2), and such an edit takes nothing back.
+        one of the two has no record, for a concurrent commit made the same move (rule B2), and such an edit takes
+        nothing back.
         """
         told = self.of(key)
         count = len(told.steps) - len(new)
@@ -269,9 +279,10 @@ class Home:
         ahead = {step.new for step in told.steps[floor:count]}
         if view not in told.floors:
             ahead |= told.known - {FIRST}
-        others = zip(told.steps[:count], told.views[:count], strict=True)
         # Where HEAD was detached twice it was two views.
-        concurrent = told.elsewhere | {step.new for step, other in others if other != view or not view[1]}
+        others = [told.steps[at] for at in range(count) if told.views[at] != view or not view[1]]
+        concurrent = told.elsewhere | {step.new for step in others}
+        unrecorded = told.unrecorded | {step.new for step in others if step.time is None}
 
         def fits(expected: Sequence[Step], new: Sequence[Heard]) -> bool:
             if not expected:
@@ -279,7 +290,7 @@ class Home:
             if new and _same(expected[0], new[0]) and fits(expected[1:], new[1:]):
                 return True
             first = expected[0]
-            known = first.new in ahead or (first.time is None and first.new in concurrent)
+            known = first.new in ahead or first.new in (concurrent if first.time is None else unrecorded)
             return (known or (first.undoes and first.old in concurrent)) and fits(expected[1:], new)
 
         starts = [0, *(at for at, step in enumerate(expected, start=1) if step.new in ahead)]
