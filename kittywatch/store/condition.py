@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from kittywatch.errors import StoreBusyError, StoreError
-from kittywatch.store import delivery, destinations
+from kittywatch.store import delivery, destinations, outbox
 from kittywatch.store.database import NAME, Database
 from kittywatch.store.schema import MIGRATIONS
 
@@ -83,23 +83,24 @@ def _read(connection: sqlite3.Connection) -> Condition:
         return Condition(mode, version > len(MIGRATIONS))
 
     whole = version == len(MIGRATIONS)
-    alive = "WHERE died_at IS NULL" if whole else ""  # an older one has no dead letters, and nothing delivers from it
 
     def value(sql: str) -> int | float | None:
         row = connection.execute(sql).fetchone()
         found: int | float | None = row[0] if row else None
         return found
 
+    # In an older one, which nothing delivers from, nobody kept count.
+    counts = dict(outbox.tallies(connection)) if whole else {"waiting": int(value("SELECT count(*) FROM queue") or 0)}
     return Condition(
         mode,
         newer=False,
         clock=int(value("SELECT value FROM clock WHERE id = 1") or 0),
         highest_tick=int(value("SELECT max(lamport) FROM events") or 0),
-        last_emitted=value("SELECT max(told_at) FROM events"),
-        waiting=int(value(f"SELECT count(*) FROM queue {alive}") or 0),
-        waiting_since=value(f"SELECT min(told_at) FROM events JOIN queue ON queue.event_id = events.event_id {alive}"),
-        dead=int(value("SELECT count(*) FROM queue WHERE died_at IS NOT NULL") or 0) if whole else 0,
-        refused=int(value("SELECT count(*) FROM queue WHERE died_at IS NULL AND retry_count > 0") or 0) if whole else 0,
+        last_emitted=value("SELECT told_at FROM events ORDER BY seq DESC LIMIT 1"),
+        waiting=counts.get("waiting", 0) + counts.get("refused", 0),
+        waiting_since=delivery.oldest(connection) if whole else value("SELECT min(timestamp) FROM queue"),
+        dead=counts.get("dead", 0),
+        refused=counts.get("refused", 0),
         destination=whole and destinations.present(connection) is not None,
         notes=delivery.notes(connection) if whole else {},
     )

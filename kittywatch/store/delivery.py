@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -223,20 +224,33 @@ def purge(connection: sqlite3.Connection, keys: Iterable[int]) -> int:
 
 def waiting(connection: sqlite3.Connection, destination: int | None) -> Waiting:
     """Count the queue from the view of a destination (its row); None counts nothing as for others."""
-    row = connection.execute(
-        "SELECT count(*), coalesce(sum(queue.died_at IS NOT NULL), 0),"
-        " coalesce(sum(died_at IS NULL AND projects.opted_out), 0),"
-        " coalesce(sum(died_at IS NULL AND NOT coalesce(projects.opted_out, 0)"
-        "  AND (projects.key IS NULL OR instr(projects.key, ':') > 0)), 0),"
-        f" coalesce(sum({_FREE} AND ?1 IS NOT NULL AND queue.recipient != ?1), 0),"
-        " min(CASE WHEN died_at IS NULL THEN coalesce("
-        "  (SELECT told_at FROM events WHERE events.event_id = queue.event_id), queue.timestamp) END)"
-        " FROM queue LEFT JOIN projects ON projects.id = queue.project",
+    rows = connection.execute(
+        "SELECT state = 'dead', coalesce(opted_out, 0), key IS NULL OR instr(key, ':') > 0,"
+        " ?1 IS NOT NULL AND recipient NOT IN (0, ?1), sum(number)"
+        " FROM tallies LEFT JOIN projects ON projects.id = tallies.project GROUP BY 1, 2, 3, 4",
         (destination,),
+    )
+    counts: Counter[str] = Counter()
+    for dead, opted_out, nameless, for_others, number in rows:
+        held = {"dead": dead, "opted_out": opted_out, "without_identity": nameless, "for_others": for_others}
+        counts[next((kind for kind, is_so in held.items() if is_so), "sendable")] += number
+    return Waiting(
+        counts["sendable"],
+        counts["opted_out"],
+        counts["without_identity"],
+        counts["for_others"],
+        counts["dead"],
+        oldest(connection),
+    )
+
+
+def oldest(connection: sqlite3.Connection) -> float | None:
+    """When the event was emitted that waits longest, in seconds since 1970; None where none waits."""
+    row = connection.execute(
+        "SELECT coalesce(told_at, queue.timestamp) FROM queue LEFT JOIN events ON events.event_id = queue.event_id"
+        " WHERE died_at IS NULL ORDER BY queue.id LIMIT 1"
     ).fetchone()
-    total, dead, opted_out, without_identity, for_others, oldest = row
-    sendable = total - dead - opted_out - without_identity - for_others
-    return Waiting(sendable, opted_out, without_identity, for_others, dead, oldest)
+    return row[0] if row else None
 
 
 def opt(connection: sqlite3.Connection, project: int, *, out: bool) -> None:

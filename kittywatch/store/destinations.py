@@ -70,8 +70,8 @@ def set_batch_interval(connection: sqlite3.Connection, destination: int, seconds
 def waiting_for_others(connection: sqlite3.Connection, destination: int) -> dict[Destination, int]:
     """The number of events that wait for each destination but this one (its row), dead letters too."""
     rows = connection.execute(
-        "SELECT recipients.id, url, team, batch_interval, count(*) FROM queue"
-        " JOIN recipients ON recipients.id = queue.recipient WHERE recipient != ? GROUP BY recipients.id",
+        "SELECT recipients.id, url, team, batch_interval, sum(number) AS waiting FROM tallies"
+        " JOIN recipients ON recipients.id = recipient WHERE recipient != ? GROUP BY recipients.id HAVING waiting > 0",
         (destination,),
     )
     return {Destination(*row[:4]): row[4] for row in rows}

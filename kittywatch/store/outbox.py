@@ -129,17 +129,25 @@ def first_moment(connection: sqlite3.Connection, project: int, feature: str, eve
 
 def queue_length(connection: sqlite3.Connection) -> int:
     """The number of events that wait, dead letters not among them."""
-    return int(connection.execute("SELECT count(*) FROM queue WHERE died_at IS NULL").fetchone()[0])
+    return sum(number for state, number in tallies(connection) if state != "dead")
+
+
+def tallies(connection: sqlite3.Connection) -> list[tuple[str, int]]:
+    """How many events of the queue are `waiting`, were `refused` and will be sent again, or are `dead`."""
+    return connection.execute("SELECT state, sum(number) FROM tallies GROUP BY state").fetchall()
 
 
 def queued(
     connection: sqlite3.Connection, *, prefix: str = "", limit: int | None = None, dead: bool | None = None
 ) -> Iterator[QueueRow]:
     """Events that wait, oldest first; `prefix` is the start of an event id, `dead` for dead letters alone, or none."""
+    named = (
+        "event_id >= ?1 AND event_id < ?1 || '~' AND" if prefix else ""
+    )  # of all of them none is looked up by its id
     rows = connection.execute(
         "SELECT id, event_id, event_type, data, retry_count, reason, died_at FROM queue"
-        " WHERE event_id >= ? AND event_id < ? AND (?3 IS NULL OR (died_at IS NOT NULL) = ?3) ORDER BY id LIMIT ?4",
-        (prefix, prefix + "~", dead, -1 if limit is None else limit),
+        f" WHERE {named} (?2 IS NULL OR (died_at IS NOT NULL) = ?2) ORDER BY id LIMIT ?3",
+        (prefix, dead, -1 if limit is None else limit),
     )
     return (QueueRow(*row) for row in rows)
 
@@ -154,11 +162,12 @@ def logged(
     after: int = 0,
 ) -> list[LogRow]:
     """A project's events in the order in which they were emitted; `newest` keeps the last so many, None all."""
+    wanted = {"project": project, "feature": feature, "wp_id": wp_id}
+    named = " AND ".join(f"{name} = :{name}" for name, value in wanted.items() if value is not None)
     rows = connection.execute(
         "SELECT seq, event_id, event_type, data, source, told_at, delivered_at FROM events"
-        " WHERE project = ? AND seq > ? AND (?3 IS NULL OR feature = ?3) AND (?4 IS NULL OR wp_id = ?4)"
-        " ORDER BY seq DESC LIMIT ?5",
-        (project, after, feature, wp_id, -1 if newest is None else newest),
+        f" WHERE {named} AND seq > :after ORDER BY seq DESC LIMIT :newest",
+        {**wanted, "after": after, "newest": -1 if newest is None else newest},
     ).fetchall()
     return [LogRow(*row) for row in reversed(rows)]
 

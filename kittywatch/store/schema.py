@@ -19,6 +19,23 @@ def _carry_over(connection: sqlite3.Connection) -> None:
     carry_over(connection)
 
 
+def _counted(row: str) -> str:
+    """The project, recipient and state by which a row of the queue is counted."""
+    return (
+        f"coalesce({row}.project, 0), coalesce({row}.recipient, 0), CASE WHEN {row}.died_at IS NOT NULL THEN 'dead'"
+        f" WHEN coalesce({row}.retry_count, 0) > 0 THEN 'refused' ELSE 'waiting' END"
+    )
+
+
+# Not by ON CONFLICT: within a trigger the clause of the statement that fired it would count instead.
+_COUNT = (
+    f"INSERT INTO tallies SELECT {_counted('new')}, 0"
+    f" WHERE NOT EXISTS (SELECT 1 FROM tallies WHERE (project, recipient, state) = ({_counted('new')}));"
+    f" UPDATE tallies SET number = number + 1 WHERE (project, recipient, state) = ({_counted('new')});"
+)
+_DISCOUNT = f"UPDATE tallies SET number = number - 1 WHERE (project, recipient, state) = ({_counted('old')});"
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     (
         """CREATE TABLE IF NOT EXISTS queue (
@@ -158,7 +175,24 @@ MIGRATIONS: tuple[Migration, ...] = (
         """CREATE TABLE settled_moves (
             recipient INTEGER NOT NULL, move INTEGER NOT NULL, UNIQUE (recipient, move))""",
     ),
+    # How many events wait, so that nobody counts them: kept by triggers, for other clients write to `queue` as well.
+    # 0 stands for no project and no recipient. The oldest are those with the lowest ids.
+    (
+        """CREATE TABLE tallies (
+            project INTEGER NOT NULL, recipient INTEGER NOT NULL, state TEXT NOT NULL, number INTEGER NOT NULL,
+            UNIQUE (project, recipient, state))""",
+        f"INSERT INTO tallies SELECT {_counted('queue')}, count(*) FROM queue GROUP BY 1, 2, 3",
+        f"CREATE TRIGGER queue_joined AFTER INSERT ON queue BEGIN {_COUNT} END",
+        f"CREATE TRIGGER queue_left AFTER DELETE ON queue BEGIN {_DISCOUNT} END",
+        f"""CREATE TRIGGER queue_changed AFTER UPDATE OF project, recipient, retry_count, died_at ON queue
+            BEGIN {_DISCOUNT} {_COUNT} END""",
+        "CREATE INDEX queue_alive ON queue (id) WHERE died_at IS NULL",
+        "CREATE INDEX events_by_tick ON events (lamport)",
+        "CREATE INDEX events_in_order ON events (project)",  # and by seq, as every index of SQLite's
+    ),
 )
+
+KEPT_BY_TRIGGERS = ("tallies",)
 
 TABLES = (
     "queue",

@@ -108,7 +108,17 @@ def check_whole(home: Path, told: Iterable[str] = ()) -> int:
     stepped = {row[0] for row in rows(home, "SELECT event_id FROM events WHERE event_type = 'WPStatusChanged'")}
     assert {row[0] for row in rows(home, "SELECT event_id FROM entries WHERE kind = 'step'")} == stepped
     assert set(told) <= logged, "an event that was told is gone"
+    check_tallies(home)
     return len(ticks)
+
+
+def check_tallies(home: Path) -> None:
+    """Assert that the tallies say what counting the rows of the queue would."""
+    state = "CASE WHEN died_at IS NOT NULL THEN 'dead' WHEN retry_count > 0 THEN 'refused' ELSE 'waiting' END"
+    counted = rows(
+        home, f"SELECT coalesce(project, 0), coalesce(recipient, 0), {state}, count(*) FROM queue GROUP BY 1, 2, 3"
+    )
+    assert sorted(map(str, rows(home, "SELECT * FROM tallies WHERE number"))) == sorted(map(str, counted))
 
 
 def copy_value(home: Path) -> int:
