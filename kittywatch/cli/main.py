@@ -22,6 +22,7 @@ COMMANDS = {
     "watch": "kittywatch.cli.watch:watch",
     "hooks": "kittywatch.cli.hooks:hooks",
     "emit": "kittywatch.cli.emit:emit",
+    "events": "kittywatch.cli.events:events",
     "log": "kittywatch.cli.log:log",
     "explain": "kittywatch.cli.explain:explain",
     "board": "kittywatch.cli.board:board",

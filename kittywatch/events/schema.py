@@ -2,11 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, get_args
 
 import msgspec
 
 from kittywatch.events.envelope import EVENT_TYPES, SCHEMA_VERSION, SchemaVersion
+
+TYPES = {event.__name__: event for event in EVENT_TYPES.values()}
+VERSIONS: tuple[SchemaVersion, ...] = get_args(SchemaVersion)
+"""All versions that there have been, the oldest first."""
+
+
+def schema_of(event_type: str, version: SchemaVersion = SCHEMA_VERSION) -> dict[str, Any]:
+    """The same for the events of one type; raises KeyError where there is no such type."""
+    whole = json_schema(version)
+    reference = f"#/$defs/{TYPES[event_type].__name__}"
+    needed = _needed(event_type, whole["$defs"])
+    definitions = {name: definition for name, definition in whole["$defs"].items() if name in needed}
+    return {"$schema": whole["$schema"], "title": event_type, "$ref": reference, "$defs": definitions}
+
+
+def _needed(name: str, definitions: Mapping[str, Any]) -> set[str]:
+    """The names of a definition, and of all that it refers to."""
+    found, left = {name}, [definitions[name]]
+    while left:
+        node = left.pop()
+        if isinstance(node, dict):
+            left += node.values()
+            other = str(node.get("$ref", "")).rpartition("/")[2]
+            if other and other not in found:
+                found.add(other)
+                left.append(definitions[other])
+        elif isinstance(node, list):
+            left += node
+    return found
 
 
 def json_schema(version: SchemaVersion = SCHEMA_VERSION) -> dict[str, Any]:

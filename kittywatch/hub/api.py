@@ -29,7 +29,7 @@ class _RefreshRequest(msgspec.Struct):
     refresh: str
 
 
-FEATURES = ("aliases", "events", "events-1.1", "renames", "work-package-renames")
+FEATURES = ("aliases", "events", "events-1.1", "renames", "schemas", "work-package-renames")
 
 
 async def describe(request: Request) -> JSONResponse:

@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
-from kittywatch.hub import api, health, pages, signin, views
+from kittywatch.hub import api, health, pages, schemas, signin, views
 from kittywatch.hub.access import AccessLog
 from kittywatch.hub.answers import HANDLERS
 from kittywatch.hub.compression import Compression
@@ -27,6 +27,7 @@ ROUTES = [
     Route("/api/v1/ws-token/", api.obtain_ws_token, methods=["POST"]),
     Route("/api/v1/events/", api.list_events, methods=["GET"]),
     Route("/api/v1/events/batch/", api.take_batch, methods=["POST"]),
+    Route("/schemas/{version}/{event_type}.json", schemas.schema, methods=["GET"]),
     WebSocketRoute("/ws/v1/events/", events_socket),
     WebSocketRoute("/live", board_socket),
     Route("/healthz", health.healthz),

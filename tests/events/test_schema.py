@@ -15,7 +15,7 @@ from jsonschema.validators import extend
 from rfc3339_validator import validate_rfc3339
 
 from kittywatch.events import InvalidEventError, from_json
-from kittywatch.events.schema import json_schema
+from kittywatch.events.schema import VERSIONS, json_schema, schema_of
 from tests.events.examples import (
     BAD_MOMENTS,
     CONTRACT,
@@ -50,7 +50,8 @@ def _is_date_time(instance: object) -> bool:
 
 _Validator: type[Draft202012Validator] = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
 _contract = _Validator(CONTRACT, format_checker=_formats)
-_exported = _Validator(json_schema("1.0.0"), format_checker=_formats)
+_schemas = {version: _Validator(json_schema(version), format_checker=_formats) for version in VERSIONS}
+_exported = _schemas["1.0.0"]
 
 
 def accepted(event: Any) -> bool:
@@ -75,6 +76,27 @@ def test_both_schemas_are_schemas() -> None:
 @pytest.mark.skipif(not _BESIDE.exists(), reason="the contract is not checked out beside the project")
 def test_the_schema_here_is_the_contracts() -> None:
     assert Path(__file__).with_name("events.schema.json").read_bytes() == _BESIDE.read_bytes()
+
+
+@pytest.mark.parametrize("event_type", EVENT_NAMES)
+def test_a_types_own_schema_is_part_of_the_whole(event_type: str) -> None:
+    one = schema_of(event_type, "1.0.0")
+    _Validator.check_schema(one)
+    of_type = _Validator(one, format_checker=_formats)
+    assert [name for name in EVENT_NAMES if of_type.is_valid(example(name))] == [event_type]
+    whole = json_schema("1.0.0")["$defs"]
+    assert one["$defs"].items() <= whole.items()
+    assert not one["$defs"].keys() & set(EVENT_NAMES) - {event_type}
+
+
+@given(event=valid_events())
+def test_a_version_accepts_every_event_of_those_before_it(event: Json) -> None:
+    """But for the version that they say, which is the lowest that they satisfy."""
+    assert _exported.is_valid(event)
+    for version in VERSIONS:
+        later = changed(event, None, "schema_version", version)
+        assert _schemas[version].is_valid(later), (version, event)
+        assert from_json(json.dumps(later))
 
 
 @pytest.mark.parametrize("event_type", EVENT_NAMES)

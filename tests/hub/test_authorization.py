@@ -19,6 +19,7 @@ TITLE = "The cats' own secret"
 PLACE = f"/wp/{PROJECT}/{FEATURE}/WP01"
 PAGES = ["/", "/cards?lane=planned", PLACE, f"/feature/{PROJECT}/{FEATURE}", "/activity", "/password", "/session"]
 OPEN = {"/api/v1/", "/api/v1/token/", "/api/v1/token/refresh/", "/healthz", "/readyz", "/metrics"}
+OPEN |= {"/schemas/{version}/{event_type}.json"}
 OPEN |= {"/sign-in", "/static"}
 
 
