@@ -1,4 +1,4 @@
-"""Guards that hold for every test: its own home, its own git configuration, no thread left behind."""
+"""What holds for every test: which ones run, its own home, its own git configuration, no thread left behind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests import selection
+from tests.skips import pytest_make_collect_report, pytest_runtest_makereport
 from tests.waiting import until
+
+__all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]  # hooks
 
 # A shared machine may be slow at any moment: how long one example takes says nothing about the code.
 settings.register_profile("kittywatch", deadline=None, print_blob=True)
@@ -23,6 +27,17 @@ _GIT_CONFIGURATION = """\
 [init]
 \tdefaultBranch = main
 """
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-timeout reads its options
+def pytest_configure(config: pytest.Config) -> None:
+    selection.choose(config)
+
+
+@pytest.hookimpl(tryfirst=True)  # before what -m selects
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    selection.leave_out(config, items)
+    selection.mark(items)
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-import os
 import random
 import signal
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from typing import Any
 
 import httpx
 import psycopg
+import pytest
 from sqlalchemy import Engine, func, select
 from websockets.sync.client import ClientConnection, connect
 
@@ -26,9 +26,10 @@ from kittywatch.hub.database import open_engine, reading, writing
 from kittywatch.hub.schema import PROJECTIONS, events
 from tests.hub.conftest import Run
 from tests.hub.hubs import MACHINE, Hub, Machine, created, moved
+from tests.selection import CAMPAIGN
 
 CLIENTS = 100
-EVENTS = 50_000 if os.environ.get("KITTYWATCH_CAMPAIGN") else 20_000
+EVENTS = 50_000 if CAMPAIGN else 20_000
 _PATH = ["planned", "doing", "for_review", "doing", "for_review", "done"]
 
 
@@ -124,6 +125,7 @@ def hear(socket: ClientConnection, count: int) -> list[str]:
     return heard
 
 
+@pytest.mark.long
 def test_nothing_is_lost_or_doubled(start_hub: Callable[..., Hub], postgresql_database: str) -> None:
     first, second = start_hub(postgresql_database), start_hub(postgresql_database, new=False)
     engine = open_engine(postgresql_database)

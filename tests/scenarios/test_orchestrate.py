@@ -17,10 +17,10 @@ import pytest
 
 from tests.scenarios.company import ACTING, ALL, Company, alive
 from tests.scenarios.world import FEATURE, PROGRAM, World
+from tests.selection import CAMPAIGN
 from tests.waiting import until
 
 MakeWorld = Callable[[str], World]
-CAMPAIGN = float(os.environ.get("KITTYWATCH_CAMPAIGN", "0"))
 
 
 @pytest.fixture
@@ -80,8 +80,7 @@ def test_failures_and_a_kill_in_the_middle(make_world: MakeWorld) -> None:
     world.replay_adds_nothing()
 
 
-@pytest.mark.campaign
-@pytest.mark.timeout(0 if CAMPAIGN else 300)
+@pytest.mark.long
 def test_killed_at_random_moments(make_world: MakeWorld) -> None:
     """SIGKILL whenever, again and again, until a run comes to its end: nothing is lost, and nothing told twice."""
     chance = random.Random(int(CAMPAIGN) or 12)

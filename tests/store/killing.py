@@ -110,18 +110,21 @@ def _observe_again(home: Path, told: list[str]) -> None:
 
 
 def at_random(home: Path, times: int) -> int:
-    """Kill a process that emits without pause, at random moments; returns how many emissions had come back."""
+    """Kill a process that emits without pause, at random moments; returns how many emissions had come back.
+
+    A moment is so many emissions after its start, and a bit: however slow it is, something has been told by then.
+    """
     seed = random.randrange(1 << 32)
     print(f"seed {seed}", file=sys.stderr)
     moments = random.Random(seed)
     told: list[str] = []
     for _ in range(times):
-        told += _killed_after(home, moments.uniform(0, 0.012))
+        told += _killed_after(home, moments.choice((0, 0, 1, 2, 4, 7)), moments.uniform(0, 0.006))
         _observe_again(home, told)
     return len(told)
 
 
-def _killed_after(home: Path, seconds: float) -> list[str]:
+def _killed_after(home: Path, emissions: int, seconds: float) -> list[str]:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -134,20 +137,25 @@ def _killed_after(home: Path, seconds: float) -> list[str]:
         finally:
             os._exit(1)
     os.close(writing)
-    end = time.monotonic() + seconds
     data = b""
+    while data.count(b"\n") < emissions:
+        data += _more(reading)
+    end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         if select.select([reading], [], [], left)[0]:
-            chunk = os.read(reading, 4096)
-            if not chunk:
-                raise SystemExit("the child failed")
-            data += chunk
+            data += _more(reading)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     while chunk := os.read(reading, 4096):
         data += chunk
     os.close(reading)
     return data.decode().split()
+
+
+def _more(reading: int) -> bytes:
+    if chunk := os.read(reading, 4096):
+        return chunk
+    raise SystemExit("the child failed")
 
 
 def mending(home: Path) -> int:

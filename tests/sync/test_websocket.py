@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import threading
@@ -17,6 +16,7 @@ from kittywatch.sync.auth import AuthClient
 from kittywatch.sync.link import ATTEMPTS
 from kittywatch.sync.session import KeepAlive, Session
 from tests.hub.hubs import Hub, Machine, created
+from tests.selection import amounts
 from tests.store import stores
 from tests.sync import delivering
 from tests.sync.connected import all_delivered, clock_value, connected, living, told
@@ -26,9 +26,6 @@ from tests.waiting import until
 
 AT_ONCE = KeepAlive(ping=0.3, pong=0.5, roll=lambda: -1.0)  # no waits between attempts
 UNANSWERED = KeepAlive(ping=0.3, pong=0.5, ack=0.3)
-
-
-GROUPS = 60 if not os.environ.get("KITTYWATCH_CAMPAIGN") else 2000
 
 
 def note_in_batches(home: Path, seconds: float = 0.3) -> None:
@@ -326,7 +323,8 @@ def test_a_half_open_connection_is_noticed(home: Path, hub: Hub, target: EventEm
             all_delivered(home, hub)
 
 
-def test_random_faults_of_messages(home: Path, hub: Hub, target: EventEmitter) -> None:
+@amounts("groups", sample=15, most=60, campaign=2000)
+def test_random_faults_of_messages(home: Path, hub: Hub, target: EventEmitter, groups: int) -> None:
     """Lost, repeated, reordered, cut off, with garbage in between: each event once at the hub, the queue ends empty."""
     note_in_batches(home)
     seed = random.randrange(1 << 32)
@@ -340,7 +338,7 @@ def test_random_faults_of_messages(home: Path, hub: Hub, target: EventEmitter) -
     with SocketProxy(hub.port, plan=plan) as proxy:
         delivering.log_in(home, hub, url=proxy.url)
         with living(home, keep_alive=keep_alive) as (session, _):
-            for number in range(GROUPS):
+            for number in range(groups):
                 delivering.queue(target, 3, text=f"{seed} {number}")
                 session.wake()
                 until(lambda: len(delivering.waiting(home)) < 20, deadline=60, what=f"some to arrive; seed {seed}")
