@@ -16,7 +16,7 @@ import pytest
 
 from kittywatch.demo.board import Board
 from kittywatch.demo.scratch import Scratch
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
 
 DEMO = [sys.executable, "-P", "-m", "kittywatch.cli.main", "demo"]
 
@@ -73,7 +73,7 @@ def test_broken_off_nothing_stays_either(temporary: Path, tmp_path: Path, how: s
                 break
         rest = threading.Thread(target=process.stdout.read)
         rest.start()
-        code = process.wait(60)
+        code = process.wait(DEADLINE)
         rest.join()
     assert code == 130
     until(lambda: _processes(temporary) == [], what=lambda: f"the processes to end: {_processes(temporary)}")

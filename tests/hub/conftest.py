@@ -17,6 +17,7 @@ from kittywatch.cli.main import main
 from kittywatch.hub import accounts, migrations, sessions
 from kittywatch.hub.database import open_engine, writing
 from kittywatch.hub.sessions import Login
+from tests.hub import browsers
 from tests.hub.browsers import axe_source, is_live, launch, sign_in
 from tests.hub.clusters import cluster, create_database
 from tests.hub.hubs import Hub, Machine, populate
@@ -131,8 +132,8 @@ def new_page(chromium: Browser, hub: Hub) -> Iterator[Callable[..., Page]]:
     complaints: list[str] = []
 
     def open_page(**options: object) -> Page:
-        contexts.append(chromium.new_context(**options))  # type: ignore[arg-type]
-        page = contexts[-1].new_page()
+        page = browsers.open_page(chromium, **options)
+        contexts.append(page.context)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda message: complaints.append(message.text) if "Policy" in message.text else None)
         return page

@@ -20,7 +20,7 @@ from kittywatch.hub.accounts import User
 from kittywatch.hub.database import open_engine, reading, writing
 from kittywatch.hub.sessions import Kind, Opened
 from kittywatch.workpackages.schemes import SPEC_KITTY_3
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
 
 PASSWORD = "correct horse battery"
 PROJECT = "550e8400-e29b-41d4-a716-446655440000"
@@ -67,7 +67,7 @@ class Hub:
             assert self.process.poll() is None, text
             return next((line.split()[1] for line in text.splitlines() if line.startswith("Board: ")), "")
 
-        until(announced, deadline=30, what=f"the hub to listen: {self.log}")
+        until(announced, what=f"the hub to listen: {self.log}")
         self.url = announced().rstrip("/")
         self.port = int(self.url.rsplit(":", 1)[1])
         return self
@@ -75,7 +75,7 @@ class Hub:
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(how)
-            self.process.wait(timeout=30)
+            self.process.wait(timeout=DEADLINE)
 
     def output(self) -> str:
         return self.log.read_text(encoding="utf-8")
@@ -110,7 +110,7 @@ class Machine:
     """A client of the protocol, as plain as can be; the real client has its own tests."""
 
     def __init__(self, url: str, access: str = "", *, verify: Any = True) -> None:
-        self.http = httpx.Client(base_url=url, timeout=30, verify=verify, trust_env=False)
+        self.http = httpx.Client(base_url=url, timeout=DEADLINE, verify=verify, trust_env=False)
         self.access = access
         self.refresh = ""
 

@@ -28,6 +28,7 @@ from kittywatch.hub.parsing import open_batch
 from kittywatch.hub.schema import PROJECTIONS, events, supersessions, work_packages
 from kittywatch.hub.sessions import Login
 from tests.hub.hubs import FEATURE, PROJECT, Hub, Machine, created, event, moved
+from tests.waiting import DEADLINE
 
 PATH = ["planned", "doing", "for_review", "doing", "for_review", "done"]
 KEY = (PROJECT, FEATURE, "WP01")
@@ -432,7 +433,7 @@ def test_others_hear_of_a_transition_once(hub: Hub, machine: Machine, other_mach
     told, other = twins(1)[0]
     after = moved("WP01", "doing", "for_review", lamport=9)
     with _listening(hub, other_machine) as socket:
-        assert json.loads(socket.recv(timeout=20))["type"] == "snapshot"
+        assert json.loads(socket.recv(timeout=DEADLINE))["type"] == "snapshot"
         machine.http.post(
             "/api/v1/events/batch/", json={"events": [told], "aliases": [alias(other, told)]}, headers=machine.headers
         )
@@ -440,7 +441,7 @@ def test_others_hear_of_a_transition_once(hub: Hub, machine: Machine, other_mach
         machine.send([after])
         heard: list[str] = []
         while len(heard) < 2:
-            message = json.loads(socket.recv(timeout=30))
+            message = json.loads(socket.recv(timeout=DEADLINE))
             heard += [message["event"]["event_id"]] if message["type"] == "event" else []
     assert heard == [told["event_id"], after["event_id"]]
 
@@ -464,7 +465,7 @@ def test_two_replicas_agree(start_hub: Callable[..., Hub], postgresql_database: 
     random.Random(7).shuffle(arriving)
 
     async def deliver() -> None:
-        async with httpx.AsyncClient(timeout=30, trust_env=False) as http:
+        async with httpx.AsyncClient(timeout=DEADLINE, trust_env=False) as http:
 
             async def send(number: int, body: Any) -> None:
                 url = f"{hubs[number % 2].url}/api/v1/events/batch/"

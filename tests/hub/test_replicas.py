@@ -27,6 +27,7 @@ from kittywatch.hub.schema import PROJECTIONS, events
 from tests.hub.conftest import Run
 from tests.hub.hubs import MACHINE, Hub, Machine, created, moved
 from tests.selection import CAMPAIGN
+from tests.waiting import DEADLINE
 
 CLIENTS = 100
 EVENTS = 50_000 if CAMPAIGN else 20_000
@@ -68,7 +69,7 @@ async def deliver(urls: list[str], access: str, told: list[Any], traffic: Traffi
     waiting = told + chance.sample(told, len(told) // 5)
     chance.shuffle(waiting)
     replica = seed
-    async with httpx.AsyncClient(timeout=30, trust_env=False) as http:
+    async with httpx.AsyncClient(timeout=DEADLINE, trust_env=False) as http:
         while waiting:
             batch = waiting[:120]
             body = gzip.compress(json.dumps({"events": batch}).encode(), compresslevel=1)
@@ -120,7 +121,7 @@ def hear(socket: ClientConnection, count: int) -> list[str]:
     """The ids of the next events of others, whatever comes between."""
     heard: list[str] = []
     while len(heard) < count:
-        message = json.loads(socket.recv(timeout=30))
+        message = json.loads(socket.recv(timeout=DEADLINE))
         heard += [message["event"]["event_id"]] if message["type"] == "event" else []
     return heard
 
@@ -169,7 +170,7 @@ def test_news_of_one_replica_reach_the_sockets_of_the_other(
         headers = {"Authorization": f"Bearer {listener.ws_token()}"}
         url = second.url.replace("http", "ws", 1) + "/ws/v1/events/"
         with connect(url, additional_headers=headers, proxy=None) as socket:
-            assert json.loads(socket.recv(timeout=20))["type"] == "snapshot"
+            assert json.loads(socket.recv(timeout=DEADLINE))["type"] == "snapshot"
             told = [created(f"WP{n:02d}", lamport=n, node_id=MACHINE) for n in range(1, 30)]
             for event in told:
                 assert sender.statuses([event]) == ["success"]
@@ -187,7 +188,7 @@ def test_a_database_that_goes_away_is_503_and_then_all_goes_on(
         headers = {"Authorization": f"Bearer {listener.ws_token()}"}
         url = second.url.replace("http", "ws", 1) + "/ws/v1/events/"
         with connect(url, additional_headers=headers, proxy=None) as socket:
-            assert json.loads(socket.recv(timeout=20))["type"] == "snapshot"
+            assert json.loads(socket.recv(timeout=DEADLINE))["type"] == "snapshot"
             with psycopg.connect(f"{postgresql}/postgres", autocommit=True) as admin:
                 admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'.encode())
                 query = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s"

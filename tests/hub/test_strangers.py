@@ -12,7 +12,7 @@ import pytest
 from kittywatch.hub.passwords import problem_of
 from kittywatch.hub.throttle import ALLOWED
 from tests.hub.hubs import PASSWORD, Hub, Machine, created
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
 
 GUESSES = ALLOWED["address"] + 5
 
@@ -25,7 +25,7 @@ def local(sqlite_database: str, start_hub: Callable[..., Hub]) -> Hub:
 def sign_in(hub: Hub, name: str, password: str, address: str = "") -> int:
     headers = {"X-Forwarded-For": address} if address else {}
     body = {"username": name, "password": password}
-    answer = httpx.post(f"{hub.url}/api/v1/token/", json=body, headers=headers, timeout=60, trust_env=False)
+    answer = httpx.post(f"{hub.url}/api/v1/token/", json=body, headers=headers, timeout=DEADLINE, trust_env=False)
     return answer.status_code
 
 
@@ -71,7 +71,7 @@ def test_two_lengths_are_refused(hub: Hub) -> None:
     request = (
         b"POST /api/v1/token/ HTTP/1.1\r\nHost: localhost\r\n" + lengths + b"\r\n0\r\n\r\nGET /readyz HTTP/1.1\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", hub.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", hub.port), timeout=DEADLINE) as connection:
         connection.sendall(request)
         answer = b"".join(iter(lambda: connection.recv(4096), b""))
     assert answer.startswith(b"HTTP/1.1 400 ")
@@ -81,7 +81,7 @@ def test_two_lengths_are_refused(hub: Hub) -> None:
 @pytest.fixture
 def browser(hub: Hub) -> Iterator[httpx.Client]:
     cookies = {"kittywatch": hub.open_login("mira", kind="browser").secret}
-    with httpx.Client(base_url=hub.url, cookies=cookies, timeout=30, trust_env=False) as client:
+    with httpx.Client(base_url=hub.url, cookies=cookies, timeout=DEADLINE, trust_env=False) as client:
         yield client
 
 

@@ -18,7 +18,7 @@ import pytest
 from tests.scenarios.company import ACTING, ALL, Company, alive
 from tests.scenarios.world import FEATURE, PROGRAM, World
 from tests.selection import CAMPAIGN
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
 
 MakeWorld = Callable[[str], World]
 
@@ -52,7 +52,7 @@ def test_failures_and_a_kill_in_the_middle(make_world: MakeWorld) -> None:
         told = company.journal()
         return all(any(line.startswith(f"{wp} implementation") for line in told) for wp in ("WP06", "WP08", "WP05"))
 
-    until(hanging, deadline=90, what=lambda: "\n".join(company.journal()))
+    until(hanging, what=lambda: "\n".join(company.journal()))
     first.kill()
     first.communicate()
     left = [int(line.split()[-1]) for line in company.journal() if " hang " in line or " stubborn " in line]
@@ -153,12 +153,12 @@ def test_an_interrupt_leaves_everything_in_order(company: Company, number: signa
     company.packages({1: [], 2: [1]})
     company.plan({"WP01 implementation": ["hang"]})
     process = company.start()
-    until(lambda: any(line.startswith("CHILD") for line in company.journal()), deadline=30)
+    until(lambda: any(line.startswith("CHILD") for line in company.journal()))
     again = company.start()  # at the same time
-    assert "is being orchestrated already" in again.communicate(timeout=30)[1]
+    assert "is being orchestrated already" in again.communicate(timeout=DEADLINE)[1]
     assert again.returncode == 1
     process.send_signal(number)
-    process.communicate(timeout=30)
+    process.communicate(timeout=DEADLINE)
     assert process.returncode == 130
     pids = [int(line.split()[-1]) for line in company.journal()]
     until(lambda: not any(alive(pid) for pid in pids))
@@ -238,7 +238,7 @@ def test_a_person_is_asked_and_sees_a_table(company: Company) -> None:
             if not answered and b"Run these on this machine?" in shown:
                 answered = bool(os.write(ours, b"y\n"))
     os.close(ours)
-    assert process.wait(30) == 0
+    assert process.wait(DEADLINE) == 0
     assert str(ACTING).encode() in shown.partition(b"Run these")[0]
     for text in (b"lane", b"implementation by ada", b"for_review", b"review by bob", b"done"):
         assert text in shown

@@ -16,7 +16,7 @@ from kittywatch.observe.watcher import Watcher
 from kittywatch.project import Project
 from tests.scenarios.table import row
 from tests.scenarios.world import PROGRAM, Clone, Watching, World
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
 
 P_D, D_R, R_D = "planned>doing", "doing>for_review", "for_review>done"
 
@@ -52,7 +52,7 @@ def _eight_scans(world: World) -> None:
         )
         for _ in range(8)
     ]
-    said = [process.communicate(timeout=60)[1] for process in processes]
+    said = [process.communicate(timeout=DEADLINE)[1] for process in processes]
     assert [process.returncode for process in processes] == [0] * 8, said
 
 
@@ -115,7 +115,7 @@ def test_closed_terminal_ends_it(watched: World) -> None:
     process.stdout.close()
     watched.move("doing")
     watched.expect(P_D)
-    assert process.wait(10) in (0, 1)
+    assert process.wait(DEADLINE) in (0, 1)
 
 
 def _marks(world: World) -> str:
@@ -143,7 +143,7 @@ def test_prints_one_line_an_event(watched: World) -> None:
     watched.git("commit", "-q", "-a", "-m", "x")
     watched.settle()
     process.send_signal(signal.SIGINT)
-    assert process.wait(10) == 0
+    assert process.wait(DEADLINE) == 0
     reader.join()
     process.stdout.close()
     about = [line for line in lines if "WP01" in line and "001-login" in line]
@@ -166,7 +166,7 @@ def test_json_prints_the_envelope(watched: World) -> None:
     watched.write("doing")
     event = json.loads(process.stdout.readline())
     process.send_signal(signal.SIGINT)
-    assert process.wait(10) == 0
+    assert process.wait(DEADLINE) == 0
     process.stdout.close()
     assert event == watched.events()[0]
 
@@ -256,7 +256,7 @@ def test_a_signal_that_does_not_end_the_wait(
 
     def send() -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-        assert ready.wait(10)
+        assert ready.wait(DEADLINE)
         os.kill(os.getpid(), signal.SIGTERM)
 
     before = signal.signal(signal.SIGTERM, lambda *_: watcher.stop())

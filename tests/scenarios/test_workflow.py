@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.scenarios.world import FEATURE, PROGRAM, Clone, World
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
 
 MakeWorld = Callable[[str], World]
 
@@ -279,7 +279,7 @@ def test_commands_at_once_keep_one_anothers_edits(both: World) -> None:
         )
         for number in (1, 2, 3, 4)
     ]
-    assert [process.wait(60) for process in running] == [0] * 10
+    assert [process.wait(DEADLINE) for process in running] == [0] * 10
     text = both.path().read_text("utf-8")
     assert [note for note in notes if f" – {note}\n" not in text] == []
     for number in (2, 3, 4):

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from kittywatch.githooks import installation
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
 
 PROGRAM = [sys.executable, "-P", "-m", "kittywatch.cli.main"]
 FEATURE = "001-login"
@@ -43,7 +43,7 @@ class Watching:
         return self.join()
 
     def join(self) -> int:
-        code = self.process.wait(10)
+        code = self.process.wait(DEADLINE)
         self._reader.join()
         return code
 

@@ -19,6 +19,7 @@ from tests.store import stores
 from tests.sync import delivering
 from tests.sync.delivering import FastClock
 from tests.sync.fault_proxy import EVERY_STATUS, Cut, Drip, Fault, FaultProxy, Noise, Pass, Say, Silence, answer_json
+from tests.waiting import DEADLINE
 
 _BATCH = "/api/v1/events/batch/"
 Record = Callable[[str, object], None]
@@ -125,7 +126,7 @@ def test_the_client_is_killed(target: EventEmitter, home: Path, hub: Hub, record
             told += delivering.queue(target, 100, text=f"client {number}")
             child = _start_delivery(home, 20)
             for _ in range(chance.randint(1, 3)):
-                assert asked.acquire(timeout=60)
+                assert asked.acquire(timeout=DEADLINE)
             threading.Event().wait(chance.uniform(0, 0.05))
             child.kill()
             assert child.wait() == -signal.SIGKILL

@@ -177,7 +177,7 @@ def test_after_ten_attempts_there_are_batches_and_a_login_connects(home: Path, h
     with FaultProxy(hub.port, plan=no_sockets) as proxy:
         delivering.log_in(home, hub, url=proxy.url)
         with living(home, keep_alive=AT_ONCE) as (session, said):
-            until(lambda: session.status == "OfflineBatchMode", deadline=60)
+            until(lambda: session.status == "OfflineBatchMode")
             assert socket_paths(proxy).count("events") == ATTEMPTS + 1
             stores.steps(target, 5)
             all_delivered(home, hub)
@@ -238,7 +238,7 @@ def test_a_login_that_ended_waits_for_the_next(home: Path, own_hub: Hub, target:
         own_hub.change_user("mira")
         stores.steps(target, 2)
         session.wake()
-        until(lambda: session.status == "Offline", deadline=30, what=lambda: f"{session.status} {said.warnings}")
+        until(lambda: session.status == "Offline", what=lambda: f"{session.status} {said.warnings}")
         assert delivering.waiting(home) == told(home)
         delivering.log_in(home, own_hub)
         session.look_at_login()
@@ -303,7 +303,7 @@ def test_no_redirect_is_followed(home: Path, hub: Hub) -> None:
         proxy.plan = lambda path, number: away if path.startswith("/ws/") else Pass()
         delivering.log_in(home, hub, url=proxy.url)
         with living(home, keep_alive=AT_ONCE) as (session, _):
-            until(lambda: session.status == "OfflineBatchMode", deadline=60)
+            until(lambda: session.status == "OfflineBatchMode")
         assert elsewhere.requests == []
 
 
@@ -341,7 +341,7 @@ def test_random_faults_of_messages(home: Path, hub: Hub, target: EventEmitter, g
             for number in range(groups):
                 delivering.queue(target, 3, text=f"{seed} {number}")
                 session.wake()
-                until(lambda: len(delivering.waiting(home)) < 20, deadline=60, what=f"some to arrive; seed {seed}")
+                until(lambda: len(delivering.waiting(home)) < 20, what=f"some to arrive; seed {seed}")
             all_delivered(home, hub, wake=session.wake)
         assert len({do for _, _, do in proxy.messages}) > 4, f"seed {seed}"
         assert proxy.connections > 1
