@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.hub.hubs import Hub
-from tests.scenarios.world import PROGRAM, World
+from tests.scenarios.world import World
 from tests.sync import delivering
 from tests.sync.conftest import own_hub
 from tests.waiting import DEADLINE, until
+from tests.warm import PROGRAM
 
 __all__ = ["own_hub"]
 HINT = "Events queued locally; run spec-kitty auth login to enable real-time sync"

@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios.company import ACTING, ALL, Company, alive
-from tests.scenarios.world import FEATURE, PROGRAM, World
+from tests.scenarios.world import FEATURE, World
 from tests.selection import CAMPAIGN
 from tests.waiting import DEADLINE, until
+from tests.warm import PROGRAM
 
 MakeWorld = Callable[[str], World]
 

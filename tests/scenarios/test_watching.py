@@ -15,8 +15,9 @@ import pytest
 from kittywatch.observe.watcher import Watcher
 from kittywatch.project import Project
 from tests.scenarios.table import row
-from tests.scenarios.world import PROGRAM, Clone, Watching, World
+from tests.scenarios.world import Clone, Watching, World
 from tests.waiting import DEADLINE, until
+from tests.warm import PROGRAM
 
 P_D, D_R, R_D = "planned>doing", "doing>for_review", "for_review>done"
 

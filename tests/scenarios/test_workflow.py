@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.world import FEATURE, PROGRAM, Clone, World
+from tests.scenarios.world import FEATURE, Clone, World
 from tests.waiting import DEADLINE, until
+from tests.warm import PROGRAM
 
 MakeWorld = Callable[[str], World]
 

@@ -10,7 +10,6 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -19,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from kittywatch.githooks import installation
+from tests import warm
 from tests.waiting import DEADLINE, until
+from tests.warm import PROGRAM
 
-PROGRAM = [sys.executable, "-P", "-m", "kittywatch.cli.main"]
 FEATURE = "001-login"
 
 
@@ -105,25 +105,14 @@ class Clone:
 
     def run(self, *command: str, check: bool = True, given: str = "") -> subprocess.CompletedProcess[str]:
         """Run kittywatch, with `given` on its standard input."""
-        done = subprocess.run(
-            [*PROGRAM, *command],
-            cwd=self.root,
-            env=self.environment,
-            input=given,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = warm.run(command, cwd=self.root, environment=self.environment, given=given)
         if check and done.returncode:
             raise AssertionError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
         return done
 
     def run_elsewhere(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run kittywatch outside of the project, which fails; for waiting a process's time."""
-        where = self.root.parent
-        return subprocess.run(
-            [*PROGRAM, *command], cwd=where, env=self.environment, capture_output=True, text=True, check=False
-        )
+        return warm.run(command, cwd=self.root.parent, environment=self.environment)
 
     def scan(self) -> None:
         """Have somebody look at this checkout and its worktrees once."""
