@@ -56,8 +56,9 @@ TURNS = (
 
 
 def choose(config: pytest.Config) -> None:
-    """Run what is named by its id, and everything in a campaign, unless the command says otherwise."""
-    if config.option.markexpr == QUICK and (CAMPAIGN or any("::" in argument for argument in config.args)):
+    """Run what is named by its id, and everything in a campaign or for a seed of one, unless the command selects."""
+    named = CAMPAIGN or "KITTYWATCH_SEED" in os.environ or any("::" in argument for argument in config.args)
+    if config.option.markexpr == QUICK and named:
         config.option.markexpr = ""
     if CAMPAIGN:
         config.option.timeout = 0

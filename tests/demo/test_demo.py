@@ -63,6 +63,7 @@ def test_the_three_numbers_are_equal_and_nothing_stays(temporary: Path, tmp_path
     assert {path.name for path in tmp_path.rglob("*")} == before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
 def test_broken_off_nothing_stays_either(temporary: Path, tmp_path: Path, how: signal.Signals) -> None:
     with subprocess.Popen([*DEMO, "--headless"], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:

@@ -19,6 +19,8 @@ from tests.scenarios.table import check, converges
 from tests.scenarios.world import World
 from tests.waiting import DEADLINE, until
 
+pytestmark = pytest.mark.long  # a program of others
+
 IN_BOTH = pytest.mark.parametrize("world", ["WH"], indirect=True)
 WORK = ["to_do>in_progress", "in_progress>done"]
 

@@ -195,8 +195,8 @@ def test_39_two_hundred_at_once(make_world: Callable[[str], World]) -> None:
     world.replay_adds_nothing()
 
 
-@amounts("moves", sample=1, most=5, campaign=125)
-def test_eight_worktrees_with_watcher_and_hooks(make_world: Callable[[str], World], moves: int) -> None:
+@pytest.mark.long
+def test_eight_worktrees_with_watcher_and_hooks(make_world: Callable[[str], World]) -> None:
     """Eight worktrees, hooks and a watcher started in each, work at the same time: every transition once."""
     from tests.scenarios.world import Clone, Watching
 
@@ -204,6 +204,7 @@ def test_eight_worktrees_with_watcher_and_hooks(make_world: Callable[[str], Worl
     for number in range(1, 9):
         world.write("planned", wp_id=f"WP{number:02}")
     world.commit("eight")
+    moves = 125 if CAMPAIGN else 5
     clones: list[Clone] = []
     for number in range(1, 9):
         path = world.directory / f"tree{number}"

@@ -13,6 +13,8 @@ import yaml
 
 from tests.scenarios.world import World
 
+pytestmark = pytest.mark.long  # an environment of pre-commit's own
+
 PROJECT = Path(__file__).parents[2]
 STAGES = ("pre-commit", "post-commit", "post-merge", "post-checkout", "post-rewrite")
 P_D, D_R = "planned>doing", "doing>for_review"

@@ -14,6 +14,8 @@ from tests.spec_kitty.conftest import MakeMission
 from tests.spec_kitty.mission import TOPOLOGIES, Mission
 from tests.waiting import until
 
+pytestmark = pytest.mark.long  # a program of others
+
 MODES = ("W", "H", "WH")
 RUNS = [(topology, mode) for topology in TOPOLOGIES for mode in MODES] if CAMPAIGN else [("coord", "WH")]
 
