@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
+import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 
 from kittywatch.events import random_id
-from kittywatch.hub import accounts, migrations, sessions, tokens
+from kittywatch.hub import accounts, migrations, passwords, sessions, tokens
 from kittywatch.hub.accounts import User
 from kittywatch.hub.database import open_engine, reading, writing
 from kittywatch.hub.sessions import Kind, Opened
 from kittywatch.workpackages.schemes import SPEC_KITTY_3
+from tests import warm
 from tests.waiting import DEADLINE, until
 
 PASSWORD = "correct horse battery"
 PROJECT = "550e8400-e29b-41d4-a716-446655440000"
 FEATURE = "001-purr"
 MACHINE = "a1b2c3d4e5f6"
+_ORIGINAL_HASHED = passwords.hashed
+
+
+@functools.cache
+def _hashed(password: str) -> str:
+    """One hash for all who have this password: it is made to be expensive."""
+    return _ORIGINAL_HASHED(password)
 
 
 def populate(database: str, *, teams: Mapping[str, Sequence[str]]) -> None:
     """Migrate a database and give it teams with their users, who all have PASSWORD."""
     engine = open_engine(database)
     migrations.migrate(engine)
-    with writing(engine) as connection:
+    with patch.object(passwords, "hashed", _hashed), writing(engine) as connection:
         for slug, names in teams.items():
             team = accounts.add_team(connection, slug)
             for name in names:
@@ -47,19 +56,19 @@ class Hub:
     database: str
     log: Path
     arguments: Sequence[str] = ()
-    module: str = "kittywatch.cli.main"
+    module: str = warm.MAIN
     port: int = 0
-    process: subprocess.Popen[bytes] | None = None
+    process: warm.Process | None = None
     url: str = ""
     starts: int = field(default=0)
 
     def start(self) -> Hub:
         self.starts += 1
         before = self.log.stat().st_size if self.log.exists() else 0
-        command = [sys.executable, "-m", self.module, "hub", "serve", "--database", self.database]
-        command += ["--port", str(self.port), *self.arguments]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        command = ["hub", "serve", "--database", self.database, "--port", str(self.port), *self.arguments]
+        with self.log.open("ab") as log, open(os.devnull, "rb") as nothing:
+            files = (nothing.fileno(), log.fileno(), log.fileno())
+            self.process = warm.start(command, files=files, module=self.module)
 
         def announced() -> str:
             assert self.process is not None

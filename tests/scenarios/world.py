@@ -20,7 +20,6 @@ from typing import Any
 from kittywatch.githooks import installation
 from tests import warm
 from tests.waiting import DEADLINE, until
-from tests.warm import PROGRAM
 
 FEATURE = "001-login"
 
@@ -29,10 +28,11 @@ class Watching:
     """A watcher as a process of its own."""
 
     def __init__(self, root: Path, environment: Mapping[str, str], *options: str) -> None:
-        command = [*PROGRAM, "watch", "--json", *options]
-        self.process = subprocess.Popen(
-            command, cwd=root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        )
+        reading, writing = os.pipe()
+        self._errors = open(reading, encoding="utf-8")  # noqa: SIM115
+        with open(os.devnull, "rb+", buffering=0) as nothing, open(writing, "wb") as errors:
+            files = (nothing.fileno(), nothing.fileno(), errors.fileno())
+            self.process = warm.start(["watch", "--json", *options], files=files, cwd=root, environment=environment)
         self.said: list[str] = []
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
@@ -48,9 +48,8 @@ class Watching:
         return code
 
     def _read(self) -> None:
-        assert self.process.stderr is not None
-        with self.process.stderr:
-            for line in self.process.stderr:
+        with self._errors:
+            for line in self._errors:
                 self.said.append(line)
 
 
