@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests import selection
 from tests.skips import pytest_make_collect_report, pytest_runtest_makereport
@@ -17,8 +17,8 @@ from tests.waiting import until
 
 __all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]  # hooks
 
-# A shared machine may be slow at any moment: how long one example takes says nothing about the code.
-settings.register_profile("kittywatch", deadline=None, print_blob=True)
+# A shared machine may be slow at any moment: how long an example takes, or its making, says nothing about the code.
+settings.register_profile("kittywatch", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("kittywatch")
 
 _GIT_CONFIGURATION = """\

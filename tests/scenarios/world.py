@@ -27,12 +27,13 @@ FEATURE = "001-login"
 class Watching:
     """A watcher as a process of its own."""
 
-    def __init__(self, root: Path, environment: Mapping[str, str], *options: str) -> None:
+    def __init__(self, root: Path, environment: Mapping[str, str], *options: str, module: str = warm.MAIN) -> None:
         reading, writing = os.pipe()
         self._errors = open(reading, encoding="utf-8")  # noqa: SIM115
         with open(os.devnull, "rb+", buffering=0) as nothing, open(writing, "wb") as errors:
             files = (nothing.fileno(), nothing.fileno(), errors.fileno())
-            self.process = warm.start(["watch", "--json", *options], files=files, cwd=root, environment=environment)
+            command = ["watch", "--json", *options]
+            self.process = warm.start(command, files=files, cwd=root, environment=environment, module=module)
         self.said: list[str] = []
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
@@ -250,6 +251,12 @@ class World(Clone):
         """Start the watcher, if the mode asks for one."""
         if self.watched:
             self.watching.append(Watching(self.root, self.environment))
+
+    def watch_patiently(self) -> None:
+        """Have the watcher, if there is one, take its time with files that are being written."""
+        if self.watched:
+            self.stop()
+            self.watching.append(Watching(self.root, self.environment, module="tests.scenarios.patient"))
 
     def stop(self) -> None:
         while self.watching:
