@@ -299,7 +299,7 @@ PAIRS = [*twins(5), *twins(3, wp_id="WP02")]
 THIRD = moved("WP01", "planned", "doing", lamport=9, node_id="c" * 12)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_order_on_one_database(data: st.DataObject, shared: Callable[[], Desk]) -> None:
     """Each machine delivers its own events and aliases in its order, cut and mixed at random; some of it twice."""

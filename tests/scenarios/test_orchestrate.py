@@ -29,6 +29,7 @@ def company(make_world: MakeWorld) -> Company:
     return Company(make_world(""))
 
 
+@pytest.mark.long
 def test_failures_and_a_kill_in_the_middle(make_world: MakeWorld) -> None:
     """Twelve work packages, three agents, watcher and hooks: after the rerun all is done, and told once."""
     world = make_world("WH")
@@ -59,7 +60,7 @@ def test_failures_and_a_kill_in_the_middle(make_world: MakeWorld) -> None:
     left = [int(line.split()[-1]) for line in company.journal() if " hang " in line or " stubborn " in line]
     children = [int(line.split()[-1]) for line in company.journal() if line.startswith("CHILD")]
     assert all(alive(pid) for pid in left)  # nobody has stopped them yet
-    company.run("--time-limit", "60")
+    company.run("--time-limit", "300")
     until(lambda: not any(alive(pid) for pid in [*left, *children]))
     company.in_order(*(f"WP{number:02}" for number in needs))
     for number in needs:
@@ -139,10 +140,11 @@ def test_the_reviewer_is_another_agent(company: Company) -> None:
     assert "asked the same twice: True" in log.read_text("utf-8")
 
 
+@pytest.mark.long
 def test_a_time_limit_ends_the_whole_group(company: Company) -> None:
     company.packages({1: [], 2: []})
     company.plan({"WP01 implementation": ["stubborn"], "WP02 implementation": ["hang"]})
-    company.run("--time-limit", "2")
+    company.run("--time-limit", "15")
     company.in_order("WP01", "WP02")
     children = [int(line.split()[-1]) for line in company.journal() if line.startswith("CHILD")]
     assert len(children) == 2

@@ -19,6 +19,7 @@ from kittywatch.store import salvage as salvaging
 from kittywatch.store.database import NAME
 from kittywatch.store.lock import locked
 from kittywatch.store.salvage import finish_salvage, salvage
+from tests.selection import amounts
 from tests.store import stores
 
 PAGE = 4096
@@ -337,8 +338,9 @@ def test_a_sound_database_is_left_alone(home: Path, emitter_at: Callable[..., Ev
     assert not _asides(home)
 
 
-def test_killed_at_any_step_of_mending_there_is_the_old_database_or_the_new_one(quick_home: Path) -> None:
-    assert int(stores.run_child("tests.store.killing", "mending", quick_home)) > 100
+@amounts("stride", sample=11, most=1)
+def test_killed_at_any_step_of_mending_there_is_the_old_database_or_the_new_one(quick_home: Path, stride: int) -> None:
+    assert int(stores.run_child("tests.store.killing", "mending", quick_home, str(stride))) > 100
 
 
 def _waits_for_a_lock() -> bool:

@@ -97,12 +97,14 @@ def test_two_stores_in_one_process(home: Path, emitter_at: Callable[..., EventEm
     assert stores.check_whole(home) == 1
 
 
-def test_killed_at_each_step_of_an_emission(quick_home: Path) -> None:
-    assert int(stores.run_child("tests.store.killing", "emission", quick_home)) > 100
+@amounts("stride", sample=7, most=1)
+def test_killed_at_each_step_of_an_emission(quick_home: Path, stride: int) -> None:
+    assert int(stores.run_child("tests.store.killing", "emission", quick_home, str(stride))) > 100
 
 
-def test_killed_at_each_step_of_the_first_emission(quick_home: Path) -> None:
-    assert int(stores.run_child("tests.store.killing", "first-emission", quick_home)) > 100
+@amounts("stride", sample=13, most=1)
+def test_killed_at_each_step_of_the_first_emission(quick_home: Path, stride: int) -> None:
+    assert int(stores.run_child("tests.store.killing", "first-emission", quick_home, str(stride))) > 100
 
 
 @amounts("kills", sample=50, most=300, campaign=3000)
