@@ -50,7 +50,7 @@ def _chain(number: int) -> list[str]:
 
 
 @row("37")
-@amounts("stride", sample=601, most=61)
+@amounts("stride", sample=241, most=61)
 @pytest.mark.parametrize("command", [("hook",), ("emit", "scan")])
 def test_37_killed_at_every_step(make_world: Callable[[str], World], command: tuple[str, ...], stride: int) -> None:
     """Each time another line of the observation is the last one; the next observation makes up for it.
@@ -101,7 +101,7 @@ def test_37_killed_at_random_moments(make_world: Callable[[str], World], rounds:
 
 
 @row("37")
-@amounts("stride", sample=1801, most=211)
+@amounts("stride", sample=641, most=211)
 def test_37_watcher_killed_at_every_step(make_world: Callable[[str], World], stride: int) -> None:
     """One edit is there when the watcher starts, another one comes while it runs; somebody else makes up for both.
 

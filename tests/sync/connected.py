@@ -14,7 +14,7 @@ from tests.store import stores
 from tests.sync import delivering
 from tests.waiting import DEADLINE, until
 
-QUICK = KeepAlive(ping=0.3, pong=0.5)
+QUICK = KeepAlive(ping=0.3, pong=DEADLINE)  # a loaded machine is no broken connection
 
 
 class Said:

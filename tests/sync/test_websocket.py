@@ -22,10 +22,11 @@ from tests.sync import delivering
 from tests.sync.connected import all_delivered, clock_value, connected, living, told
 from tests.sync.fault_proxy import Cut, Fault, FaultProxy, Noise, Pass, Say, Silence
 from tests.sync.socket_proxy import Do, SocketProxy
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
 
-AT_ONCE = KeepAlive(ping=0.3, pong=0.5, roll=lambda: -1.0)  # no waits between attempts
-UNANSWERED = KeepAlive(ping=0.3, pong=0.5, ack=0.3)
+AT_ONCE = KeepAlive(ping=0.3, pong=DEADLINE, roll=lambda: -1.0)  # no waits between attempts
+UNANSWERED = KeepAlive(ping=0.3, pong=DEADLINE, ack=0.3)
+IMPATIENT = KeepAlive(ping=0.3, pong=0.5)
 
 
 def note_in_batches(home: Path, seconds: float = 0.3) -> None:
@@ -312,7 +313,7 @@ def test_a_half_open_connection_is_noticed(home: Path, hub: Hub, target: EventEm
     note_in_batches(home, 300)
     with FaultProxy(hub.port) as proxy:
         delivering.log_in(home, hub, url=proxy.url)
-        with living(home) as (session, _):
+        with living(home, keep_alive=IMPATIENT) as (session, _):
             connected(session)
             proxy.stall()
             stores.steps(target, 5)
@@ -334,7 +335,7 @@ def test_random_faults_of_messages(home: Path, hub: Hub, target: EventEmitter, g
     def plan(sender: str, text: str, number: int) -> Do:
         return chance.choices(list(weights), list(weights.values()))[0]
 
-    keep_alive = KeepAlive(ping=0.5, pong=1.0, ack=0.5, roll=lambda: -0.9)
+    keep_alive = KeepAlive(ping=0.5, pong=2.0, ack=1.0, roll=lambda: -0.9)
     with SocketProxy(hub.port, plan=plan) as proxy:
         delivering.log_in(home, hub, url=proxy.url)
         with living(home, keep_alive=keep_alive) as (session, _):
