@@ -166,6 +166,7 @@ def test_no_repository(cases: Cases, tmp_path: Path) -> None:
     each(run(cases(template=tmp_path / "empty")), check)
 
 
+@pytest.mark.long
 def test_no_home(cases: Cases) -> None:
     """Of a user whom the machine doesn't know, as in a container: no HOME, no entry in passwd."""
 
@@ -182,6 +183,7 @@ def test_no_home(cases: Cases) -> None:
     assert "has no home directory" in outcomes["init"].err
 
 
+@pytest.mark.long
 def test_a_home_that_cannot_be_made(cases: Cases) -> None:
     outcomes = run(cases(environment={"SPEC_KITTY_HOME": None, "HOME": "/dev/null"}))
     each(outcomes, sane)
@@ -207,6 +209,7 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", str(place)], check=True)
 
 
+@pytest.mark.long
 def test_a_full_disk(cases: Cases, full_disk: Path) -> None:
     """What is told nowhere is no success."""
     made = cases()

@@ -20,7 +20,7 @@ from kittywatch.hub.sessions import Login
 from tests.hub import browsers
 from tests.hub.browsers import axe_source, is_live, launch, sign_in
 from tests.hub.clusters import cluster, create_database
-from tests.hub.hubs import Hub, Machine, populate
+from tests.hub.hubs import Hub, Machine, add_user, populate
 
 TEAMS = {"cats": ["mira", "tom"], "dogs": ["rex"]}
 _numbers = itertools.count()
@@ -64,7 +64,7 @@ def login(engine: Engine) -> Login:
     """A machine's login there, of the team cats."""
     with writing(engine) as connection:
         team = accounts.add_team(connection, "cats")
-        user = accounts.add_user(connection, "mira", team=team, password="correct horse", must_change=False)
+        user = add_user(connection, "mira", team=team)
         return sessions.open_session(connection, user, kind="machine").login
 
 

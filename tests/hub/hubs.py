@@ -14,10 +14,11 @@ from typing import Any
 from unittest.mock import patch
 
 import httpx
+from sqlalchemy import Connection
 
 from kittywatch.events import random_id
 from kittywatch.hub import accounts, migrations, passwords, sessions, tokens
-from kittywatch.hub.accounts import User
+from kittywatch.hub.accounts import Team, User
 from kittywatch.hub.database import open_engine, reading, writing
 from kittywatch.hub.sessions import Kind, Opened
 from kittywatch.workpackages.schemes import SPEC_KITTY_3
@@ -28,24 +29,30 @@ PASSWORD = "correct horse battery"
 PROJECT = "550e8400-e29b-41d4-a716-446655440000"
 FEATURE = "001-purr"
 MACHINE = "a1b2c3d4e5f6"
-_ORIGINAL_HASHED = passwords.hashed
 
 
 @functools.cache
-def _hashed(password: str) -> str:
-    """One hash for all who have this password: it is made to be expensive."""
-    return _ORIGINAL_HASHED(password)
+def _hash() -> str:
+    """One hash for all of the tests' users: it is made to be expensive."""
+    return passwords.hashed(PASSWORD)
+
+
+def add_user(connection: Connection, name: str, *, team: Team) -> User:
+    """A user of a team, whose password is PASSWORD."""
+    known = _hash()
+    with patch.object(passwords, "hashed", lambda password: known):
+        return accounts.add_user(connection, name, team=team, password=PASSWORD, must_change=False)
 
 
 def populate(database: str, *, teams: Mapping[str, Sequence[str]]) -> None:
     """Migrate a database and give it teams with their users, who all have PASSWORD."""
     engine = open_engine(database)
     migrations.migrate(engine)
-    with patch.object(passwords, "hashed", _hashed), writing(engine) as connection:
+    with writing(engine) as connection:
         for slug, names in teams.items():
             team = accounts.add_team(connection, slug)
             for name in names:
-                accounts.add_user(connection, name, team=team, password=PASSWORD, must_change=False)
+                add_user(connection, name, team=team)
     engine.dispose()
 
 

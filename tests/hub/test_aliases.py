@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, select
 from websockets.sync.client import connect
@@ -27,7 +27,8 @@ from kittywatch.hub.limits import Limits
 from kittywatch.hub.parsing import open_batch
 from kittywatch.hub.schema import PROJECTIONS, events, supersessions, work_packages
 from kittywatch.hub.sessions import Login
-from tests.hub.hubs import FEATURE, PROJECT, Hub, Machine, created, event, moved
+from tests.hub.hubs import FEATURE, PROJECT, Hub, Machine, add_user, created, event, moved
+from tests.selection import amounts
 from tests.waiting import DEADLINE
 
 PATH = ["planned", "doing", "for_review", "doing", "for_review", "done"]
@@ -45,7 +46,7 @@ class Desk:
     def _new_team(self, slug: str) -> Login:
         with writing(self.engine) as connection:
             team = accounts.add_team(connection, slug)
-            user = accounts.add_user(connection, f"of-{slug}", team=team, password="correct horse", must_change=False)
+            user = add_user(connection, f"of-{slug}", team=team)
             return sessions.open_session(connection, user, kind="machine").login
 
     def other_team(self, slug: str) -> None:
@@ -299,11 +300,19 @@ PAIRS = [*twins(5), *twins(3, wp_id="WP02")]
 THIRD = moved("WP01", "planned", "doing", lamport=9, node_id="c" * 12)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(data=st.data())
-def test_any_order_on_one_database(data: st.DataObject, shared: Callable[[], Desk]) -> None:
+@amounts("examples", sample=4, most=25)
+def test_any_order_on_one_database(shared: Callable[[], Desk], examples: int) -> None:
     """Each machine delivers its own events and aliases in its order, cut and mixed at random; some of it twice."""
-    desk = shared()
+
+    @settings(max_examples=examples)
+    @given(data=st.data())
+    def run(data: st.DataObject) -> None:
+        _any_order(data, shared())
+
+    run()
+
+
+def _any_order(data: st.DataObject, desk: Desk) -> None:
     first: list[Any] = [("event", told) for told, _ in PAIRS] + [("alias", alias(o, t)) for t, o in PAIRS]
     second: list[Any] = [("event", one) for one in STORY] + [("event", other) for _, other in PAIRS]
     third: list[Any] = [("event", THIRD), ("alias", alias(PAIRS[0][1], THIRD))]

@@ -31,7 +31,7 @@ from kittywatch.hub.shared import SECONDS, Shared
 from kittywatch.hub.viewers import PING, TOO_SLOW, Ended, Viewer, Viewers
 from kittywatch.natural import natural
 from tests.hub.browsers import is_live, sign_in
-from tests.hub.hubs import FEATURE, Hub, Machine, created, moved
+from tests.hub.hubs import FEATURE, Hub, Machine, add_user, created, moved
 from tests.waiting import DEADLINE
 
 PAGES = 50
@@ -51,7 +51,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 def login(engine: Engine) -> Login:
     with writing(engine) as connection:
         team = accounts.add_team(connection, "cats")
-        user = accounts.add_user(connection, "mira", team=team, password="correct horse", must_change=False)
+        user = add_user(connection, "mira", team=team)
         return sessions.open_session(connection, user, kind="browser").login
 
 
