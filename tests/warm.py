@@ -11,6 +11,7 @@ import functools
 import importlib
 import json
 import os
+import resource
 import runpy
 import select
 import signal
@@ -112,6 +113,7 @@ class Server:
             "command": list(command),
             "cwd": os.fspath(cwd),
             "environment": dict(environment),
+            "limits": _limits(),
         }
         return Started(self, self.ask("start", request, files))
 
@@ -167,6 +169,12 @@ class Started:
         self.send_signal(signal.SIGKILL)
 
 
+def _limits() -> list[list[int]]:
+    """The number of each resource of which this process has a limit, its soft and its hard limit."""
+    numbers = {getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}
+    return [[number, *resource.getrlimit(number)] for number in sorted(numbers)]
+
+
 def _text(file: int) -> str:
     os.lseek(file, 0, os.SEEK_SET)
     with os.fdopen(os.dup(file), encoding="utf-8") as text:
@@ -211,8 +219,11 @@ def serve(requests: socket.socket) -> str:
 
 
 def _become(request: Mapping[str, Any], files: Sequence[int]) -> None:
-    """Take over the directory, environment, arguments and standard streams of a process that is just starting."""
+    """Take over what a process has that is just starting: directory, environment, arguments, limits and streams."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, soft, hard in request["limits"]:
+        if resource.getrlimit(number) != (soft, hard):
+            resource.setrlimit(number, (soft, hard))
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["environment"])

@@ -138,6 +138,7 @@ def test_refused_with_reasons(kittywatch: Command, told: list[str], server: Serv
     assert "1 event kept: refused too often" in done.err
 
 
+@pytest.mark.long  # for what it waits between attempts
 def test_the_server_is_away(kittywatch: Command, told: list[str], server: Server, kitty_home: Path) -> None:
     server.decide = lambda events: Cut()
     done = kittywatch("sync", "now")

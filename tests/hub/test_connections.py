@@ -105,6 +105,7 @@ def test_headers_that_trickle_have_their_time(hub: Hub, begun: bytes) -> None:
         until(trickled, what="both to be closed")
 
 
+@pytest.mark.long  # for what it waits
 def test_a_body_that_trickles_has_its_time(hub: Hub, machine: Machine) -> None:
     head = "POST /api/v1/token/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{"
     with socket.create_connection(address_of(hub), timeout=DEADLINE) as connection:
@@ -144,6 +145,7 @@ def test_a_hub_with_few_files_turns_away_and_lives(
     assert len(hub.output().splitlines()) < 100
 
 
+@pytest.mark.long  # for what it waits
 def test_a_reader_that_does_not_read_is_cut_off(hub: Hub, machine: Machine, other_machine: Machine) -> None:
     """Others' events go to it until its buffers are full; then it goes, and whoever reads hears all."""
     url = hub.url.replace("http", "ws", 1) + "/ws/v1/events/"

@@ -121,6 +121,7 @@ def test_a_strangers_notify_ends_no_listening(start_hub: Callable[..., Hub], pos
     assert "broke" not in hub.output()
 
 
+@pytest.mark.long
 def test_a_frozen_database_keeps_nobody_waiting(
     start_hub: Callable[..., Hub], postgresql: str, postgresql_database: str
 ) -> None:
