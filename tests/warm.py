@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import gc
 import importlib
 import json
 import os
@@ -240,6 +241,8 @@ if __name__ == "__main__":
     _, _socket, *_modules = sys.argv
     for _name in _modules:
         importlib.import_module(f"kittywatch.{_name}")
+    gc.collect()
+    gc.freeze()  # what is there before a fork stays, and no child has to go through it
     _module = serve(socket.socket(fileno=int(_socket)))
     if _module == MAIN:
         importlib.import_module(MAIN).main()
