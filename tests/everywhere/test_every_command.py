@@ -153,6 +153,7 @@ def test_wrong_arguments(cases: Cases) -> None:
     each(run(cases(add=["--no-such-option"])), check)
 
 
+@pytest.mark.long
 def test_no_repository(cases: Cases, tmp_path: Path) -> None:
     """1 with its remedy, unless it has nothing to do with one; nothing is left there."""
 
@@ -224,7 +225,11 @@ def test_a_full_disk(cases: Cases, full_disk: Path) -> None:
 
 @pytest.mark.parametrize(
     ("stdout", "said"),
-    [("closed", "stdout takes nothing: it is closed"), ("broken", ""), ("full", "stdout takes nothing: No space left")],
+    [
+        pytest.param("closed", "stdout takes nothing: it is closed", marks=pytest.mark.long),
+        ("broken", ""),
+        pytest.param("full", "stdout takes nothing: No space left", marks=pytest.mark.long),
+    ],
 )
 def test_a_stdout_that_takes_nothing(cases: Cases, stdout: Stdout, said: str) -> None:
     """What has something to print fails; that a reader has gone, as `head` does, is no matter of words."""

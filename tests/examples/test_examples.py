@@ -77,6 +77,7 @@ def test_first_run() -> None:
     assert "WP02  doing → for_review" in done.stdout
 
 
+@pytest.mark.long
 def test_the_terminal_picture(tmp_path: Path) -> None:
     script = EXAMPLES / "terminal_picture.py"
     subprocess.run([sys.executable, script, tmp_path / "demo.svg"], check=True, cwd=tmp_path)
