@@ -80,7 +80,14 @@ def test_half_requests_take_nobody_elses_place(hub: Hub, machine: Machine) -> No
     assert len(hub.output().splitlines()) < 100
 
 
-@pytest.mark.parametrize("begun", [HALF, b"", HALF.replace(b"/healthz", b"/static/base.css")])
+@pytest.mark.parametrize(
+    "begun",
+    [
+        HALF,
+        pytest.param(b"", marks=pytest.mark.long),  # for what it waits
+        pytest.param(HALF.replace(b"/healthz", b"/static/base.css"), marks=pytest.mark.long),
+    ],
+)
 def test_headers_that_trickle_have_their_time(hub: Hub, begun: bytes) -> None:
     """From the connection on, and after an answer; each byte that comes gives no more time."""
     whole = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"

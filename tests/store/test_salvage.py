@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 import shutil
 import sqlite3
 import threading
@@ -92,13 +93,16 @@ def test_the_store_mends_by_itself_and_says_so(home: Path, emitter_at: Callable[
     assert stores.rows(home, "SELECT lamport FROM events") == [(6,)]
 
 
-def test_each_page_in_turn(home: Path, tmp_path: Path, git: Git, emitter_at: Callable[..., EventEmitter]) -> None:
+@amounts("stride", sample=9, most=1)
+def test_each_page_in_turn(
+    home: Path, tmp_path: Path, git: Git, emitter_at: Callable[..., EventEmitter], stride: int
+) -> None:
     """Whatever page is lost: nothing that the log still has is told again, and no transition twice."""
     first = emitter_at(home)
     told = stores.replay(git, first)
     first.store.close()
     whole = (home / NAME).read_bytes()
-    for page in range(1, len(whole) // PAGE):
+    for page in range(random.randint(1, stride), len(whole) // PAGE, stride):
         place = tmp_path / f"page-{page}"
         shutil.copytree(home, place)
         (place / NAME).write_bytes(whole[: page * PAGE] + bytes(PAGE) + whole[(page + 1) * PAGE :])

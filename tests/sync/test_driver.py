@@ -77,7 +77,7 @@ def test_each_answer_has_its_consequence() -> None:
     for event_id, status in (("A", "success"), ("B", "rejected"), ("C", "queued")):
         connection.said.put(json.dumps({"type": "ack", "event_id": event_id, "status": status, "error_message": "no"}))
     until(lambda: (queue.delivered, queue.refused, queue.waiting) == (["A"], {"B": "no"}, [3]))
-    assert client.stop(within=DEADLINE)
+    assert client.stop(within=1)  # it waits as long for an answer to D
     assert queue.waiting == [3, 4]
     assert connection.closed.is_set()
 

@@ -344,8 +344,9 @@ def test_random_faults_of_messages(home: Path, hub: Hub, target: EventEmitter, g
                 session.wake()
                 until(lambda: len(delivering.waiting(home)) < 20, what=f"some to arrive; seed {seed}")
             all_delivered(home, hub, wake=session.wake)
-        assert len({do for _, _, do in proxy.messages}) > 4, f"seed {seed}"
-        assert proxy.connections > 1
+        if groups >= 60:  # or it is left to chance
+            assert len({do for _, _, do in proxy.messages}) > 4, f"seed {seed}"
+            assert proxy.connections > 1
 
 
 # Threads.
