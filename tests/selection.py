@@ -97,14 +97,14 @@ def amounts(name: str, *, sample: int, most: int, campaign: int = 0) -> pytest.M
     return _parametrized(name, {"sample": sample}, {"most": max(campaign, most) if CAMPAIGN else most})
 
 
-def some(name: str, values: Iterable[int], *, quick: int) -> pytest.MarkDecorator:
+def some(name: str, values: Iterable[int | str], *, quick: int) -> pytest.MarkDecorator:
     """Parametrize a test with values of which the first ones are quick."""
     named = {str(value): value for value in values}
     names = list(named)
     return _parametrized(name, *({one: named[one] for one in part} for part in (names[:quick], names[quick:])))
 
 
-def _parametrized(name: str, quick: Mapping[str, int], long: Mapping[str, int]) -> pytest.MarkDecorator:
+def _parametrized(name: str, quick: Mapping[str, int | str], long: Mapping[str, int | str]) -> pytest.MarkDecorator:
     cases = [pytest.param(value, id=one) for one, value in quick.items()]
     cases += [pytest.param(value, id=one, marks=pytest.mark.long) for one, value in long.items()]
     return pytest.mark.parametrize(name, cases)

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.hub.browsers import ids_in, is_live, serious_faults, sign_in
 from tests.hub.hubs import FEATURE, PASSWORD, PROJECT, Hub, Machine, created, event, moved
+from tests.selection import some
 from tests.waiting import until
 
 HOSTILE = [
@@ -232,7 +233,7 @@ def test_hostile_titles_do_nothing(board: Page, hub: Hub, machine: Machine) -> N
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 360])
+@some("width", [1440, 360], quick=1)
 def test_axe_finds_no_serious_fault(
     new_page: Callable[..., Page], hub: Hub, machine: Machine, axe: str, scheme: str, width: int
 ) -> None:
@@ -255,6 +256,7 @@ def test_axe_finds_no_serious_fault(
         assert serious_faults(page, axe) == []
 
 
+@pytest.mark.long
 def test_ten_thousand_cards_come_page_by_page(hub: Hub, machine: Machine, new_page: Callable[..., Page]) -> None:
     for batch in range(11):
         features = [f"{number:03d}-many" for number in range(batch * 10, batch * 10 + 10)]

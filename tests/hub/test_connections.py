@@ -54,6 +54,7 @@ def hub(sqlite_database: str, start_hub: Callable[..., Hub]) -> Hub:
     return start_hub(sqlite_database)
 
 
+@pytest.mark.long
 def test_half_requests_take_nobody_elses_place(hub: Hub, machine: Machine) -> None:
     """1,500 of them, held open by one stranger, who begins anew as soon as one is closed."""
     with files(4096), ExitStack() as held:

@@ -40,6 +40,7 @@ def seconds(work: Callable[[], object]) -> float:
     return best + 1e-4
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
 def test_parsing_takes_linear_time(hostile: Callable[[int], bytes]) -> None:
     """Sixteen times as much takes about sixteen times as long; what is quadratic takes 256 times."""

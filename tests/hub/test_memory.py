@@ -61,6 +61,7 @@ async def attack(hub: Hub, tokens: list[str], bodies: list[bytes]) -> Counter[in
         return Counter(await asyncio.gather(*(send(number, body) for number, body in enumerate(bodies))))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mark", ["", "😺"], ids=["plain", "four bytes a character"])
 @pytest.mark.parametrize("logins", [1, 6])
 def test_legal_batches_at_once(hub: Hub, mark: str, logins: int) -> None:

@@ -29,6 +29,7 @@ def sign_in(hub: Hub, name: str, password: str, address: str = "") -> int:
     return answer.status_code
 
 
+@pytest.mark.long
 def test_behind_a_proxy_that_nobody_told_of_strangers_lock_nobody_out(local: Hub) -> None:
     guessed = [sign_in(local, f"nobody{n}", "wrong", "198.51.100.9") for n in range(GUESSES)]
     assert guessed[-1] == 429
@@ -36,6 +37,7 @@ def test_behind_a_proxy_that_nobody_told_of_strangers_lock_nobody_out(local: Hub
     assert local.output().count("serve with --trusted-proxy 127.0.0.1") == 1
 
 
+@pytest.mark.long
 def test_whoever_has_an_ipv6_address_has_a_network_of_them(local: Hub) -> None:
     guessed = [sign_in(local, f"nobody{n}", "wrong", f"2001:db8:1:2::{n:x}") for n in range(GUESSES)]
     assert guessed[-1] == 429

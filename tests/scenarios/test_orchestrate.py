@@ -127,6 +127,7 @@ def test_a_failing_agent_is_followed_by_another(company: Company) -> None:
     assert company.world.steps() == company.world.steps("WP02") == ALL
 
 
+@pytest.mark.long
 def test_the_reviewer_is_another_agent(company: Company) -> None:
     company.packages({number: [] for number in range(1, 4)})
     company.plan({"WP01 review": ["changes"], "WP02 implementation": ["fail"]})
@@ -172,6 +173,7 @@ def test_an_interrupt_leaves_everything_in_order(company: Company, number: signa
     assert company.world.steps() == ALL
 
 
+@pytest.mark.long
 def test_a_conflict_goes_back_to_the_implementer(company: Company) -> None:
     company.packages({1: [], 2: []})
     company.plan({"WP01 implementation": ["conflict"], "WP02 implementation": ["conflict"] * 3})
@@ -184,6 +186,7 @@ def test_a_conflict_goes_back_to_the_implementer(company: Company) -> None:
     assert prompt.exists()
 
 
+@pytest.mark.long
 def test_an_agent_that_breaks_its_worktree_harms_nothing_else(company: Company) -> None:
     """git would take the project itself for the worktree, and what its user has there for the agent's work."""
     company.packages({1: []})
@@ -194,6 +197,7 @@ def test_an_agent_that_breaks_its_worktree_harms_nothing_else(company: Company) 
     assert company.lanes() == {"lane: doing"}
 
 
+@pytest.mark.long
 def test_a_worktree_that_began_early_gets_the_code_it_depends_on(company: Company) -> None:
     company.packages({1: [], 2: [1]})
     company.world.run("implement", "WP02", "--worktree", "--force")
@@ -223,6 +227,7 @@ def test_nothing_is_run_without_consent(company: Company) -> None:
     assert os.stat(world.home / "approved-agents.json").st_mode & 0o777 == 0o600
 
 
+@pytest.mark.long
 def test_a_person_is_asked_and_sees_a_table(company: Company) -> None:
     """On a terminal: the argument lists and a question, then the work packages as they stand."""
     company.packages({1: [], 2: [1]})

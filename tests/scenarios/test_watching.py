@@ -69,6 +69,7 @@ def test_36_eight_at_the_same_moment(make_world: Callable[[str], World]) -> None
     world.replay_adds_nothing()
 
 
+@pytest.mark.long
 @row("36")
 def test_36_eight_come_upon_several_commits(make_world: Callable[[str], World]) -> None:
     """A plan that was made before another process carried its own out is made again, or steps would run backwards."""
@@ -229,6 +230,7 @@ def test_switched_off(make_world: Callable[[str], World]) -> None:
     assert "nothing is watched" in world.run("watch").stderr
 
 
+@pytest.mark.long
 def test_lost_events_are_made_up_for_by_a_rescan(make_world: Callable[[str], World]) -> None:
     """An overflow of the kernel's queue: 20,000 events while the watcher is stopped, and the change among them."""
     limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())

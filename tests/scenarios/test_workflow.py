@@ -154,6 +154,7 @@ REFUSED: list[tuple[str, str]] = [
 ]
 
 
+@pytest.mark.long
 def test_what_is_refused_changes_nothing_and_tells_one_error(make_world: MakeWorld) -> None:
     """Without observers: each command's own telling is all there is."""
     world = make_world("")
@@ -262,6 +263,7 @@ def test_several_features_have_to_be_named(make_world: MakeWorld) -> None:
     assert "lane: doing" in world.path().read_text("utf-8")
 
 
+@pytest.mark.long
 def test_commands_at_once_keep_one_anothers_edits(both: World) -> None:
     for number in range(2, 5):
         both.write("planned", wp_id=f"WP{number:02}")

@@ -59,7 +59,7 @@ def numbers() -> Iterator[int]:
         yield (number := number + 1)
 
 
-@amounts("examples", sample=2, most=20)
+@amounts("examples", sample=1, most=20)
 def test_the_same_every_time(
     driving: type[Exchanging], record_property: Callable[[str, object], None], examples: int
 ) -> None:

@@ -52,7 +52,10 @@ def _noise(data: bytes) -> bytes:
     return bytes((index * 31 + 7) % 256 for index in range(len(data)))
 
 
-@pytest.mark.parametrize("damage", [_garbage_header, _truncated, _zeroed_page, _noise])
+@pytest.mark.parametrize(
+    "damage",
+    [_zeroed_page, *(pytest.param(one, marks=pytest.mark.long) for one in (_garbage_header, _truncated, _noise))],
+)
 def test_a_damaged_database_is_set_aside_whole_and_what_was_told_is_not_told_again(
     home: Path, git: Git, emitter_at: Callable[..., EventEmitter], damage: Callable[[bytes], bytes]
 ) -> None:
