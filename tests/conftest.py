@@ -1,19 +1,25 @@
-"""Guards that hold for every test: its own home, its own git configuration, no thread left behind."""
+"""What holds for every test: which ones run, its own home, its own git configuration, no thread left behind."""
 
 from __future__ import annotations
 
+import gc
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
+from tests import selection
+from tests.skips import pytest_make_collect_report, pytest_runtest_makereport
 from tests.waiting import until
 
-# A shared machine may be slow at any moment: how long one example takes says nothing about the code.
-settings.register_profile("kittywatch", deadline=None, print_blob=True)
+__all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]  # hooks
+
+# A shared machine may be slow at any moment: how long an example takes, or its making, says nothing about the code.
+settings.register_profile("kittywatch", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("kittywatch")
 
 _GIT_CONFIGURATION = """\
@@ -23,6 +29,25 @@ _GIT_CONFIGURATION = """\
 [init]
 \tdefaultBranch = main
 """
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-timeout reads its options
+def pytest_configure(config: pytest.Config) -> None:
+    selection.choose(config)
+    # Whoever runs the tests in a shell's background has their processes ignore what Ctrl-C sends.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)  # before what -m selects
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    selection.leave_out(config, items)
+    selection.mark(items)
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests stay until the end: spare every collection of garbage to go through them."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+DEADLINE = 120.0
+"""Seconds to wait for what has to come: a wait that is not in vain costs nothing, whatever else the machine does."""
 _LONGEST_PAUSE = 0.05
 
 
 def until(
-    condition: Callable[[], object], *, deadline: float = 10.0, what: str | Callable[[], str] = "the condition"
+    condition: Callable[[], object], *, deadline: float = DEADLINE, what: str | Callable[[], str] = "the condition"
 ) -> None:
     """Return as soon as `condition()` is true; AssertionError with `what` if it isn't within `deadline` seconds."""
     end = time.monotonic() + deadline

@@ -48,7 +48,7 @@ class Part:
 def run(arguments: list[str], data: Path) -> int:
     """Run pytest and all that it starts under coverage, which writes beside `data`; returns pytest's exit code."""
     measured = [sys.executable, "-m", "coverage", "run", f"--data-file={data}"]
-    command = [*measured, "-m", "pytest", "-p", "tests.benchmarks.tracing", *arguments]
+    command = [*measured, "-m", "pytest", "-p", "tests.benchmarks.tracing", "-m", "", *arguments]
     return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 

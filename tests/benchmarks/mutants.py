@@ -217,7 +217,7 @@ class Runner:
     def __init__(self, module: Path, tests: list[str]) -> None:
         name = ".".join(module.relative_to(ROOT).with_suffix("").parts)
         self._place = tempfile.TemporaryDirectory(prefix="kittywatch-mutants-")
-        plain = ["-q", "-x", "--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist"]
+        plain = ["-q", "-x", "--tb=no", "-p", "no:cacheprovider", "-n", "0", "-m", ""]
         self._command = [sys.executable, "-m", "tests.benchmarks.mutated"]
         self._arguments = [name, str(module), *plain, f"--basetemp={self._place.name}/tests", *tests]
         command = [*self._command, "many", *self._arguments]

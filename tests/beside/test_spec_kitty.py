@@ -8,7 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.beside.kitty import FEATURE, Kitty
+
+pytestmark = pytest.mark.long  # a program of others
 
 OF = ("--feature", FEATURE)
 

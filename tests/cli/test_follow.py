@@ -16,7 +16,7 @@ import pytest
 from tests.builders import work_package_text
 from tests.cli.conftest import WP01, Command
 from tests.history.script import Repository
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
 
 
 class Following:
@@ -51,7 +51,7 @@ class Following:
         self.process.send_signal(how)
         assert self.process.stderr is not None
         said = self.process.stderr.read()
-        code = self.process.wait(10)
+        code = self.process.wait(DEADLINE)
         self._reader.join()
         for stream in (self.process.stdout, self.process.stderr):
             assert stream is not None
@@ -116,7 +116,7 @@ def test_before_anything_was_told(kittywatch: Command, repository: Repository, f
         kittywatch("emit", "scan")
         return bool(follow.lines)
 
-    until(heard, deadline=20, what="the first event")
+    until(heard, what="the first event")
 
 
 def test_a_reader_that_has_gone(kittywatch: Command, repository: Repository) -> None:
@@ -133,7 +133,7 @@ def test_a_reader_that_has_gone(kittywatch: Command, repository: Repository) -> 
     kittywatch("emit", "scan")
     assert process.stderr.read() == b""
     process.stderr.close()
-    assert process.wait(10) == 1
+    assert process.wait(DEADLINE) == 1
 
 
 def test_a_home_that_cannot_be_made(

@@ -23,7 +23,7 @@ from tests.store import stores
 from tests.sync.delivering import claimed, pretend_login, waiting
 from tests.sync.fault_proxy import Cut, Fault, FaultProxy, Silence, answer_json
 from tests.sync.terminal import at_terminal
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
 
 Decide = Callable[[list[dict[str, Any]]], Fault]
 
@@ -138,6 +138,7 @@ def test_refused_with_reasons(kittywatch: Command, told: list[str], server: Serv
     assert "1 event kept: refused too often" in done.err
 
 
+@pytest.mark.long  # for what it waits between attempts
 def test_the_server_is_away(kittywatch: Command, told: list[str], server: Server, kitty_home: Path) -> None:
     server.decide = lambda events: Cut()
     done = kittywatch("sync", "now")
@@ -291,9 +292,9 @@ def test_ctrl_c_loses_nothing(told: list[str], server: Server, kitty_home: Path,
         stderr=subprocess.PIPE,
         text=True,
     )
-    until(lambda: server.events, deadline=60, what="the batch")
+    until(lambda: server.events, what="the batch")
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=DEADLINE)
     assert (process.returncode, said.split()) == (130, ["interrupted"])
     assert waiting(kitty_home) == ids(told)
     assert claimed(kitty_home) == 0

@@ -15,6 +15,7 @@ from tests.cli.conftest import WP01, Command
 from tests.githooks.hooked import Tree, tree, without_times
 from tests.history.script import Repository
 from tests.scenarios.world import Watching
+from tests.waiting import DEADLINE
 
 
 def state(repository: Repository, home: Path) -> Tree:
@@ -87,7 +88,7 @@ def test_somebody_is_asked(installed: Repository, own_home: Path, answer: bytes,
         command, cwd=installed.root, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     os.write(ours, answer)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=DEADLINE)
     os.close(ours)
     os.close(theirs)
     assert (process.returncode, out) == (0, b"")

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.hub.hubs import Hub
-from tests.scenarios.world import PROGRAM, World
+from tests.scenarios.world import World
 from tests.sync import delivering
 from tests.sync.conftest import own_hub
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
+from tests.warm import PROGRAM
 
 __all__ = ["own_hub"]
 HINT = "Events queued locally; run spec-kitty auth login to enable real-time sync"
@@ -29,7 +30,7 @@ class Watch:
         command = [*PROGRAM, "watch", *options]
         with self._out.open("w") as out, self._err.open("w") as err:
             self.process = subprocess.Popen(command, cwd=world.root, env=world.environment, stdout=out, stderr=err)
-        until(lambda: "watching" in self.said, deadline=30, what=lambda: self.said)
+        until(lambda: "watching" in self.said, what=lambda: self.said)
 
     @property
     def said(self) -> str:
@@ -40,11 +41,11 @@ class Watch:
         return self._out.read_text().splitlines()
 
     def says(self, text: str, *, times: int = 1) -> None:
-        until(lambda: self.said.count(text) >= times, deadline=30, what=lambda: f"{text!r} in {self.said}")
+        until(lambda: self.said.count(text) >= times, what=lambda: f"{text!r} in {self.said}")
 
     def end(self) -> None:
         self.process.send_signal(signal.SIGINT)
-        assert self.process.wait(15) == 0
+        assert self.process.wait(DEADLINE) == 0
 
 
 @pytest.fixture
@@ -67,8 +68,8 @@ def watch(world: World) -> Iterator[Callable[..., Watch]]:
 
 
 def all_at(hub: Hub, world: World, count: int) -> None:
-    until(lambda: len(delivering.taken(hub)) == count, deadline=30, what=lambda: f"{delivering.taken(hub)}")
-    until(lambda: delivering.waiting(world.home) == [], deadline=30)
+    until(lambda: len(delivering.taken(hub)) == count, what=lambda: f"{delivering.taken(hub)}")
+    until(lambda: delivering.waiting(world.home) == [])
 
 
 def test_states_are_shown_as_they_change_and_with_each_event(

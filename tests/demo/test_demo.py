@@ -16,7 +16,7 @@ import pytest
 
 from kittywatch.demo.board import Board
 from kittywatch.demo.scratch import Scratch
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
 
 DEMO = [sys.executable, "-P", "-m", "kittywatch.cli.main", "demo"]
 
@@ -63,6 +63,7 @@ def test_the_three_numbers_are_equal_and_nothing_stays(temporary: Path, tmp_path
     assert {path.name for path in tmp_path.rglob("*")} == before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
 def test_broken_off_nothing_stays_either(temporary: Path, tmp_path: Path, how: signal.Signals) -> None:
     with subprocess.Popen([*DEMO, "--headless"], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
@@ -73,7 +74,7 @@ def test_broken_off_nothing_stays_either(temporary: Path, tmp_path: Path, how: s
                 break
         rest = threading.Thread(target=process.stdout.read)
         rest.start()
-        code = process.wait(60)
+        code = process.wait(DEADLINE)
         rest.join()
     assert code == 130
     until(lambda: _processes(temporary) == [], what=lambda: f"the processes to end: {_processes(temporary)}")

@@ -14,6 +14,8 @@ from kittywatch.workpackages.schemes import SPEC_KITTY_2, SPEC_KITTY_3
 from tests.events.examples import EVENT_NAMES, Json, changed, example
 from tests.venvs import MakeVenv, programs_of
 
+pytestmark = pytest.mark.long  # a program of others
+
 # One event a line of standard input; tells which of them the library takes.
 _SCRIPT = """
 import json, sys

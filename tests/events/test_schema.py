@@ -73,7 +73,7 @@ def test_both_schemas_are_schemas() -> None:
     _Validator.check_schema(json_schema("1.0.0"))
 
 
-@pytest.mark.skipif(not _BESIDE.exists(), reason="the contract is not checked out beside the project")
+@pytest.mark.beside(_BESIDE)
 def test_the_schema_here_is_the_contracts() -> None:
     assert Path(__file__).with_name("events.schema.json").read_bytes() == _BESIDE.read_bytes()
 

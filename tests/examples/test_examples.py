@@ -24,7 +24,7 @@ from tests.githooks.hooked import needs
 from tests.history.script import Repository
 from tests.hub.clusters import cluster, create_database
 from tests.hub.hubs import PASSWORD, Hub, populate
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -77,6 +77,7 @@ def test_first_run() -> None:
     assert "WP02  doing → for_review" in done.stdout
 
 
+@pytest.mark.long
 def test_the_terminal_picture(tmp_path: Path) -> None:
     script = EXAMPLES / "terminal_picture.py"
     subprocess.run([sys.executable, script, tmp_path / "demo.svg"], check=True, cwd=tmp_path)
@@ -227,11 +228,11 @@ def test_the_compose_file(program: Path, tmp_path: Path) -> None:
         command = [shell, options, rest.replace("--port 8765", "--port 0"), *words]
         process = subprocess.Popen(command, env=environment, stdout=target, stderr=target)
         try:
-            until(lambda: b"Board: " in log.read_bytes() or process.poll(), deadline=60, what="the hub")
+            until(lambda: b"Board: " in log.read_bytes() or process.poll(), what="the hub")
             assert process.poll() is None, log.read_text("utf-8")
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(DEADLINE)
     assert "user" in log.read_text("utf-8")
 
 

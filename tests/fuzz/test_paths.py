@@ -13,6 +13,7 @@ import pytest
 
 from tests.builders import work_package_text
 from tests.history.script import Repository
+from tests.waiting import DEADLINE
 
 TASKS = "kitty-specs/001-login/tasks"
 PROGRAM = [sys.executable, "-P", "-m", "kittywatch.cli.main"]
@@ -90,7 +91,7 @@ def run(repository: Repository, *arguments: str, code: int = 0) -> subprocess.Co
             stdin=reading,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=DEADLINE,
             check=False,
         )
     finally:

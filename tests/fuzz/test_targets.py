@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from random import Random
 
 import pytest
@@ -11,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.fuzz.mutations import mutations
 from tests.fuzz.targets import TARGETS, Target
+from tests.selection import CAMPAIGN, amounts
 
 EACH = 50  # documents changed at random in an example
-CAMPAIGN = float(os.environ.get("KITTYWATCH_CAMPAIGN", "0"))
 MADE_UP = st.one_of(st.binary(max_size=200), st.text(max_size=100).map(lambda text: text.encode("utf-8", "replace")))
 
 
@@ -21,11 +20,11 @@ def test_there_are_a_hundred_thousand() -> None:
     assert sum(target.cases for target in TARGETS) == 100_000
 
 
-@pytest.mark.campaign
+@amounts("percent", sample=4, most=100)
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
-def test_nothing_crashes(target: Target) -> None:
+def test_nothing_crashes(target: Target, percent: int) -> None:
     """An example is one document made up and many changed ones; hypothesis finds the smallest that fails."""
-    examples = round(target.cases / EACH * max(CAMPAIGN, 1))
+    examples = max(round(target.cases / EACH * max(CAMPAIGN, 1) * percent / 100), 1)
 
     @settings(max_examples=examples, derandomize=not CAMPAIGN, database=None)
     @given(made_up=MADE_UP, seed=st.integers(0, 2**32))

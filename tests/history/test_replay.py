@@ -611,7 +611,7 @@ def test_a_repository_without_work_packages(tmp_path: Path, home: Path) -> None:
 CORPUS = Path(__file__).parents[2].parent / "shared" / "corpus"
 
 
-@pytest.mark.skipif(not CORPUS.is_dir(), reason="no corpus beside the checkout (../shared/corpus)")
+@pytest.mark.beside(CORPUS)
 def test_a_real_project(tmp_path: Path, home: Path) -> None:
     """Each work package's chain as it must be; the second run tells nothing."""
     repository = Repository(tmp_path / "corpus")

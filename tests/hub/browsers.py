@@ -9,19 +9,29 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, Playwright
+from playwright.sync_api import Browser, Page, Playwright, expect
 
 from tests.hub.hubs import PASSWORD, must_have
+from tests.waiting import DEADLINE
 
 # No calls home: a closed network would answer each with an error.
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 _ARGUMENTS += ["--disable-background-networking", "--disable-component-update"]
+
+expect.set_options(timeout=1000 * DEADLINE)
 
 
 def launch(playwright: Playwright) -> Browser:
     chromium = os.environ.get("KITTYWATCH_CHROMIUM") or shutil.which("chromium")
     must_have("Chromium", chromium)
     return playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS)
+
+
+def open_page(browser: Browser, **options: object) -> Page:
+    """A page in a browser of its own, whose waits have the tests' deadline."""
+    context = browser.new_context(**options)  # type: ignore[arg-type]
+    context.set_default_timeout(1000 * DEADLINE)
+    return context.new_page()
 
 
 def axe_source(directory: Path) -> str:
@@ -64,7 +74,7 @@ def sign_in(page: Page, url: str, name: str = "mira", password: str = PASSWORD) 
 
 
 def is_live(page: Page) -> None:
-    page.wait_for_selector(".badge[data-state=live]", timeout=30_000)
+    page.wait_for_selector(".badge[data-state=live]")
 
 
 def ids_in(page: Page, lane: str) -> list[str]:

@@ -17,9 +17,10 @@ from kittywatch.cli.main import main
 from kittywatch.hub import accounts, migrations, sessions
 from kittywatch.hub.database import open_engine, writing
 from kittywatch.hub.sessions import Login
+from tests.hub import browsers
 from tests.hub.browsers import axe_source, is_live, launch, sign_in
 from tests.hub.clusters import cluster, create_database
-from tests.hub.hubs import Hub, Machine, populate
+from tests.hub.hubs import Hub, Machine, add_user, populate
 
 TEAMS = {"cats": ["mira", "tom"], "dogs": ["rex"]}
 _numbers = itertools.count()
@@ -63,7 +64,7 @@ def login(engine: Engine) -> Login:
     """A machine's login there, of the team cats."""
     with writing(engine) as connection:
         team = accounts.add_team(connection, "cats")
-        user = accounts.add_user(connection, "mira", team=team, password="correct horse", must_change=False)
+        user = add_user(connection, "mira", team=team)
         return sessions.open_session(connection, user, kind="machine").login
 
 
@@ -131,8 +132,8 @@ def new_page(chromium: Browser, hub: Hub) -> Iterator[Callable[..., Page]]:
     complaints: list[str] = []
 
     def open_page(**options: object) -> Page:
-        contexts.append(chromium.new_context(**options))  # type: ignore[arg-type]
-        page = contexts[-1].new_page()
+        page = browsers.open_page(chromium, **options)
+        contexts.append(page.context)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda message: complaints.append(message.text) if "Policy" in message.text else None)
         return page

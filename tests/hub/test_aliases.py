@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, select
 from websockets.sync.client import connect
@@ -27,7 +27,9 @@ from kittywatch.hub.limits import Limits
 from kittywatch.hub.parsing import open_batch
 from kittywatch.hub.schema import PROJECTIONS, events, supersessions, work_packages
 from kittywatch.hub.sessions import Login
-from tests.hub.hubs import FEATURE, PROJECT, Hub, Machine, created, event, moved
+from tests.hub.hubs import FEATURE, PROJECT, Hub, Machine, add_user, created, event, moved
+from tests.selection import amounts
+from tests.waiting import DEADLINE
 
 PATH = ["planned", "doing", "for_review", "doing", "for_review", "done"]
 KEY = (PROJECT, FEATURE, "WP01")
@@ -44,7 +46,7 @@ class Desk:
     def _new_team(self, slug: str) -> Login:
         with writing(self.engine) as connection:
             team = accounts.add_team(connection, slug)
-            user = accounts.add_user(connection, f"of-{slug}", team=team, password="correct horse", must_change=False)
+            user = add_user(connection, f"of-{slug}", team=team)
             return sessions.open_session(connection, user, kind="machine").login
 
     def other_team(self, slug: str) -> None:
@@ -298,11 +300,19 @@ PAIRS = [*twins(5), *twins(3, wp_id="WP02")]
 THIRD = moved("WP01", "planned", "doing", lamport=9, node_id="c" * 12)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_any_order_on_one_database(data: st.DataObject, shared: Callable[[], Desk]) -> None:
+@amounts("examples", sample=4, most=25)
+def test_any_order_on_one_database(shared: Callable[[], Desk], examples: int) -> None:
     """Each machine delivers its own events and aliases in its order, cut and mixed at random; some of it twice."""
-    desk = shared()
+
+    @settings(max_examples=examples)
+    @given(data=st.data())
+    def run(data: st.DataObject) -> None:
+        _any_order(data, shared())
+
+    run()
+
+
+def _any_order(data: st.DataObject, desk: Desk) -> None:
     first: list[Any] = [("event", told) for told, _ in PAIRS] + [("alias", alias(o, t)) for t, o in PAIRS]
     second: list[Any] = [("event", one) for one in STORY] + [("event", other) for _, other in PAIRS]
     third: list[Any] = [("event", THIRD), ("alias", alias(PAIRS[0][1], THIRD))]
@@ -432,7 +442,7 @@ def test_others_hear_of_a_transition_once(hub: Hub, machine: Machine, other_mach
     told, other = twins(1)[0]
     after = moved("WP01", "doing", "for_review", lamport=9)
     with _listening(hub, other_machine) as socket:
-        assert json.loads(socket.recv(timeout=20))["type"] == "snapshot"
+        assert json.loads(socket.recv(timeout=DEADLINE))["type"] == "snapshot"
         machine.http.post(
             "/api/v1/events/batch/", json={"events": [told], "aliases": [alias(other, told)]}, headers=machine.headers
         )
@@ -440,7 +450,7 @@ def test_others_hear_of_a_transition_once(hub: Hub, machine: Machine, other_mach
         machine.send([after])
         heard: list[str] = []
         while len(heard) < 2:
-            message = json.loads(socket.recv(timeout=30))
+            message = json.loads(socket.recv(timeout=DEADLINE))
             heard += [message["event"]["event_id"]] if message["type"] == "event" else []
     assert heard == [told["event_id"], after["event_id"]]
 
@@ -464,7 +474,7 @@ def test_two_replicas_agree(start_hub: Callable[..., Hub], postgresql_database: 
     random.Random(7).shuffle(arriving)
 
     async def deliver() -> None:
-        async with httpx.AsyncClient(timeout=30, trust_env=False) as http:
+        async with httpx.AsyncClient(timeout=DEADLINE, trust_env=False) as http:
 
             async def send(number: int, body: Any) -> None:
                 url = f"{hubs[number % 2].url}/api/v1/events/batch/"

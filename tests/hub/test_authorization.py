@@ -13,6 +13,7 @@ from websockets.sync.client import connect
 
 from kittywatch.hub.app import ROUTES
 from tests.hub.hubs import FEATURE, PROJECT, Hub, Machine, created
+from tests.waiting import DEADLINE
 
 CREDENTIALS = ["own", "foreign", "none", "garbage", "expired", "revoked", "disabled"]
 TITLE = "The cats' own secret"
@@ -130,7 +131,7 @@ def test_sockets(cats: Hub, credential: str) -> None:
             assert error.value.response.status_code == 401
         else:
             with open_socket(cats, path, headers) as socket:
-                assert (TITLE in str(socket.recv(timeout=20))) == (credential == "own")
+                assert (TITLE in str(socket.recv(timeout=DEADLINE))) == (credential == "own")
 
 
 @pytest.mark.parametrize("credential", CREDENTIALS)

@@ -46,7 +46,7 @@ def test_a_filter_while_the_hub_is_away_comes_by_itself(two_cards: None, board: 
     expect(board.locator("#pending")).to_be_visible()
     expect(board.locator(".card .id")).to_have_text(["WP02", "WP01"])
     hub.start()
-    expect(board.locator(".card .id")).to_have_text(["WP02"], timeout=30_000)
+    expect(board.locator(".card .id")).to_have_text(["WP02"])
     expect(board.locator("#pending")).not_to_be_visible()
     expect(board).to_have_url(f"{hub.url}/?text=nap")
     is_live(board)
@@ -59,7 +59,7 @@ def test_a_filter_while_the_database_is_away_comes_by_itself(two_cards: None, bo
         board.fill("[name=text]", "nap")
         expect(board.locator("#pending")).to_be_visible()
         expect(board.locator(".card .id")).to_have_text(["WP02", "WP01"])
-    expect(board.locator(".card .id")).to_have_text(["WP02"], timeout=30_000)
+    expect(board.locator(".card .id")).to_have_text(["WP02"])
     assert board.evaluate("window.untouched") is True
 
 
@@ -69,7 +69,7 @@ def test_a_page_that_is_loaded_while_the_database_is_away_comes_by_itself(
     with no_table(hub, "sessions"):
         board.reload()
         expect(board.locator("h1")).to_contain_text("database")
-    expect(board.locator(".card .id")).to_have_text(["WP02", "WP01"], timeout=30_000)
+    expect(board.locator(".card .id")).to_have_text(["WP02", "WP01"])
 
 
 def test_show_more_works_after_a_failure(new_page: Callable[..., Page], hub: Hub, machine: Machine) -> None:
@@ -93,7 +93,7 @@ def test_show_more_works_after_a_failure(new_page: Callable[..., Page], hub: Hub
     more.scroll_into_view_if_needed()
     hub.start()
     is_live(page)
-    until(lambda: cards.count() > before, deadline=30, what="the last page of cards")
+    until(lambda: cards.count() > before, what="the last page of cards")
 
 
 def test_an_ended_login_says_sign_in(two_cards: None, board: Page, hub: Hub) -> None:
@@ -101,7 +101,7 @@ def test_an_ended_login_says_sign_in(two_cards: None, board: Page, hub: Hub) -> 
     is_live(board)
     hub.change_user("mira")
     again = board.locator("#badge .again")
-    expect(again).to_be_visible(timeout=20_000)
+    expect(again).to_be_visible()
     expect(board.locator("#badge")).to_contain_text("Signed out")
     again.click()
     board.fill("[name=name]", "mira")
@@ -115,7 +115,7 @@ def test_a_login_that_ends_while_the_hub_is_away_says_sign_in(two_cards: None, b
     hub.stop(signal.SIGKILL)
     hub.change_user("mira")
     hub.start()
-    expect(board.locator("#badge .again")).to_be_visible(timeout=30_000)
+    expect(board.locator("#badge .again")).to_be_visible()
     # A filter then says the same and leads to no error page.
     board.fill("[name=text]", "nap")
     expect(board.locator("#badge .again")).to_be_visible()
@@ -139,7 +139,7 @@ def test_a_frozen_hub_is_noticed_within_seconds(new_page: Callable[..., Page], h
         page.clock.fast_forward(500)
         return page.locator("#badge").get_attribute("data-state") == "live"
 
-    until(is_back, deadline=30, what="the badge to say Live")
+    until(is_back, what="the badge to say Live")
 
 
 def test_the_drawer_comes_back_too(two_cards: None, board: Page, hub: Hub, machine: Machine) -> None:
@@ -148,7 +148,7 @@ def test_the_drawer_comes_back_too(two_cards: None, board: Page, hub: Hub, machi
         expect(board.locator("#drawer")).to_contain_text("cannot be shown")
     hub.stop()
     hub.start()
-    expect(board.locator("#drawer h2")).to_contain_text("Nap", timeout=30_000)
+    expect(board.locator("#drawer h2")).to_contain_text("Nap")
     with Machine(hub.url, machine.access) as again:
         again.statuses([moved("WP02", "planned", "doing", lamport=3)])
     expect(board.locator("#drawer .moment").first).to_contain_text("claude moved")

@@ -224,6 +224,7 @@ def test_an_empty_board_has_no_serious_fault(board: Page, axe: str) -> None:
     assert serious_faults(board, axe) == []
 
 
+@pytest.mark.long
 def test_a_one_time_password_leads_to_a_new_one_from_wherever_it_is_used(
     new_page: Callable[..., Page], hub: Hub, machine: Machine
 ) -> None:

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.hub.browsers import ids_in, is_live, serious_faults, sign_in
 from tests.hub.hubs import FEATURE, PASSWORD, PROJECT, Hub, Machine, created, event, moved
+from tests.selection import some
 from tests.waiting import until
 
 HOSTILE = [
@@ -93,7 +94,7 @@ def test_the_board_says_when_the_hub_is_away_and_catches_up(board: Page, hub: Hu
     expect(board.locator("#lane-planned .id")).to_have_text(["WP01"])
     board.evaluate("window.untouched = true")
     hub.stop(signal.SIGKILL)
-    expect(board.locator("#badge")).to_contain_text("Reconnecting", timeout=20_000)
+    expect(board.locator("#badge")).to_contain_text("Reconnecting")
     hub.start()
     with Machine(hub.url, machine.access) as again:
         again.statuses([moved("WP01", "planned", "doing", lamport=2), created("WP02", lamport=3)])
@@ -116,12 +117,12 @@ def test_the_board_says_when_what_it_shows_may_be_old(
         page.clock.fast_forward(after)
         return word in page.locator("#badge").inner_text()
 
-    until(lambda: says("Stale", after=31_000), deadline=30, what="the badge to say Stale")
+    until(lambda: says("Stale", after=31_000), what="the badge to say Stale")
     hub.start()
     with Machine(hub.url, machine.access) as again:
         again.statuses([created("WP01", lamport=1)])
     # In small steps: a connection that has just come about would be old at once.
-    until(lambda: says("Live", after=500), deadline=30, what="the badge to say Live")
+    until(lambda: says("Live", after=500), what="the badge to say Live")
     expect(page.locator("#lane-planned .id")).to_have_text(["WP01"])
 
 
@@ -232,7 +233,7 @@ def test_hostile_titles_do_nothing(board: Page, hub: Hub, machine: Machine) -> N
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 360])
+@some("width", [1440, 360], quick=1)
 def test_axe_finds_no_serious_fault(
     new_page: Callable[..., Page], hub: Hub, machine: Machine, axe: str, scheme: str, width: int
 ) -> None:
@@ -255,6 +256,7 @@ def test_axe_finds_no_serious_fault(
         assert serious_faults(page, axe) == []
 
 
+@pytest.mark.long
 def test_ten_thousand_cards_come_page_by_page(hub: Hub, machine: Machine, new_page: Callable[..., Page]) -> None:
     for batch in range(11):
         features = [f"{number:03d}-many" for number in range(batch * 10, batch * 10 + 10)]
@@ -275,7 +277,7 @@ def test_ten_thousand_cards_come_page_by_page(hub: Hub, machine: Machine, new_pa
         page.evaluate("window.scrollTo(0, document.documentElement.scrollHeight)")
         return page.locator("#lane-planned .card").count() > first
 
-    until(scrolled, deadline=30, what="the next page of cards")
+    until(scrolled, what="the next page of cards")
 
 
 def test_the_hub_needs_nothing_from_elsewhere(board: Page, hub: Hub, machine: Machine) -> None:

@@ -17,6 +17,7 @@ import pytest
 from kittywatch.cli.hub import hub as hub_group
 from tests.hub.conftest import Run
 from tests.hub.hubs import PASSWORD, Hub, Machine, created, moved
+from tests.waiting import DEADLINE
 
 ONE_TIME = re.compile(r"([a-z2-9]{5}-){3}[a-z2-9]{5}\n")
 
@@ -122,7 +123,7 @@ def test_a_certificate_that_is_none_is_said(sqlite_database: str, tmp_path: Path
     pem.write_text("nothing")
     command = [sys.executable, "-m", "kittywatch.cli.main", "hub", "serve", "--port", "0"]
     command += ["--database", sqlite_database, "--tls-cert", str(pem), "--tls-key", str(pem)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE, check=False)
     assert done.returncode == 1, done.stderr
     assert f"error: the certificate {pem} and the key {pem} cannot be used" in done.stderr
     assert "Traceback" not in done.stderr
@@ -136,7 +137,9 @@ sys.modules[{module!r}] = None  # as if it were not installed
 from kittywatch.cli.main import main
 main(["hub", "serve"])
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=DEADLINE, check=False
+    )
     assert done.returncode == 1
     assert done.stderr == (
         f"error: the hub needs {module}, which is not installed\n  install it with `pip install 'kittywatch[hub]'`\n"
@@ -168,7 +171,9 @@ finally:
     heavy = {"sqlalchemy", "starlette", "uvicorn", "argon2", "jinja2", "psycopg", "jwt"} & set(sys.modules)
     assert not heavy, heavy
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=DEADLINE, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert "serve" in done.stdout
 
@@ -218,7 +223,7 @@ def test_the_example_tells_a_hub(sqlite_database: str, start_hub: Callable[..., 
     hub = start_hub(sqlite_database)
     example = Path(__file__).parents[2] / "examples" / "tell_hub.py"
     command = [sys.executable, str(example), hub.url, "mira", "001-purr", "WP01", "half way"]
-    done = subprocess.run(command, input=f"{PASSWORD}\n", capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, input=f"{PASSWORD}\n", capture_output=True, text=True, timeout=DEADLINE, check=False)
     assert (done.stdout, done.stderr) == ("success\n", "")
 
 

@@ -21,7 +21,7 @@ from kittywatch.hub.addresses import network_of
 from kittywatch.hub.connections import Connections, Entry
 from kittywatch.hub.logs import Seldom
 from tests.hub.hubs import Hub, Machine, created
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
 
 HALF = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 
@@ -54,37 +54,47 @@ def hub(sqlite_database: str, start_hub: Callable[..., Hub]) -> Hub:
     return start_hub(sqlite_database)
 
 
+@pytest.mark.long
 def test_half_requests_take_nobody_elses_place(hub: Hub, machine: Machine) -> None:
     """1,500 of them, held open by one stranger, who begins anew as soon as one is closed."""
     with files(4096), ExitStack() as held:
-        strangers = [held.enter_context(socket.create_connection(address_of(hub), timeout=20)) for _ in range(1500)]
+        strangers = [
+            held.enter_context(socket.create_connection(address_of(hub), timeout=DEADLINE)) for _ in range(1500)
+        ]
         for stranger in strangers:
             try:
                 stranger.sendall(HALF)
             except ConnectionError:
                 continue
-        assert httpx.get(f"{hub.url}/healthz", timeout=20, trust_env=False).status_code == 200
+        assert httpx.get(f"{hub.url}/healthz", timeout=DEADLINE, trust_env=False).status_code == 200
         assert machine.statuses([created("WP01", lamport=1)]) == ["success"]
         headers = {"Authorization": f"Bearer {machine.ws_token()}"}
         url = hub.url.replace("http", "ws", 1) + "/ws/v1/events/"
         with connect(url, additional_headers=headers, proxy=None) as it:
-            assert json.loads(it.recv(timeout=20))["type"] == "snapshot"
+            assert json.loads(it.recv(timeout=DEADLINE))["type"] == "snapshot"
             for _ in range(300):  # more than an address may have: the socket of somebody with a login stays
-                strangers.append(held.enter_context(socket.create_connection(address_of(hub), timeout=20)))
+                strangers.append(held.enter_context(socket.create_connection(address_of(hub), timeout=DEADLINE)))
             it.send(json.dumps(created("WP02", lamport=2)))
-            assert json.loads(it.recv(timeout=20))["status"] == "success"
+            assert json.loads(it.recv(timeout=DEADLINE))["status"] == "success"
         assert sum(map(is_closed, strangers)) > 1500
-        until(lambda: all(map(is_closed, strangers)), deadline=60, what="the hub to give up on the rest")
+        until(lambda: all(map(is_closed, strangers)), what="the hub to give up on the rest")
     assert len(hub.output().splitlines()) < 100
 
 
-@pytest.mark.parametrize("begun", [HALF, b"", HALF.replace(b"/healthz", b"/static/base.css")])
+@pytest.mark.parametrize(
+    "begun",
+    [
+        HALF,
+        pytest.param(b"", marks=pytest.mark.long),  # for what it waits
+        pytest.param(HALF.replace(b"/healthz", b"/static/base.css"), marks=pytest.mark.long),
+    ],
+)
 def test_headers_that_trickle_have_their_time(hub: Hub, begun: bytes) -> None:
     """From the connection on, and after an answer; each byte that comes gives no more time."""
     whole = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with (
-        socket.create_connection(address_of(hub), timeout=60) as first,
-        socket.create_connection(address_of(hub), timeout=60) as second,
+        socket.create_connection(address_of(hub), timeout=DEADLINE) as first,
+        socket.create_connection(address_of(hub), timeout=DEADLINE) as second,
     ):
         second.sendall(whole)
         assert second.recv(4096).startswith(b"HTTP/1.1 200")
@@ -100,12 +110,13 @@ def test_headers_that_trickle_have_their_time(hub: Hub, begun: bytes) -> None:
                     continue
             return is_closed(first) and is_closed(second)
 
-        until(trickled, deadline=60, what="both to be closed")
+        until(trickled, what="both to be closed")
 
 
+@pytest.mark.long  # for what it waits
 def test_a_body_that_trickles_has_its_time(hub: Hub, machine: Machine) -> None:
     head = "POST /api/v1/token/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{"
-    with socket.create_connection(address_of(hub), timeout=60) as connection:
+    with socket.create_connection(address_of(hub), timeout=DEADLINE) as connection:
         connection.sendall(head.encode())
 
         def answered() -> bytes:
@@ -118,7 +129,7 @@ def test_a_body_that_trickles_has_its_time(hub: Hub, machine: Machine) -> None:
                 return b""
 
         answers: list[bytes] = []
-        until(lambda: answers.append(answered()) or any(answers), deadline=90, what="an answer")  # type: ignore[func-returns-value]
+        until(lambda: answers.append(answered()) or any(answers), what="an answer")  # type: ignore[func-returns-value]
         assert b" 408 " in b"".join(answers)
 
 
@@ -137,19 +148,20 @@ def test_a_hub_with_few_files_turns_away_and_lives(
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     with ExitStack() as held:
         for _ in range(1000):
-            held.enter_context(socket.create_connection(address_of(hub), timeout=20)).sendall(HALF)
-    assert httpx.get(f"{hub.url}/healthz", timeout=20, trust_env=False).status_code == 200
+            held.enter_context(socket.create_connection(address_of(hub), timeout=DEADLINE)).sendall(HALF)
+    assert httpx.get(f"{hub.url}/healthz", timeout=DEADLINE, trust_env=False).status_code == 200
     assert len(hub.output().splitlines()) < 100
 
 
+@pytest.mark.long  # for what it waits
 def test_a_reader_that_does_not_read_is_cut_off(hub: Hub, machine: Machine, other_machine: Machine) -> None:
     """Others' events go to it until its buffers are full; then it goes, and whoever reads hears all."""
     url = hub.url.replace("http", "ws", 1) + "/ws/v1/events/"
     headers = {"Authorization": f"Bearer {other_machine.ws_token()}"}
-    still = socket.create_connection(address_of(hub), timeout=20)
+    still = socket.create_connection(address_of(hub), timeout=DEADLINE)
     still.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     with connect(url, additional_headers=headers, proxy=None, sock=still, max_queue=1, compression=None) as it:
-        assert json.loads(it.recv(timeout=20))["type"] == "snapshot"
+        assert json.loads(it.recv(timeout=DEADLINE))["type"] == "snapshot"
         for batch in range(20):
             told = [
                 created(
@@ -163,12 +175,12 @@ def test_a_reader_that_does_not_read_is_cut_off(hub: Hub, machine: Machine, othe
             assert set(machine.statuses(told)) == {"success"}
 
         def connections() -> float:
-            text = httpx.get(f"{hub.url}/metrics", timeout=20, trust_env=False).text
+            text = httpx.get(f"{hub.url}/metrics", timeout=DEADLINE, trust_env=False).text
             return float(
                 next(line for line in text.splitlines() if line.startswith("kittywatch_connections ")).split()[1]
             )
 
-        until(lambda: connections() == 0, deadline=90, what="the reader to be dropped")
+        until(lambda: connections() == 0, what="the reader to be dropped")
 
 
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])

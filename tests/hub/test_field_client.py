@@ -19,6 +19,8 @@ from kittywatch.hub import accounts, export
 from kittywatch.hub.database import open_engine, reading
 from tests.hub.hubs import PASSWORD, Hub, must_have
 
+pytestmark = pytest.mark.long  # a program of others
+
 _RELEASE = "spec-kitty-cli==2.1.3"
 # What its own commands call when somebody works with it.
 _WORK = """

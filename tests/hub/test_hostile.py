@@ -18,6 +18,7 @@ from kittywatch.hub.limits import Limits
 from kittywatch.hub.parsing import Accepted, Refused, open_batch, open_event
 from tests.hub.hostile import HOSTILE
 from tests.hub.hubs import FEATURE, Hub, Machine, created, event
+from tests.waiting import DEADLINE
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -39,6 +40,7 @@ def seconds(work: Callable[[], object]) -> float:
     return best + 1e-4
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
 def test_parsing_takes_linear_time(hostile: Callable[[int], bytes]) -> None:
     """Sixteen times as much takes about sixteen times as long; what is quadratic takes 256 times."""
@@ -123,11 +125,11 @@ def test_one_message_does_not_stop_the_others(hub: Hub, machine: Machine, other_
     url = hub.url.replace("http", "ws", 1) + "/ws/v1/events/"
     messages = [hostile(240_000) for hostile in HOSTILE.values()]
     with connect(url, additional_headers=headers, proxy=None, max_size=None, compression=None) as socket:
-        assert json.loads(socket.recv(timeout=20))["type"] == "snapshot"
+        assert json.loads(socket.recv(timeout=DEADLINE))["type"] == "snapshot"
         for message in messages:
             socket.send(message)
-        assert httpx.get(f"{hub.url}/healthz", timeout=20, trust_env=False).status_code == 200
+        assert httpx.get(f"{hub.url}/healthz", timeout=DEADLINE, trust_env=False).status_code == 200
         assert other_machine.statuses([created("WP01", lamport=1)]) == ["success"]
         answered = 0
         while answered < len(messages):
-            answered += json.loads(socket.recv(timeout=20))["type"] == "ack"
+            answered += json.loads(socket.recv(timeout=DEADLINE))["type"] == "ack"

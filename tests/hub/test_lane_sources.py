@@ -28,6 +28,7 @@ from kittywatch.workpackages.schemes import SPEC_KITTY_3
 from tests.hub.browsers import is_live, serious_faults, sign_in
 from tests.hub.hubs import PROJECT, Hub, Machine, created, event, moved, moved_3
 from tests.hub.test_layout import CUT, picture
+from tests.selection import some
 
 SIX = [f"category-{one}" for one in ("backlog", "active", "review", "done", "blocked", "canceled")]
 NINE = list(SPEC_KITTY_3.lanes)
@@ -216,7 +217,7 @@ def hub(start_hub: Callable[..., Hub], sqlite_database: str) -> Hub:
     return start_hub(sqlite_database)
 
 
-@pytest.mark.parametrize("width", [1440, 360])
+@some("width", [1440, 360], quick=1)
 def test_a_project_is_opened_up_by_source(
     new_page: Callable[..., Page], hub: Hub, machine: Machine, axe: str, tmp_path: Path, width: int
 ) -> None:

@@ -15,6 +15,8 @@ from tests.hub.browsers import is_live, serious_faults, sign_in
 from tests.hub.hubs import Hub, Machine, created, moved, moved_3
 from tests.hub.lifelike import PROJECTS, story
 
+pytestmark = pytest.mark.long  # what each width shows
+
 # Texts of cards that stand outside of what can be seen of their card, or cards outside of their lane.
 CUT = """() => {
     const faults = [];

@@ -20,6 +20,7 @@ from websockets.asyncio.client import connect
 from kittywatch.hub.bodies import Budget, Share
 from kittywatch.hub.errors import ThrottledError
 from tests.hub.hubs import Hub, created
+from tests.waiting import DEADLINE
 
 MEGABYTES = 512
 
@@ -60,6 +61,7 @@ async def attack(hub: Hub, tokens: list[str], bodies: list[bytes]) -> Counter[in
         return Counter(await asyncio.gather(*(send(number, body) for number, body in enumerate(bodies))))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mark", ["", "😺"], ids=["plain", "four bytes a character"])
 @pytest.mark.parametrize("logins", [1, 6])
 def test_legal_batches_at_once(hub: Hub, mark: str, logins: int) -> None:
@@ -69,7 +71,7 @@ def test_legal_batches_at_once(hub: Hub, mark: str, logins: int) -> None:
     statuses = asyncio.run(attack(hub, tokens, bodies))
     assert set(statuses) <= {200, 429}
     assert statuses[200] >= 1
-    assert httpx.get(f"{hub.url}/healthz", timeout=20, trust_env=False).status_code == 200
+    assert httpx.get(f"{hub.url}/healthz", timeout=DEADLINE, trust_env=False).status_code == 200
     assert asyncio.run(attack(hub, tokens, bodies[:1])) == {200: 1}
 
 
@@ -79,7 +81,7 @@ def test_small_bodies_that_become_big_objects(hub: Hub, inner: str) -> None:
     body = gzip.compress(text.encode()[: 15 << 20], compresslevel=1)
     tokens = [hub.access_token(hub.open_login("mira")) for _ in range(6)]
     assert set(asyncio.run(attack(hub, tokens, [body] * 24))) <= {400, 413, 429, 200}
-    assert httpx.get(f"{hub.url}/healthz", timeout=20, trust_env=False).status_code == 200
+    assert httpx.get(f"{hub.url}/healthz", timeout=DEADLINE, trust_env=False).status_code == 200
 
 
 def test_messages_that_pile_up(hub: Hub) -> None:
@@ -88,7 +90,7 @@ def test_messages_that_pile_up(hub: Hub) -> None:
     token = hub.access_token(hub.open_login("mira"))
 
     async def flood() -> None:
-        async with httpx.AsyncClient(base_url=hub.url, timeout=60, trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=hub.url, timeout=DEADLINE, trust_env=False) as http:
             answers = [
                 await http.post("/api/v1/ws-token/", headers={"Authorization": f"Bearer {token}"}) for _ in range(20)
             ]

@@ -16,6 +16,7 @@ from kittywatch.hub.names import Names, moved, shown_names
 from tests.hub.hubs import PROJECT, Hub, Machine, created, event
 from tests.hub.hubs import moved as step
 from tests.hub.test_renames import OTHER_PROJECT, browser, rebuild, rename, send, standing, statuses
+from tests.waiting import DEADLINE
 
 OLD, NEW, LATER = "m-1", "m-2", "m-3"
 IN_OLD, IN_NEW = {"feature_slug": OLD}, {"feature_slug": NEW}
@@ -231,7 +232,7 @@ def test_it_waits_for_what_it_needs_wherever_that_is(hub: Hub, machine: Machine)
     url = f"{hub.url.replace('http', 'ws', 1)}/live?after={position}"
     with connect(url, additional_headers=headers, proxy=None) as page:
         send(machine, [step("BACK-1", "done", "doing", lamport=9, payload=IN_OLD, **NEWER)])
-        while (said := json.loads(page.recv(timeout=20)))["type"] != "changes":
+        while (said := json.loads(page.recv(timeout=DEADLINE)))["type"] != "changes":
             assert said["type"] in ("hello", "ping"), said
     assert {card["said"].split()[0] for card in said["cards"]} == {"BACK-1", "BACK-2"}
     assert waiting() == ["7", "BACK-2"]
@@ -246,7 +247,7 @@ def test_open_pages_begin_anew(hub: Hub, machine: Machine) -> None:
     url = f"{hub.url.replace('http', 'ws', 1)}/live?after={position}"
     with connect(url, additional_headers=headers, proxy=None) as page:
         send(machine, [], move())
-        while (said := json.loads(page.recv(timeout=20)))["type"] != "reload":
+        while (said := json.loads(page.recv(timeout=DEADLINE)))["type"] != "reload":
             assert said["type"] in ("hello", "ping", "changes"), said
 
 

@@ -18,11 +18,11 @@ from kittywatch.hub.database import is_postgresql, open_engine, writing
 from tests.hub.clusters import frozen
 from tests.hub.hubs import Hub, Machine, created
 from tests.hub.outages import OUTAGES, a_table_missing, read_only
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
 
 
 def is_ready(hub: Hub) -> bool:
-    return httpx.get(f"{hub.url}/readyz", timeout=20, trust_env=False).status_code == 200
+    return httpx.get(f"{hub.url}/readyz", timeout=DEADLINE, trust_env=False).status_code == 200
 
 
 def closing(socket: ClientConnection) -> tuple[list[str], int | None]:
@@ -30,7 +30,7 @@ def closing(socket: ClientConnection) -> tuple[list[str], int | None]:
     said = []
     with suppress(ConnectionClosed):
         while True:
-            message = json.loads(socket.recv(timeout=20))
+            message = json.loads(socket.recv(timeout=DEADLINE))
             said += [] if message["type"] == "ping" else [message["type"]]
     return said, socket.close_code
 
@@ -52,17 +52,17 @@ def test_nothing_is_rejected_while_nothing_can_be_stored(
     told = created("WP01", lamport=1)
     headers = {"Authorization": f"Bearer {machine.ws_token()}"}
     with connect(url, additional_headers=headers, proxy=None) as socket:
-        assert json.loads(socket.recv(timeout=20))["type"] == "snapshot"
+        assert json.loads(socket.recv(timeout=DEADLINE))["type"] == "snapshot"
         with outage(hub):  # after the snapshot, which a socket gets from the database or not at all
             refused = machine.send([told])
             assert refused.status_code == 503, refused.text
             assert int(refused.headers["Retry-After"]) >= 1
             until(lambda: not is_ready(hub), what="/readyz to say no")
-            assert httpx.get(f"{hub.url}/healthz", timeout=20, trust_env=False).status_code == 200
+            assert httpx.get(f"{hub.url}/healthz", timeout=DEADLINE, trust_env=False).status_code == 200
             with suppress(ConnectionClosed):  # by the outage already, where it ends connections
                 socket.send(json.dumps(told))
             assert closing(socket) == ([], 1013)
-    until(lambda: machine.send([told]).status_code == 200, deadline=30, what="the database to be back")
+    until(lambda: machine.send([told]).status_code == 200, what="the database to be back")
     assert machine.statuses([told]) == ["duplicate"]
     until(lambda: is_ready(hub), what="/readyz to say yes")
     assert told["payload"]["title"] not in hub.output()
@@ -113,14 +113,15 @@ def test_a_strangers_notify_ends_no_listening(start_hub: Callable[..., Hub], pos
     with Machine(hub.url, access[0]) as listener, Machine(other.url, access[1]) as sender:
         headers = {"Authorization": f"Bearer {listener.ws_token()}"}
         with connect(hub.url.replace("http", "ws", 1) + "/ws/v1/events/", additional_headers=headers, proxy=None) as it:
-            assert json.loads(it.recv(timeout=20))["type"] == "snapshot"
+            assert json.loads(it.recv(timeout=DEADLINE))["type"] == "snapshot"
             told = created("WP01", lamport=1)
             assert sender.statuses([told]) == ["success"]
-            assert json.loads(it.recv(timeout=20))["event"]["event_id"] == told["event_id"]
+            assert json.loads(it.recv(timeout=DEADLINE))["event"]["event_id"] == told["event_id"]
     assert is_ready(hub)
     assert "broke" not in hub.output()
 
 
+@pytest.mark.long
 def test_a_frozen_database_keeps_nobody_waiting(
     start_hub: Callable[..., Hub], postgresql: str, postgresql_database: str
 ) -> None:
@@ -130,7 +131,7 @@ def test_a_frozen_database_keeps_nobody_waiting(
     told = created("WP01", lamport=1)
     with (
         Machine(hub.url, hub.access_token(hub.open_login("mira"))) as machine,
-        httpx.Client(base_url=hub.url, cookies=cookies, timeout=60, trust_env=False) as browser,
+        httpx.Client(base_url=hub.url, cookies=cookies, timeout=DEADLINE, trust_env=False) as browser,
     ):
         assert machine.statuses([created("WP02", lamport=2)]) == ["success"]
         assert browser.get("/").status_code == 200
@@ -139,7 +140,7 @@ def test_a_frozen_database_keeps_nobody_waiting(
             assert browser.get("/", headers={"Accept": "text/html"}).status_code == 503
             assert machine.send([told]).status_code == 503
             assert machine.http.get("/healthz").status_code == 200
-        until(lambda: machine.send([told]).status_code == 200, deadline=30, what="the database to be back")
+        until(lambda: machine.send([told]).status_code == 200, what="the database to be back")
         until(lambda: is_ready(hub), what="/readyz to say yes")
         assert browser.get("/").status_code == 200
     assert machine.access not in hub.output()

@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from tests.hub.hubs import FEATURE, PASSWORD, PROJECT, Hub, Machine, created, event, moved
+from tests.waiting import DEADLINE
 
 
 @contextmanager
@@ -24,7 +25,7 @@ def connected(hub: Hub, token: str) -> Iterator[ClientConnection]:
 
 
 def receive(socket: ClientConnection) -> Any:
-    return json.loads(socket.recv(timeout=20))
+    return json.loads(socket.recv(timeout=DEADLINE))
 
 
 def test_a_login_gives_tokens_with_their_lifetimes_and_the_team(hub: Hub, machine: Machine) -> None:

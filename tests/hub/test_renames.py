@@ -19,6 +19,7 @@ from kittywatch.hub.offers import LONGEST_NAME
 from kittywatch.hub.renaming import MOST_OF_PROJECT, TOO_MANY
 from kittywatch.hub.schema import PROJECTIONS, events
 from tests.hub.hubs import FEATURE, PROJECT, Hub, Machine, created, event, moved
+from tests.waiting import DEADLINE
 
 NEW = "007-groom"
 OTHER_PROJECT = "7d444840-9dc0-41d1-b245-5ffdce74fad2"
@@ -209,7 +210,7 @@ def test_open_pages_begin_anew(hub: Hub, machine: Machine) -> None:
         send(machine, [], rename())
 
         def next_of(kind: str) -> Any:
-            while (said := json.loads(page.recv(timeout=20)))["type"] != kind:
+            while (said := json.loads(page.recv(timeout=DEADLINE)))["type"] != kind:
                 assert said["type"] in ("hello", "ping", "changes"), said
             return said
 

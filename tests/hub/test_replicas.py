@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-import os
 import random
 import signal
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from typing import Any
 
 import httpx
 import psycopg
+import pytest
 from sqlalchemy import Engine, func, select
 from websockets.sync.client import ClientConnection, connect
 
@@ -26,9 +26,11 @@ from kittywatch.hub.database import open_engine, reading, writing
 from kittywatch.hub.schema import PROJECTIONS, events
 from tests.hub.conftest import Run
 from tests.hub.hubs import MACHINE, Hub, Machine, created, moved
+from tests.selection import CAMPAIGN
+from tests.waiting import DEADLINE
 
 CLIENTS = 100
-EVENTS = 50_000 if os.environ.get("KITTYWATCH_CAMPAIGN") else 20_000
+EVENTS = 50_000 if CAMPAIGN else 20_000
 _PATH = ["planned", "doing", "for_review", "doing", "for_review", "done"]
 
 
@@ -67,7 +69,7 @@ async def deliver(urls: list[str], access: str, told: list[Any], traffic: Traffi
     waiting = told + chance.sample(told, len(told) // 5)
     chance.shuffle(waiting)
     replica = seed
-    async with httpx.AsyncClient(timeout=30, trust_env=False) as http:
+    async with httpx.AsyncClient(timeout=DEADLINE, trust_env=False) as http:
         while waiting:
             batch = waiting[:120]
             body = gzip.compress(json.dumps({"events": batch}).encode(), compresslevel=1)
@@ -119,11 +121,12 @@ def hear(socket: ClientConnection, count: int) -> list[str]:
     """The ids of the next events of others, whatever comes between."""
     heard: list[str] = []
     while len(heard) < count:
-        message = json.loads(socket.recv(timeout=30))
+        message = json.loads(socket.recv(timeout=DEADLINE))
         heard += [message["event"]["event_id"]] if message["type"] == "event" else []
     return heard
 
 
+@pytest.mark.long
 def test_nothing_is_lost_or_doubled(start_hub: Callable[..., Hub], postgresql_database: str) -> None:
     first, second = start_hub(postgresql_database), start_hub(postgresql_database, new=False)
     engine = open_engine(postgresql_database)
@@ -167,7 +170,7 @@ def test_news_of_one_replica_reach_the_sockets_of_the_other(
         headers = {"Authorization": f"Bearer {listener.ws_token()}"}
         url = second.url.replace("http", "ws", 1) + "/ws/v1/events/"
         with connect(url, additional_headers=headers, proxy=None) as socket:
-            assert json.loads(socket.recv(timeout=20))["type"] == "snapshot"
+            assert json.loads(socket.recv(timeout=DEADLINE))["type"] == "snapshot"
             told = [created(f"WP{n:02d}", lamport=n, node_id=MACHINE) for n in range(1, 30)]
             for event in told:
                 assert sender.statuses([event]) == ["success"]
@@ -185,7 +188,7 @@ def test_a_database_that_goes_away_is_503_and_then_all_goes_on(
         headers = {"Authorization": f"Bearer {listener.ws_token()}"}
         url = second.url.replace("http", "ws", 1) + "/ws/v1/events/"
         with connect(url, additional_headers=headers, proxy=None) as socket:
-            assert json.loads(socket.recv(timeout=20))["type"] == "snapshot"
+            assert json.loads(socket.recv(timeout=DEADLINE))["type"] == "snapshot"
             with psycopg.connect(f"{postgresql}/postgres", autocommit=True) as admin:
                 admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'.encode())
                 query = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s"

@@ -20,7 +20,7 @@ from kittywatch.hub.limits import Limits
 from kittywatch.hub.parsing import open_batch
 from kittywatch.hub.snapshot import MOST_BYTES, snapshot
 from tests.hub.hubs import created, populate
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
 
 
 @pytest.fixture
@@ -55,9 +55,9 @@ def quick_socket(database: str) -> Iterator[ClientConnection]:
 
 
 def test_pings_go_on_while_they_are_answered(quick_socket: ClientConnection) -> None:
-    assert json.loads(quick_socket.recv(timeout=20))["type"] == "snapshot"
+    assert json.loads(quick_socket.recv(timeout=DEADLINE))["type"] == "snapshot"
     for _ in range(10):
-        ping = json.loads(quick_socket.recv(timeout=20))
+        ping = json.loads(quick_socket.recv(timeout=DEADLINE))
         assert ping.keys() == {"type", "timestamp"}
         assert ping["type"] == "ping"
         quick_socket.send(json.dumps({"type": "pong", "timestamp": ping["timestamp"]}))

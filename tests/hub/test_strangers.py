@@ -12,7 +12,7 @@ import pytest
 from kittywatch.hub.passwords import problem_of
 from kittywatch.hub.throttle import ALLOWED
 from tests.hub.hubs import PASSWORD, Hub, Machine, created
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
 
 GUESSES = ALLOWED["address"] + 5
 
@@ -25,10 +25,11 @@ def local(sqlite_database: str, start_hub: Callable[..., Hub]) -> Hub:
 def sign_in(hub: Hub, name: str, password: str, address: str = "") -> int:
     headers = {"X-Forwarded-For": address} if address else {}
     body = {"username": name, "password": password}
-    answer = httpx.post(f"{hub.url}/api/v1/token/", json=body, headers=headers, timeout=60, trust_env=False)
+    answer = httpx.post(f"{hub.url}/api/v1/token/", json=body, headers=headers, timeout=DEADLINE, trust_env=False)
     return answer.status_code
 
 
+@pytest.mark.long
 def test_behind_a_proxy_that_nobody_told_of_strangers_lock_nobody_out(local: Hub) -> None:
     guessed = [sign_in(local, f"nobody{n}", "wrong", "198.51.100.9") for n in range(GUESSES)]
     assert guessed[-1] == 429
@@ -36,6 +37,7 @@ def test_behind_a_proxy_that_nobody_told_of_strangers_lock_nobody_out(local: Hub
     assert local.output().count("serve with --trusted-proxy 127.0.0.1") == 1
 
 
+@pytest.mark.long
 def test_whoever_has_an_ipv6_address_has_a_network_of_them(local: Hub) -> None:
     guessed = [sign_in(local, f"nobody{n}", "wrong", f"2001:db8:1:2::{n:x}") for n in range(GUESSES)]
     assert guessed[-1] == 429
@@ -71,7 +73,7 @@ def test_two_lengths_are_refused(hub: Hub) -> None:
     request = (
         b"POST /api/v1/token/ HTTP/1.1\r\nHost: localhost\r\n" + lengths + b"\r\n0\r\n\r\nGET /readyz HTTP/1.1\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", hub.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", hub.port), timeout=DEADLINE) as connection:
         connection.sendall(request)
         answer = b"".join(iter(lambda: connection.recv(4096), b""))
     assert answer.startswith(b"HTTP/1.1 400 ")
@@ -81,7 +83,7 @@ def test_two_lengths_are_refused(hub: Hub) -> None:
 @pytest.fixture
 def browser(hub: Hub) -> Iterator[httpx.Client]:
     cookies = {"kittywatch": hub.open_login("mira", kind="browser").secret}
-    with httpx.Client(base_url=hub.url, cookies=cookies, timeout=30, trust_env=False) as client:
+    with httpx.Client(base_url=hub.url, cookies=cookies, timeout=DEADLINE, trust_env=False) as client:
         yield client
 
 

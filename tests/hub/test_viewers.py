@@ -31,7 +31,8 @@ from kittywatch.hub.shared import SECONDS, Shared
 from kittywatch.hub.viewers import PING, TOO_SLOW, Ended, Viewer, Viewers
 from kittywatch.natural import natural
 from tests.hub.browsers import is_live, sign_in
-from tests.hub.hubs import FEATURE, Hub, Machine, created, moved
+from tests.hub.hubs import FEATURE, Hub, Machine, add_user, created, moved
+from tests.waiting import DEADLINE
 
 PAGES = 50
 FEATURES = 200
@@ -50,7 +51,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 def login(engine: Engine) -> Login:
     with writing(engine) as connection:
         team = accounts.add_team(connection, "cats")
-        user = accounts.add_user(connection, "mira", team=team, password="correct horse", must_change=False)
+        user = add_user(connection, "mira", team=team)
         return sessions.open_session(connection, user, kind="browser").login
 
 
@@ -172,8 +173,8 @@ def test_only_so_many_queries_compute_at_once(engine: Engine) -> None:
 
     def query(_: Connection) -> None:
         begun.append(1)
-        most.wait(20)
-        most.wait(20)
+        most.wait(DEADLINE)
+        most.wait(DEADLINE)
 
     async def scenario() -> None:
         reader = Reader(engine)
@@ -223,12 +224,12 @@ def test_an_update_of_a_big_board_names_what_changed_alone(hub: Hub, machine: Ma
     headers = {"Cookie": f"kittywatch={cookie}", "Origin": hub.url}
     url = f"{hub.url.replace('http', 'ws', 1)}/live?after={len(told)}"
     with connect(url, additional_headers=headers, proxy=None) as page:
-        assert page.recv(timeout=20) == PING
+        assert page.recv(timeout=DEADLINE) == PING
         place = {"feature_slug": "007-part"}
         assert machine.statuses([moved("WP01", "planned", "doing", lamport=9000, payload=place)]) == ["success"]
-        message = str(page.recv(timeout=20))
+        message = str(page.recv(timeout=DEADLINE))
         while message == PING:
-            message = str(page.recv(timeout=20))
+            message = str(page.recv(timeout=DEADLINE))
     (project,) = json.loads(message)["tree"]["projects"]
     assert [feature["place"] for feature in project["features"]] == [natural("007-part")]
     assert "600" in project["html"]
@@ -256,7 +257,7 @@ def test_what_is_short_is_framed_once_for_all_pages_and_what_is_long_is_compress
         monkeypatch.setattr(deflate, "decode", noted)
         for told in ([created("WP01", lamport=1)], [created(f"WP{n:02d}", lamport=n) for n in range(10, 70)]):
             assert set(machine.statuses(told)) == {"success"}
-            while told[-1]["payload"]["wp_id"] not in str(page.recv(timeout=20)):
+            while told[-1]["payload"]["wp_id"] not in str(page.recv(timeout=DEADLINE)):
                 pass
     assert {is_long for _, is_long in compressed} == {True, False}
     assert all(was_compressed == is_long for was_compressed, is_long in compressed)

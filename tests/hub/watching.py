@@ -11,8 +11,10 @@ import socket
 import sys
 import time
 
+from tests.waiting import DEADLINE
+
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-LONGEST_ANSWER = 20.0
+LONGEST_ANSWER = DEADLINE
 EVERY = 0.25
 
 

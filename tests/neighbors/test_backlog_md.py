@@ -17,7 +17,9 @@ from tests.neighbors.program import Program
 from tests.npm import Npm
 from tests.scenarios.table import check, converges
 from tests.scenarios.world import World
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
+
+pytestmark = pytest.mark.long  # a program of others
 
 IN_BOTH = pytest.mark.parametrize("world", ["WH"], indirect=True)
 WORK = ["to_do>in_progress", "in_progress>done"]
@@ -98,7 +100,7 @@ def test_its_web_page(world: World, backlog: Program) -> None:
         port = free.getsockname()[1]
     with _served(backlog, "browser", "--no-open", "--port", str(port)), httpx.Client(trust_env=False) as client:
         task = f"http://127.0.0.1:{port}/api/tasks/TASK-2"
-        until(lambda: _answers(client, task), what="Backlog.md's page", deadline=60)
+        until(lambda: _answers(client, task), what="Backlog.md's page")
         for status in ("In Progress", "Done"):
             assert client.put(task, json={"status": status}).status_code == 200
             world.commit(status)
@@ -119,7 +121,7 @@ def _served(program: Program, *arguments: str) -> Iterator[subprocess.Popen[str]
         yield server
     finally:
         os.killpg(server.pid, signal.SIGTERM)  # the program proper is a child of what npm installs
-        server.communicate(timeout=30)
+        server.communicate(timeout=DEADLINE)
 
 
 def _ask(server: subprocess.Popen[str], number: int, method: str, parameters: dict[str, object]) -> None:

@@ -9,6 +9,8 @@ from tests.npm import Npm
 from tests.scenarios.table import check, converges
 from tests.scenarios.world import World
 
+pytestmark = pytest.mark.long  # a program of others
+
 TASKS = "## 1. Photos\n\n- [ ] 1.1 Store them\n- [ ] 1.2 Show them\n"
 TICKED = ["planned>done"]
 

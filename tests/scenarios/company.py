@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.scenarios.world import FEATURE, PROGRAM, World
+from tests.scenarios.world import FEATURE, World
+from tests.warm import PROGRAM
 
 ACTING = Path(__file__).parents[1] / "workflow" / "acting.py"
 ALL = ["planned>doing", "doing>for_review", "for_review>done"]

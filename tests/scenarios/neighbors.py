@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 
 from tests.scenarios.table import MakeWorld, Story, check, converges
 from tests.scenarios.world import Clone, World
+from tests.selection import CAMPAIGN
 
 Steps = Mapping[str, Sequence[str]]
 """Steps of A and B: `0>1`, or with lanes that the tool alone has."""
@@ -172,7 +172,7 @@ def neighbors(
     The story begins with A and B in lane 0, committed.
     """
     wanted = modes if every is None else dict.fromkeys(("W", "H", "WH"), every) | modes
-    everyone = TOOLS if os.environ.get("KITTYWATCH_CAMPAIGN") else (next(_TURN),)
+    everyone = TOOLS if CAMPAIGN else (next(_TURN),)
     chosen = [tool for tool in TOOLS if tool.name in tools] if tools else everyone
     cases = [
         pytest.param(tool, mode, want, id=f"{tool.name}-{mode}") for tool in chosen for mode, want in wanted.items()

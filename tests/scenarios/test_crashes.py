@@ -18,10 +18,10 @@ import pytest
 
 from tests.scenarios.table import row
 from tests.scenarios.world import World
+from tests.selection import CAMPAIGN, amounts
 from tests.waiting import until
 
 KILLING = Path(__file__).with_name("killing.py")
-CAMPAIGN = float(os.environ.get("KITTYWATCH_CAMPAIGN", "0"))
 _WORLD = 100  # commits
 FIRST = int(os.environ.get("KITTYWATCH_LINE", "0"))
 CYCLE = ("doing", "for_review", "done", "planned")
@@ -50,38 +50,39 @@ def _chain(number: int) -> list[str]:
 
 
 @row("37")
-@pytest.mark.timeout(0 if CAMPAIGN else 300)
+@amounts("stride", sample=241, most=61)
 @pytest.mark.parametrize("command", [("hook",), ("emit", "scan")])
-def test_37_killed_at_every_step(make_world: Callable[[str], World], command: tuple[str, ...]) -> None:
+def test_37_killed_at_every_step(make_world: Callable[[str], World], command: tuple[str, ...], stride: int) -> None:
     """Each time another line of the observation is the last one; the next observation makes up for it.
 
-    A run takes every 37th line, from another first one each time; a campaign takes all, from KITTYWATCH_LINE on. It
+    A run takes lines so far apart, from another first one each time; a campaign takes all, from KITTYWATCH_LINE on. It
     goes on in new worlds now and then: what there is to read grows with what was told, and the last line would never be
     reached.
     """
     world = make_world("")
-    line, commits, died = FIRST or random.randint(1, 1 if CAMPAIGN else 37), 0, True
+    stride = 1 if CAMPAIGN else stride
+    line, commits, kills, died = FIRST or random.randint(1, stride), 0, 0, True
     while died:
         if commits == _WORLD:
             _sound(world)
             world, commits = make_world(""), 0
         world.move(CYCLE[commits % 4], body=f"{commits}")
         commits += 1
-        died = _start(world, line, *command).wait(60) == -signal.SIGKILL
-        line += 1 if CAMPAIGN else 61
+        died = _start(world, line, *command).wait() == -signal.SIGKILL
+        kills += died
+        line += stride
         world.run("emit", "scan")
         assert world.steps() == _chain(commits), f"killed at the line before {line}"
-    assert line > 370, "the observation was hardly ever killed"
+    assert kills > 2, "the observation was hardly ever killed"
     _sound(world)
     world.replay_adds_nothing()
 
 
 @row("37")
-@pytest.mark.timeout(0 if CAMPAIGN else 300)
-def test_37_killed_at_random_moments(make_world: Callable[[str], World]) -> None:
+@amounts("rounds", sample=5, most=40, campaign=1000)
+def test_37_killed_at_random_moments(make_world: Callable[[str], World], rounds: int) -> None:
     """SIGKILL from outside, whenever; 1,000 times in a campaign."""
     world = make_world("")
-    rounds = 1000 if CAMPAIGN else 40
     chance = random.Random(int(CAMPAIGN) or 37)
     for number in range(rounds):
         world.move(CYCLE[number % 4], body=f"{number}")
@@ -100,14 +101,15 @@ def test_37_killed_at_random_moments(make_world: Callable[[str], World]) -> None
 
 
 @row("37")
-@pytest.mark.timeout(0 if CAMPAIGN else 300)
-def test_37_watcher_killed_at_every_step(make_world: Callable[[str], World]) -> None:
+@amounts("stride", sample=641, most=211)
+def test_37_watcher_killed_at_every_step(make_world: Callable[[str], World], stride: int) -> None:
     """One edit is there when the watcher starts, another one comes while it runs; somebody else makes up for both.
 
-    A run takes every 211th line, from another first one each time; a campaign takes all, from KITTYWATCH_LINE on.
+    A run takes lines so far apart, from another first one each time; a campaign takes all, from KITTYWATCH_LINE on.
     """
     world = make_world("")
-    line, edits, died = FIRST or random.randint(1, 1 if CAMPAIGN else 211), 0, True
+    stride = 1 if CAMPAIGN else stride
+    line, edits, kills, died = FIRST or random.randint(1, stride), 0, 0, True
     while died:
         if edits >= _WORLD:
             _sound(world)
@@ -121,10 +123,11 @@ def test_37_watcher_killed_at_every_step(make_world: Callable[[str], World]) -> 
         died = process.poll() == -signal.SIGKILL
         process.kill()
         process.wait()
-        line += 1 if CAMPAIGN else 211
+        kills += died
+        line += stride
         world.run("emit", "scan")
         assert world.steps() == _chain(edits), f"killed at the line before {line}"
-    assert line > 422, "the watcher was hardly ever killed"
+    assert kills > 1, "the watcher was hardly ever killed"
     _sound(world)
     world.commit("all of it")
     world.run("emit", "scan")
@@ -133,9 +136,10 @@ def test_37_watcher_killed_at_every_step(make_world: Callable[[str], World]) -> 
 
 
 @row("37")
-def test_37_watcher_killed(make_world: Callable[[str], World]) -> None:
+@amounts("rounds", sample=2, most=8, campaign=200)
+def test_37_watcher_killed(make_world: Callable[[str], World], rounds: int) -> None:
     world = make_world("W")
-    for number in range(200 if CAMPAIGN else 8):
+    for number in range(rounds):
         world.write(CYCLE[number % 4])
         watching = world.watching.pop()
         if number % 2:
@@ -180,7 +184,7 @@ def test_39_two_hundred_at_once(make_world: Callable[[str], World]) -> None:
     world.commit("200 at once")
     seen = set()
     for line in range(2000, 60000, 4000):
-        _start(world, line, "hook").wait(60)
+        _start(world, line, "hook").wait()
         seen.add(len(world.events()))
     world.run("emit", "scan")
     seen.add(len(world.events()))
@@ -191,7 +195,7 @@ def test_39_two_hundred_at_once(make_world: Callable[[str], World]) -> None:
     world.replay_adds_nothing()
 
 
-@pytest.mark.timeout(0 if CAMPAIGN else 300)
+@pytest.mark.long
 def test_eight_worktrees_with_watcher_and_hooks(make_world: Callable[[str], World]) -> None:
     """Eight worktrees, hooks and a watcher started in each, work at the same time: every transition once."""
     from tests.scenarios.world import Clone, Watching
@@ -200,6 +204,7 @@ def test_eight_worktrees_with_watcher_and_hooks(make_world: Callable[[str], Worl
     for number in range(1, 9):
         world.write("planned", wp_id=f"WP{number:02}")
     world.commit("eight")
+    moves = 125 if CAMPAIGN else 5
     clones: list[Clone] = []
     for number in range(1, 9):
         path = world.directory / f"tree{number}"
@@ -208,12 +213,11 @@ def test_eight_worktrees_with_watcher_and_hooks(make_world: Callable[[str], Worl
         clone.clock = world.clock + 10_000 * number
         clones.append(clone)
     watchers = [Watching(clone.root, clone.environment) for clone in clones]
-    moves = 125 if CAMPAIGN else 5
     try:
         for turn in range(moves):
             for number, clone in enumerate(clones, start=1):
                 clone.move(CYCLE[turn % 4], wp_id=f"WP{number:02}", body=f"{turn}")
-        until(lambda: len(world.events()) >= 8 * moves, deadline=60, what=lambda: f"{len(world.events())} events")
+        until(lambda: len(world.events()) >= 8 * moves, what=lambda: f"{len(world.events())} events")
     finally:
         for watcher in watchers:
             watcher.stop()

@@ -16,11 +16,12 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios.company import ACTING, ALL, Company, alive
-from tests.scenarios.world import FEATURE, PROGRAM, World
-from tests.waiting import until
+from tests.scenarios.world import FEATURE, World
+from tests.selection import CAMPAIGN
+from tests.waiting import DEADLINE, until
+from tests.warm import PROGRAM
 
 MakeWorld = Callable[[str], World]
-CAMPAIGN = float(os.environ.get("KITTYWATCH_CAMPAIGN", "0"))
 
 
 @pytest.fixture
@@ -28,6 +29,7 @@ def company(make_world: MakeWorld) -> Company:
     return Company(make_world(""))
 
 
+@pytest.mark.long
 def test_failures_and_a_kill_in_the_middle(make_world: MakeWorld) -> None:
     """Twelve work packages, three agents, watcher and hooks: after the rerun all is done, and told once."""
     world = make_world("WH")
@@ -52,13 +54,13 @@ def test_failures_and_a_kill_in_the_middle(make_world: MakeWorld) -> None:
         told = company.journal()
         return all(any(line.startswith(f"{wp} implementation") for line in told) for wp in ("WP06", "WP08", "WP05"))
 
-    until(hanging, deadline=90, what=lambda: "\n".join(company.journal()))
+    until(hanging, what=lambda: "\n".join(company.journal()))
     first.kill()
     first.communicate()
     left = [int(line.split()[-1]) for line in company.journal() if " hang " in line or " stubborn " in line]
     children = [int(line.split()[-1]) for line in company.journal() if line.startswith("CHILD")]
     assert all(alive(pid) for pid in left)  # nobody has stopped them yet
-    company.run("--time-limit", "60")
+    company.run("--time-limit", "300")
     until(lambda: not any(alive(pid) for pid in [*left, *children]))
     company.in_order(*(f"WP{number:02}" for number in needs))
     for number in needs:
@@ -80,8 +82,7 @@ def test_failures_and_a_kill_in_the_middle(make_world: MakeWorld) -> None:
     world.replay_adds_nothing()
 
 
-@pytest.mark.campaign
-@pytest.mark.timeout(0 if CAMPAIGN else 300)
+@pytest.mark.long
 def test_killed_at_random_moments(make_world: MakeWorld) -> None:
     """SIGKILL whenever, again and again, until a run comes to its end: nothing is lost, and nothing told twice."""
     chance = random.Random(int(CAMPAIGN) or 12)
@@ -126,6 +127,7 @@ def test_a_failing_agent_is_followed_by_another(company: Company) -> None:
     assert company.world.steps() == company.world.steps("WP02") == ALL
 
 
+@pytest.mark.long
 def test_the_reviewer_is_another_agent(company: Company) -> None:
     company.packages({number: [] for number in range(1, 4)})
     company.plan({"WP01 review": ["changes"], "WP02 implementation": ["fail"]})
@@ -139,10 +141,11 @@ def test_the_reviewer_is_another_agent(company: Company) -> None:
     assert "asked the same twice: True" in log.read_text("utf-8")
 
 
+@pytest.mark.long
 def test_a_time_limit_ends_the_whole_group(company: Company) -> None:
     company.packages({1: [], 2: []})
     company.plan({"WP01 implementation": ["stubborn"], "WP02 implementation": ["hang"]})
-    company.run("--time-limit", "2")
+    company.run("--time-limit", "15")
     company.in_order("WP01", "WP02")
     children = [int(line.split()[-1]) for line in company.journal() if line.startswith("CHILD")]
     assert len(children) == 2
@@ -154,12 +157,12 @@ def test_an_interrupt_leaves_everything_in_order(company: Company, number: signa
     company.packages({1: [], 2: [1]})
     company.plan({"WP01 implementation": ["hang"]})
     process = company.start()
-    until(lambda: any(line.startswith("CHILD") for line in company.journal()), deadline=30)
+    until(lambda: any(line.startswith("CHILD") for line in company.journal()))
     again = company.start()  # at the same time
-    assert "is being orchestrated already" in again.communicate(timeout=30)[1]
+    assert "is being orchestrated already" in again.communicate(timeout=DEADLINE)[1]
     assert again.returncode == 1
     process.send_signal(number)
-    process.communicate(timeout=30)
+    process.communicate(timeout=DEADLINE)
     assert process.returncode == 130
     pids = [int(line.split()[-1]) for line in company.journal()]
     until(lambda: not any(alive(pid) for pid in pids))
@@ -170,6 +173,7 @@ def test_an_interrupt_leaves_everything_in_order(company: Company, number: signa
     assert company.world.steps() == ALL
 
 
+@pytest.mark.long
 def test_a_conflict_goes_back_to_the_implementer(company: Company) -> None:
     company.packages({1: [], 2: []})
     company.plan({"WP01 implementation": ["conflict"], "WP02 implementation": ["conflict"] * 3})
@@ -182,6 +186,7 @@ def test_a_conflict_goes_back_to_the_implementer(company: Company) -> None:
     assert prompt.exists()
 
 
+@pytest.mark.long
 def test_an_agent_that_breaks_its_worktree_harms_nothing_else(company: Company) -> None:
     """git would take the project itself for the worktree, and what its user has there for the agent's work."""
     company.packages({1: []})
@@ -192,6 +197,7 @@ def test_an_agent_that_breaks_its_worktree_harms_nothing_else(company: Company) 
     assert company.lanes() == {"lane: doing"}
 
 
+@pytest.mark.long
 def test_a_worktree_that_began_early_gets_the_code_it_depends_on(company: Company) -> None:
     company.packages({1: [], 2: [1]})
     company.world.run("implement", "WP02", "--worktree", "--force")
@@ -221,6 +227,7 @@ def test_nothing_is_run_without_consent(company: Company) -> None:
     assert os.stat(world.home / "approved-agents.json").st_mode & 0o777 == 0o600
 
 
+@pytest.mark.long
 def test_a_person_is_asked_and_sees_a_table(company: Company) -> None:
     """On a terminal: the argument lists and a question, then the work packages as they stand."""
     company.packages({1: [], 2: [1]})
@@ -239,7 +246,7 @@ def test_a_person_is_asked_and_sees_a_table(company: Company) -> None:
             if not answered and b"Run these on this machine?" in shown:
                 answered = bool(os.write(ours, b"y\n"))
     os.close(ours)
-    assert process.wait(30) == 0
+    assert process.wait(DEADLINE) == 0
     assert str(ACTING).encode() in shown.partition(b"Run these")[0]
     for text in (b"lane", b"implementation by ada", b"for_review", b"review by bob", b"done"):
         assert text in shown

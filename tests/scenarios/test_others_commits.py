@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.scenarios.world import World
+from tests.selection import some
 
 P_D, P_R, D_R = "planned>doing", "planned>for_review", "doing>for_review"
 
@@ -299,7 +300,7 @@ def test_a_conflict_resolved_to_what_others_moved_and_moved_back(make_world: Cal
     world.replay_adds_nothing()
 
 
-@pytest.mark.parametrize("how", ["merge --ff-only -q", "reset -q --hard", "rebase -q"])
+@some("how", ["merge --ff-only -q", "reset -q --hard", "rebase -q"], quick=1)
 @pytest.mark.parametrize("amended", ["", "seen", "unseen"])
 @pytest.mark.parametrize("goes_on", [False, True])
 def test_merged_by_others_before_anybody_looked(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import subprocess
@@ -12,13 +11,11 @@ import pytest
 from tests.scenarios.histories import History
 from tests.scenarios.table import MakeWorld, row, same_ids
 from tests.scenarios.world import Clone
-
-CAMPAIGN = float(os.environ.get("KITTYWATCH_CAMPAIGN", "0"))
+from tests.selection import CAMPAIGN, some
 
 
 @row("47")
-@pytest.mark.timeout(0 if CAMPAIGN else 120)
-@pytest.mark.parametrize("seed", range(400 if CAMPAIGN else 8))
+@some("seed", range(400 if CAMPAIGN else 8), quick=2)
 def test_47_random_histories(make_world: MakeWorld, seed: int) -> None:
     world = make_world("H")
     history = History(world, seed)

@@ -30,6 +30,7 @@ def test_33_invalid_lane(world: World) -> None:
 @scenario("34", W=[P_D], elsewhere=[])
 def test_34_half_written_file(world: World) -> None:
     """R5: a file that is broken while it is being written is no error."""
+    world.watch_patiently()
     world.write("doing")
     whole = world.path().read_bytes()
     with world.path().open("wb") as file:

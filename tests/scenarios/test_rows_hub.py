@@ -19,7 +19,7 @@ from tests.waiting import until
 def hub(tmp_path: Path) -> Iterator[Hub]:
     database = f"sqlite:///{tmp_path / 'hub.db'}"
     populate(database, teams={"cats": ["mira"]})
-    started = Hub(database=database, log=tmp_path / "hub.log").start()
+    started = Hub(database=database, log=tmp_path / "hub.log", module="tests.sync.quick_hub").start()
     yield started
     started.stop()
 

@@ -321,6 +321,7 @@ def test_a_list_with_other_numbers_is_another_list(world: World, tool: SpecKit) 
 
 @neighbors("spec-kit", every=NOTHING)
 def test_a_list_with_one_id_twice(world: World, tool: SpecKit) -> None:
+    """Rule C2."""
     path = tool.path(world)
     path.write_text(path.read_text("utf-8") + f"- [x] {tool.ids['A']} Another one\n")
     world.commit("twice")

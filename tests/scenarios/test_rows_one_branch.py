@@ -172,6 +172,7 @@ def test_55_three_commits_and_a_soft_reset_without_a_pause(world: World) -> None
 
 def _two_saves(world: World, *saves: tuple[str, list[tuple[str, str]]]) -> None:
     """A work package that has a record for its last move is moved by a tool that saves twice."""
+    world.watch_patiently()
     world.move("doing", trail=[(EARLY, "doing")])
     world.settle()
     for lane, trail in saves:
@@ -190,6 +191,7 @@ BEFORE, AFTER = [(EARLY, "doing")], [(EARLY, "doing"), (LATE, "for_review")]
 
 @scenario("56", W=[P_D, D_R], WH=[P_D, D_R])
 def test_56_the_lane_is_saved_before_its_record(world: World) -> None:
+    """D3b: the edit waits for it."""
     _two_saves(world, ("for_review", BEFORE), ("for_review", AFTER))
 
 
@@ -208,6 +210,7 @@ def test_57_the_same_lane_twice_in_one_second(world: World) -> None:
 
 @scenario("57", H=[P_D, D_P, P_D])
 def test_57_with_the_same_ids_everywhere(world: World) -> None:
+    """D8: without records they are steps of one moment, and of one lane twice."""
     with world.clock_held():
         for number, lane in enumerate(("doing", "planned", "doing")):
             world.move(lane, body=f"{number}")

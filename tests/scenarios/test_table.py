@@ -20,6 +20,6 @@ def test_every_row_has_a_test() -> None:
     assert {one for one in table.ROWS if one[0].isdigit()} == NUMBERS
 
 
-@pytest.mark.skipif(not CONTRACT.is_file(), reason="no contract beside the checkout (../shared/contract)")
+@pytest.mark.beside(CONTRACT)
 def test_these_are_the_rows_of_the_contract() -> None:
     assert set(re.findall(r"^\| (\d+b?) \|", CONTRACT.read_text("utf-8"), re.MULTILINE)) == NUMBERS

@@ -15,8 +15,9 @@ import pytest
 from kittywatch.observe.watcher import Watcher
 from kittywatch.project import Project
 from tests.scenarios.table import row
-from tests.scenarios.world import PROGRAM, Clone, Watching, World
-from tests.waiting import until
+from tests.scenarios.world import Clone, Watching, World
+from tests.waiting import DEADLINE, until
+from tests.warm import PROGRAM
 
 P_D, D_R, R_D = "planned>doing", "doing>for_review", "for_review>done"
 
@@ -52,7 +53,7 @@ def _eight_scans(world: World) -> None:
         )
         for _ in range(8)
     ]
-    said = [process.communicate(timeout=60)[1] for process in processes]
+    said = [process.communicate(timeout=DEADLINE)[1] for process in processes]
     assert [process.returncode for process in processes] == [0] * 8, said
 
 
@@ -68,6 +69,7 @@ def test_36_eight_at_the_same_moment(make_world: Callable[[str], World]) -> None
     world.replay_adds_nothing()
 
 
+@pytest.mark.long
 @row("36")
 def test_36_eight_come_upon_several_commits(make_world: Callable[[str], World]) -> None:
     """A plan that was made before another process carried its own out is made again, or steps would run backwards."""
@@ -115,7 +117,7 @@ def test_closed_terminal_ends_it(watched: World) -> None:
     process.stdout.close()
     watched.move("doing")
     watched.expect(P_D)
-    assert process.wait(10) in (0, 1)
+    assert process.wait(DEADLINE) in (0, 1)
 
 
 def _marks(world: World) -> str:
@@ -143,7 +145,7 @@ def test_prints_one_line_an_event(watched: World) -> None:
     watched.git("commit", "-q", "-a", "-m", "x")
     watched.settle()
     process.send_signal(signal.SIGINT)
-    assert process.wait(10) == 0
+    assert process.wait(DEADLINE) == 0
     reader.join()
     process.stdout.close()
     about = [line for line in lines if "WP01" in line and "001-login" in line]
@@ -166,7 +168,7 @@ def test_json_prints_the_envelope(watched: World) -> None:
     watched.write("doing")
     event = json.loads(process.stdout.readline())
     process.send_signal(signal.SIGINT)
-    assert process.wait(10) == 0
+    assert process.wait(DEADLINE) == 0
     process.stdout.close()
     assert event == watched.events()[0]
 
@@ -228,6 +230,7 @@ def test_switched_off(make_world: Callable[[str], World]) -> None:
     assert "nothing is watched" in world.run("watch").stderr
 
 
+@pytest.mark.long
 def test_lost_events_are_made_up_for_by_a_rescan(make_world: Callable[[str], World]) -> None:
     """An overflow of the kernel's queue: 20,000 events while the watcher is stopped, and the change among them."""
     limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
@@ -256,7 +259,7 @@ def test_a_signal_that_does_not_end_the_wait(
 
     def send() -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-        assert ready.wait(10)
+        assert ready.wait(DEADLINE)
         os.kill(os.getpid(), signal.SIGTERM)
 
     before = signal.signal(signal.SIGTERM, lambda *_: watcher.stop())

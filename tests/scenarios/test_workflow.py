@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.world import FEATURE, PROGRAM, Clone, World
-from tests.waiting import until
+from tests.scenarios.world import FEATURE, Clone, World
+from tests.waiting import DEADLINE, until
+from tests.warm import PROGRAM
 
 MakeWorld = Callable[[str], World]
 
@@ -153,6 +154,7 @@ REFUSED: list[tuple[str, str]] = [
 ]
 
 
+@pytest.mark.long
 def test_what_is_refused_changes_nothing_and_tells_one_error(make_world: MakeWorld) -> None:
     """Without observers: each command's own telling is all there is."""
     world = make_world("")
@@ -261,6 +263,7 @@ def test_several_features_have_to_be_named(make_world: MakeWorld) -> None:
     assert "lane: doing" in world.path().read_text("utf-8")
 
 
+@pytest.mark.long
 def test_commands_at_once_keep_one_anothers_edits(both: World) -> None:
     for number in range(2, 5):
         both.write("planned", wp_id=f"WP{number:02}")
@@ -279,7 +282,7 @@ def test_commands_at_once_keep_one_anothers_edits(both: World) -> None:
         )
         for number in (1, 2, 3, 4)
     ]
-    assert [process.wait(60) for process in running] == [0] * 10
+    assert [process.wait(DEADLINE) for process in running] == [0] * 10
     text = both.path().read_text("utf-8")
     assert [note for note in notes if f" – {note}\n" not in text] == []
     for number in (2, 3, 4):

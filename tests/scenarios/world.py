@@ -10,7 +10,6 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -19,20 +18,22 @@ from pathlib import Path
 from typing import Any
 
 from kittywatch.githooks import installation
-from tests.waiting import until
+from tests import warm
+from tests.waiting import DEADLINE, until
 
-PROGRAM = [sys.executable, "-P", "-m", "kittywatch.cli.main"]
 FEATURE = "001-login"
 
 
 class Watching:
     """A watcher as a process of its own."""
 
-    def __init__(self, root: Path, environment: Mapping[str, str], *options: str) -> None:
-        command = [*PROGRAM, "watch", "--json", *options]
-        self.process = subprocess.Popen(
-            command, cwd=root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        )
+    def __init__(self, root: Path, environment: Mapping[str, str], *options: str, module: str = warm.MAIN) -> None:
+        reading, writing = os.pipe()
+        self._errors = open(reading, encoding="utf-8")  # noqa: SIM115
+        with open(os.devnull, "rb+", buffering=0) as nothing, open(writing, "wb") as errors:
+            files = (nothing.fileno(), nothing.fileno(), errors.fileno())
+            command = ["watch", "--json", *options]
+            self.process = warm.start(command, files=files, cwd=root, environment=environment, module=module)
         self.said: list[str] = []
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
@@ -43,14 +44,13 @@ class Watching:
         return self.join()
 
     def join(self) -> int:
-        code = self.process.wait(10)
+        code = self.process.wait(DEADLINE)
         self._reader.join()
         return code
 
     def _read(self) -> None:
-        assert self.process.stderr is not None
-        with self.process.stderr:
-            for line in self.process.stderr:
+        with self._errors:
+            for line in self._errors:
                 self.said.append(line)
 
 
@@ -105,25 +105,14 @@ class Clone:
 
     def run(self, *command: str, check: bool = True, given: str = "") -> subprocess.CompletedProcess[str]:
         """Run kittywatch, with `given` on its standard input."""
-        done = subprocess.run(
-            [*PROGRAM, *command],
-            cwd=self.root,
-            env=self.environment,
-            input=given,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = warm.run(command, cwd=self.root, environment=self.environment, given=given)
         if check and done.returncode:
             raise AssertionError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
         return done
 
     def run_elsewhere(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run kittywatch outside of the project, which fails; for waiting a process's time."""
-        where = self.root.parent
-        return subprocess.run(
-            [*PROGRAM, *command], cwd=where, env=self.environment, capture_output=True, text=True, check=False
-        )
+        return warm.run(command, cwd=self.root.parent, environment=self.environment)
 
     def scan(self) -> None:
         """Have somebody look at this checkout and its worktrees once."""
@@ -262,6 +251,12 @@ class World(Clone):
         """Start the watcher, if the mode asks for one."""
         if self.watched:
             self.watching.append(Watching(self.root, self.environment))
+
+    def watch_patiently(self) -> None:
+        """Have the watcher, if there is one, take its time with files that are being written."""
+        if self.watched:
+            self.stop()
+            self.watching.append(Watching(self.root, self.environment, module="tests.scenarios.patient"))
 
     def stop(self) -> None:
         while self.watching:

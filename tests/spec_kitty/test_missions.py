@@ -1,21 +1,22 @@
 """Missions of the real spec-kitty-cli 3.2.7, from their creation to their merge: each lane line is told once.
 
-The default run has one mission; with KITTYWATCH_CAMPAIGN it is every topology in each of the three modes, half an hour.
+One mission, which is long; with KITTYWATCH_CAMPAIGN it is every topology in each of the three modes, half an hour.
 """
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 
 import pytest
 
+from tests.selection import CAMPAIGN
 from tests.spec_kitty.conftest import MakeMission
 from tests.spec_kitty.mission import TOPOLOGIES, Mission
 from tests.waiting import until
 
+pytestmark = pytest.mark.long  # a program of others
+
 MODES = ("W", "H", "WH")
-CAMPAIGN = bool(os.environ.get("KITTYWATCH_CAMPAIGN"))
 RUNS = [(topology, mode) for topology in TOPOLOGIES for mode in MODES] if CAMPAIGN else [("coord", "WH")]
 
 

@@ -12,6 +12,8 @@ import pytest
 from kittywatch.workflow.upstream import COMMANDS
 from tests.spec_kitty.conftest import PROJECT, RELEASE, install
 
+pytestmark = pytest.mark.long  # a program of others
+
 # One command line a line of standard input; tells for each which of its words spec-kitty-cli doesn't know.
 _SCRIPT = """
 import json, sys

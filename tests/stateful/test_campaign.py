@@ -20,6 +20,7 @@ from hypothesis import Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.selection import amounts
 from tests.stateful.campaign import SETTINGS, machine, nothing_but_the_seed, run_seed
 from tests.stateful.exchanging import Exchanging
 from tests.stateful.faults import FAULTS, PROJECT
@@ -27,7 +28,6 @@ from tests.stateful.faults import FAULTS, PROJECT
 CAMPAIGN = float(os.environ.get("KITTYWATCH_CAMPAIGN", "0"))  # minutes
 SEED = int(os.environ.get("KITTYWATCH_SEED", "0"))
 FRESH_SECONDS = CAMPAIGN * 60
-FIXED_EXAMPLES = 20
 EXAMPLES_OF_A_SEED = 6
 KNOWN_SEEDS = (213, 243, 256)  # what runs without a campaign: each found something once
 
@@ -59,13 +59,16 @@ def numbers() -> Iterator[int]:
         yield (number := number + 1)
 
 
-@pytest.mark.timeout(900)
-def test_the_same_every_time(driving: type[Exchanging], record_property: Callable[[str, object], None]) -> None:
-    fixed = settings(SETTINGS, derandomize=True, max_examples=FIXED_EXAMPLES, phases=[Phase.generate])
+@amounts("examples", sample=1, most=20)
+def test_the_same_every_time(
+    driving: type[Exchanging], record_property: Callable[[str, object], None], examples: int
+) -> None:
+    fixed = settings(SETTINGS, derandomize=True, max_examples=examples, phases=[Phase.generate])
     run_state_machine_as_test(driving, settings=fixed)
     report(driving, "fixed", record_property)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(0 if CAMPAIGN or SEED else 900)
 def test_never_the_same(driving: type[Exchanging], record_property: Callable[[str, object], None]) -> None:
     for number in numbers():

@@ -1,9 +1,9 @@
-"""A process that is killed at a chosen step, for tests: `python -m tests.store.killing WHAT HOME`.
+"""A process that is killed at a chosen step, for tests: `python -m tests.store.killing WHAT HOME NUMBER`.
 
 A step is a line of kittywatch's own code that keeps something: the store, the emitter, emissions by hand. For each
-number in turn a child is forked that kills itself with SIGKILL before the line of that number, until one survives.
-After each the home is checked. Prints how many steps there were. Forks, and so is no place for threads: the tests
-start it as a process of its own.
+NUMBER-th of them in turn a child is forked that kills itself with SIGKILL before it, until one survives; `random` kills
+NUMBER children at any moment. After each the home is checked. Prints how many steps there were. Forks, and so is no
+place for threads: the tests start it as a process of its own.
 """
 
 from __future__ import annotations
@@ -74,10 +74,10 @@ def _die_at(step: int, traced: tuple[str, ...]) -> None:
     sys.settrace(trace)
 
 
-def emission(home: Path, *, fresh: bool) -> int:
-    """Kill an emission at each step, into a home that is new each time or always the same one."""
+def emission(home: Path, stride: int, *, fresh: bool) -> int:
+    """Kill an emission every so many steps, into a home that is new each time or always the same one."""
     told: list[str] = []
-    step = 0
+    step = random.randrange(stride)
     while True:
         place = home / str(step) if fresh else home
         told = [] if fresh else told
@@ -96,7 +96,7 @@ def emission(home: Path, *, fresh: bool) -> int:
             shutil.rmtree(place)
         if lived:
             return step
-        step += 1
+        step += stride
 
 
 def _observe_again(home: Path, told: list[str]) -> None:
@@ -110,18 +110,21 @@ def _observe_again(home: Path, told: list[str]) -> None:
 
 
 def at_random(home: Path, times: int) -> int:
-    """Kill a process that emits without pause, at random moments; returns how many emissions had come back."""
+    """Kill a process that emits without pause, at random moments; returns how many emissions had come back.
+
+    A moment is so many emissions after its start, and a bit: however slow it is, something has been told by then.
+    """
     seed = random.randrange(1 << 32)
     print(f"seed {seed}", file=sys.stderr)
     moments = random.Random(seed)
     told: list[str] = []
     for _ in range(times):
-        told += _killed_after(home, moments.uniform(0, 0.012))
+        told += _killed_after(home, moments.choice((0, 0, 1, 2, 4, 7)), moments.uniform(0, 0.006))
         _observe_again(home, told)
     return len(told)
 
 
-def _killed_after(home: Path, seconds: float) -> list[str]:
+def _killed_after(home: Path, emissions: int, seconds: float) -> list[str]:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -134,14 +137,13 @@ def _killed_after(home: Path, seconds: float) -> list[str]:
         finally:
             os._exit(1)
     os.close(writing)
-    end = time.monotonic() + seconds
     data = b""
+    while data.count(b"\n") < emissions:
+        data += _more(reading)
+    end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         if select.select([reading], [], [], left)[0]:
-            chunk = os.read(reading, 4096)
-            if not chunk:
-                raise SystemExit("the child failed")
-            data += chunk
+            data += _more(reading)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     while chunk := os.read(reading, 4096):
@@ -150,15 +152,21 @@ def _killed_after(home: Path, seconds: float) -> list[str]:
     return data.decode().split()
 
 
-def mending(home: Path) -> int:
-    """Kill a process that mends a damaged database, at each step: the old one is there whole, or the new one."""
+def _more(reading: int) -> bytes:
+    if chunk := os.read(reading, 4096):
+        return chunk
+    raise SystemExit("the child failed")
+
+
+def mending(home: Path, stride: int) -> int:
+    """Kill a process that mends a damaged database, every so many steps: the old one is there whole, or the new one."""
     origin = home / "origin"
     target = stores.emitter(origin, stores.unexpected)
     told = stores.steps(target, 6)
     target.store.close()
     stores.break_an_index(origin)
     damaged = (origin / NAME).read_bytes()
-    step = 0
+    step = random.randrange(stride)
     while True:
         place = home / str(step)
         shutil.copytree(origin, place)
@@ -176,15 +184,15 @@ def mending(home: Path) -> int:
         shutil.rmtree(place)
         if lived:
             return step
-        step += 1
+        step += stride
 
 
 if __name__ == "__main__":
-    what, where = sys.argv[1], Path(sys.argv[2])
+    what, where, number = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     kinds: dict[str, Callable[[], int]] = {
-        "emission": lambda: emission(where, fresh=False),
-        "first-emission": lambda: emission(where, fresh=True),
-        "random": lambda: at_random(where, int(sys.argv[3])),
-        "mending": lambda: mending(where),
+        "emission": lambda: emission(where, number, fresh=False),
+        "first-emission": lambda: emission(where, number, fresh=True),
+        "random": lambda: at_random(where, number),
+        "mending": lambda: mending(where, number),
     }
     print(kinds[what]())

@@ -128,7 +128,7 @@ def copy_value(home: Path) -> int:
     return found
 
 
-def run_child(module: str, *arguments: str | Path, deadline: float = 120.0) -> str:
+def run_child(module: str, *arguments: str | Path, deadline: float = 800.0) -> str:
     """What a module of the tests prints when it is run as a process of its own."""
     command = [sys.executable, "-m", module, *map(str, arguments)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=deadline, check=False)

@@ -14,7 +14,7 @@ import pytest
 
 from kittywatch.store import clock, forks
 from kittywatch.store.store import Store
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system can't fork")
 
@@ -50,7 +50,7 @@ def _visit(over: Callable[[], bool], then: Callable[[], None]) -> Iterator[None]
 
     thread = threading.Thread(target=work)
     thread.start()
-    assert entered.wait(10)
+    assert entered.wait(DEADLINE)
     yield
     thread.join()
 
@@ -88,7 +88,7 @@ def test_nobody_enters_while_a_fork_waits() -> None:
 
     def leave() -> None:
         late.start()
-        assert tried.wait(10)
+        assert tried.wait(DEADLINE)
         until(lambda: events or _waits(late), what="the late one to wait or to come in")
         events.append("left")
 
@@ -152,7 +152,7 @@ def test_a_transaction_is_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     thread = threading.Thread(target=work)
     thread.start()
-    assert entered.wait(10)
+    assert entered.wait(DEADLINE)
     assert _forked(copied.is_set) == 0
     thread.join()
     store.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 import shutil
 import sqlite3
 import threading
@@ -19,6 +20,7 @@ from kittywatch.store import salvage as salvaging
 from kittywatch.store.database import NAME
 from kittywatch.store.lock import locked
 from kittywatch.store.salvage import finish_salvage, salvage
+from tests.selection import amounts
 from tests.store import stores
 
 PAGE = 4096
@@ -50,7 +52,10 @@ def _noise(data: bytes) -> bytes:
     return bytes((index * 31 + 7) % 256 for index in range(len(data)))
 
 
-@pytest.mark.parametrize("damage", [_garbage_header, _truncated, _zeroed_page, _noise])
+@pytest.mark.parametrize(
+    "damage",
+    [_zeroed_page, *(pytest.param(one, marks=pytest.mark.long) for one in (_garbage_header, _truncated, _noise))],
+)
 def test_a_damaged_database_is_set_aside_whole_and_what_was_told_is_not_told_again(
     home: Path, git: Git, emitter_at: Callable[..., EventEmitter], damage: Callable[[bytes], bytes]
 ) -> None:
@@ -91,13 +96,16 @@ def test_the_store_mends_by_itself_and_says_so(home: Path, emitter_at: Callable[
     assert stores.rows(home, "SELECT lamport FROM events") == [(6,)]
 
 
-def test_each_page_in_turn(home: Path, tmp_path: Path, git: Git, emitter_at: Callable[..., EventEmitter]) -> None:
+@amounts("stride", sample=9, most=1)
+def test_each_page_in_turn(
+    home: Path, tmp_path: Path, git: Git, emitter_at: Callable[..., EventEmitter], stride: int
+) -> None:
     """Whatever page is lost: nothing that the log still has is told again, and no transition twice."""
     first = emitter_at(home)
     told = stores.replay(git, first)
     first.store.close()
     whole = (home / NAME).read_bytes()
-    for page in range(1, len(whole) // PAGE):
+    for page in range(random.randint(1, stride), len(whole) // PAGE, stride):
         place = tmp_path / f"page-{page}"
         shutil.copytree(home, place)
         (place / NAME).write_bytes(whole[: page * PAGE] + bytes(PAGE) + whole[(page + 1) * PAGE :])
@@ -337,8 +345,9 @@ def test_a_sound_database_is_left_alone(home: Path, emitter_at: Callable[..., Ev
     assert not _asides(home)
 
 
-def test_killed_at_any_step_of_mending_there_is_the_old_database_or_the_new_one(quick_home: Path) -> None:
-    assert int(stores.run_child("tests.store.killing", "mending", quick_home)) > 100
+@amounts("stride", sample=11, most=1)
+def test_killed_at_any_step_of_mending_there_is_the_old_database_or_the_new_one(quick_home: Path, stride: int) -> None:
+    assert int(stores.run_child("tests.store.killing", "mending", quick_home, str(stride))) > 100
 
 
 def _waits_for_a_lock() -> bool:

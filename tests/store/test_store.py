@@ -20,10 +20,10 @@ from kittywatch.errors import StoreBusyError, StoreError
 from kittywatch.store import clock
 from kittywatch.store.database import NAME
 from kittywatch.store.store import Store
+from tests.selection import amounts
 from tests.store import stores
 from tests.waiting import until
 
-CAMPAIGN = bool(os.environ.get("KITTYWATCH_CAMPAIGN"))
 PROCESSES = 8
 
 
@@ -50,15 +50,14 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(place)], check=True)
 
 
-@pytest.mark.campaign
-def test_many_processes_emit_at_once(home: Path) -> None:
-    each = 1000 if CAMPAIGN else 150
+@amounts("each", sample=40, most=150, campaign=1000)
+def test_many_processes_emit_at_once(home: Path, each: int) -> None:
     command = [sys.executable, "-m", "tests.store.emitting", str(home), str(each)]
     running = [
         subprocess.Popen([*command, f"process {number}"], cwd=stores.ROOT, stderr=subprocess.PIPE)
         for number in range(PROCESSES)
     ]
-    said = [process.communicate(timeout=250)[1].decode() for process in running]
+    said = [process.communicate()[1].decode() for process in running]
     assert said == [""] * PROCESSES
     assert [process.returncode for process in running] == [0] * PROCESSES
     assert stores.check_whole(home) == PROCESSES * each
@@ -98,17 +97,19 @@ def test_two_stores_in_one_process(home: Path, emitter_at: Callable[..., EventEm
     assert stores.check_whole(home) == 1
 
 
-def test_killed_at_each_step_of_an_emission(quick_home: Path) -> None:
-    assert int(stores.run_child("tests.store.killing", "emission", quick_home)) > 100
+@amounts("stride", sample=7, most=1)
+def test_killed_at_each_step_of_an_emission(quick_home: Path, stride: int) -> None:
+    assert int(stores.run_child("tests.store.killing", "emission", quick_home, str(stride))) > 100
 
 
-def test_killed_at_each_step_of_the_first_emission(quick_home: Path) -> None:
-    assert int(stores.run_child("tests.store.killing", "first-emission", quick_home)) > 100
+@amounts("stride", sample=13, most=1)
+def test_killed_at_each_step_of_the_first_emission(quick_home: Path, stride: int) -> None:
+    assert int(stores.run_child("tests.store.killing", "first-emission", quick_home, str(stride))) > 100
 
 
-@pytest.mark.campaign
-def test_killed_at_random_moments(quick_home: Path) -> None:
-    assert int(stores.run_child("tests.store.killing", "random", quick_home, "3000" if CAMPAIGN else "300")) > 300
+@amounts("kills", sample=50, most=300, campaign=3000)
+def test_killed_at_random_moments(quick_home: Path, kills: int) -> None:
+    assert int(stores.run_child("tests.store.killing", "random", quick_home, str(kills))) > kills
 
 
 def test_a_full_disk(small_disk: Path, emitter_at: Callable[..., EventEmitter]) -> None:

@@ -12,9 +12,9 @@ from kittywatch.sync.status import ConnectionStatus
 from tests.hub.hubs import Hub
 from tests.store import stores
 from tests.sync import delivering
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
 
-QUICK = KeepAlive(ping=0.3, pong=0.5)
+QUICK = KeepAlive(ping=0.3, pong=DEADLINE)  # a loaded machine is no broken connection
 
 
 class Said:
@@ -36,11 +36,11 @@ def living(home: Path, *, hears_others: bool = False, keep_alive: KeepAlive = QU
     try:
         yield session, said
     finally:
-        assert session.stop(within=5)
+        assert session.stop(within=DEADLINE)
 
 
 def connected(session: Session) -> None:
-    until(lambda: session.status == "Connected", deadline=30, what=lambda: f"a connection: {session.status}")
+    until(lambda: session.status == "Connected", what=lambda: f"a connection: {session.status}")
 
 
 def told(home: Path) -> list[str]:
@@ -51,7 +51,7 @@ def clock_value(home: Path) -> int:
     return int(str(stores.rows(home, "SELECT value FROM clock")[0][0]))
 
 
-def all_delivered(home: Path, hub: Hub, *, deadline: float = 60, wake: Callable[[], None] = lambda: None) -> None:
+def all_delivered(home: Path, hub: Hub, *, deadline: float = DEADLINE, wake: Callable[[], None] = lambda: None) -> None:
     """Wait until the queue is empty; then the hub has each event that was told, exactly once."""
 
     def empty() -> bool:

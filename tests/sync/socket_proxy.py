@@ -18,6 +18,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import WebSocketException
 
+from tests.waiting import DEADLINE
+
 
 class Do(Enum):
     """What becomes of a message."""
@@ -75,7 +77,7 @@ class SocketProxy:
         return f"http://127.0.0.1:{self.port}"
 
     def _call(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=30)
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=DEADLINE)
 
     async def _listen(self) -> None:
         self._sockets: Server = await serve(self._converse, "127.0.0.1", 0, ping_interval=None, max_size=None)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.store import stores
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
 
 
 def at_terminal(
@@ -37,11 +37,11 @@ def at_terminal(
     listed = b""
     try:
         for question, answer in answers.items():
-            until(lambda q=question: q.encode() in shown, deadline=60, what=lambda q=question: f"{q}: {bytes(shown)!r}")  # type: ignore[misc]
+            until(lambda q=question: q.encode() in shown, what=lambda q=question: f"{q}: {bytes(shown)!r}")  # type: ignore[misc]
             arguments = Path(f"/proc/{process.pid}/cmdline")
             listed = arguments.read_bytes() if arguments.exists() else b""
             os.write(ours, answer.encode() + b"\n")
-        code = process.wait(timeout=60)
+        code = process.wait(timeout=DEADLINE)
     finally:
         process.kill()
         reader.join()

@@ -29,7 +29,7 @@ from tests.sync import delivering
 from tests.sync.connected import connected, living
 from tests.sync.delivering import FastClock
 from tests.sync.fault_proxy import Cut, Fault, FaultProxy, Pass, Say, answer_json
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
 
 LIFTED = {"X_RateLimit_Batch_Interval": "0"}
 Decide = Callable[[list[dict[str, Any]], list[dict[str, Any]]], Fault]
@@ -338,10 +338,10 @@ def test_live_delivery_sends_them_at_once(own_hub: Hub, home: Path, target: Even
         (event_id,) = delivering.queue(target, 1)
         add(target, event_id, random_id())
         live.wake()
-        until(lambda: left(target) == 0, deadline=60, what="the alias of an event on its way to be delivered")
+        until(lambda: left(target) == 0, what="the alias of an event on its way to be delivered")
         target.on_emitted = live.wake
         add(target, event_id, random_id())
-        until(lambda: left(target) == 0, deadline=60, what="an alias of a delivered event to be delivered")
+        until(lambda: left(target) == 0, what="an alias of a delivered event to be delivered")
 
 
 def test_a_long_lived_process_asks_anew_what_a_server_can(own_hub: Hub, home: Path, target: EventEmitter) -> None:
@@ -353,7 +353,7 @@ def test_a_long_lived_process_asks_anew_what_a_server_can(own_hub: Hub, home: Pa
     now = FastClock().now()
     target.store.transact(lambda connection: features.remember(connection, to, frozenset(), now=now))
     with living(home):
-        until(lambda: left(target) == 0, deadline=60, what="the alias to be delivered")
+        until(lambda: left(target) == 0, what="the alias to be delivered")
 
 
 _SENDER = """
@@ -392,7 +392,7 @@ def test_a_sender_that_is_killed_leaves_them_to_the_next(
             [sys.executable, "-c", _SENDER, str(home)], cwd=stores.ROOT, stdout=subprocess.PIPE, text=True
         )
         with contextlib.closing(sender.stdout or sys.stdin):
-            sender.wait(timeout=60)
+            sender.wait(timeout=DEADLINE)
         assert sender.returncode == -signal.SIGKILL
         assert left(target) == 2
         assert len(stores.rows(home, "SELECT 1 FROM aliases WHERE claim IS NOT NULL")) == 2

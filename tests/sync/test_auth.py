@@ -19,7 +19,7 @@ from tests.hub.hubs import PASSWORD, Hub, Machine
 from tests.store import stores
 from tests.sync import delivering
 from tests.sync.fault_proxy import Cut, Fault, FaultProxy, Pass, Say, answer_json
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
 
 _REFRESHER = """
 import sys
@@ -124,7 +124,7 @@ def test_one_refresh_at_a_time(home: Path, hub: Hub) -> None:
     for child in children:
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
-    tokens = {child.communicate("go\n", timeout=60)[0] for child in children}
+    tokens = {child.communicate("go\n", timeout=DEADLINE)[0] for child in children}
     assert len(tokens) == 1
     assert auth.access_token() == tokens.pop().strip()
     assert good(hub, auth.access_token())

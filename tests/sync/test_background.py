@@ -9,7 +9,7 @@ import pytest
 from kittywatch.sync.background import BackgroundSyncService, Flushed, Outcome, Plan
 from kittywatch.sync.clock import Clock
 from kittywatch.sync.mailbox import Mailbox
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
 
 DONE, FAILED, REFUSED = Flushed(Outcome.DONE), Flushed(Outcome.FAILED), Flushed(Outcome.REFUSED)
 
@@ -58,7 +58,7 @@ def test_one_at_once_and_then_by_the_interval() -> None:
     service = BackgroundSyncService(flushes, interval=0.02)
     service.start()
     until(lambda: flushes.count > 5)
-    assert service.stop(within=5)
+    assert service.stop(within=DEADLINE)
 
 
 def test_one_when_somebody_asks_and_a_last_one_at_the_end() -> None:
@@ -70,7 +70,7 @@ def test_one_when_somebody_asks_and_a_last_one_at_the_end() -> None:
     until(lambda: flushes.count == 2)
     service.look_soon()
     until(lambda: looks == [1])
-    assert service.stop(within=5)
+    assert service.stop(within=DEADLINE)
     assert flushes.count == 3
 
 

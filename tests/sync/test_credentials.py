@@ -12,6 +12,7 @@ import tomli_w
 
 from kittywatch.errors import AuthenticationError, SyncError, UnreachableError
 from kittywatch.sync.credentials import Credentials, CredentialsFile, is_token
+from tests.waiting import DEADLINE
 
 LOGIN = Credentials("ACCESS", "REFRESH", 1_767_225_600.0, 1_767_830_400.0, "mira", "cats", "https://hub.example.org")
 BARE = {
@@ -128,11 +129,11 @@ def test_one_changes_it_at_a_time_and_nobody_waits_for_ever(file: CredentialsFil
     def hold() -> None:
         with file.changing(seconds=1):
             entered.set()
-            leave.wait(20)
+            leave.wait(DEADLINE)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    entered.wait(20)
+    entered.wait(DEADLINE)
     with pytest.raises(UnreachableError, match=r"credentials\.lock has been held"), file.changing(seconds=0.05):
         raise AssertionError("two at once")
     leave.set()

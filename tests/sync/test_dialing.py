@@ -22,7 +22,7 @@ from tests.hub.conftest import sqlite_database, start_hub
 from tests.hub.hubs import Hub, Machine
 from tests.sync import delivering
 from tests.sync.connected import connected, living
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
 
 __all__ = ["sqlite_database", "start_hub"]
 
@@ -102,7 +102,7 @@ def test_a_certificate_that_nobody_trusts(home: Path, secure_hub: Hub) -> None:
         dial(secure_hub.url, "token")
     delivering.log_in(home, secure_hub)
     with living(home, keep_alive=KeepAlive(roll=lambda: -1.0)) as (session, said):
-        until(lambda: session.status == "OfflineBatchMode", deadline=30)
+        until(lambda: session.status == "OfflineBatchMode")
     (warning,) = said.warnings
     assert "has a certificate that isn't trusted" in warning
 
@@ -112,7 +112,7 @@ def test_https_goes_through_the_proxy_of_the_environment(secure_hub: Hub, author
     with Machine(secure_hub.url, secure_hub.access_token(opened), verify=trust(authority)) as machine:
         token = machine.ws_token()
     connection = dial(secure_hub.url, token, authority=authority)
-    assert "snapshot" in str(connection.recv(timeout=20))
+    assert "snapshot" in str(connection.recv(timeout=DEADLINE))
     connection.close()
     (head,) = proxy.heads
     assert head.startswith(f"CONNECT localhost:{secure_hub.port} ".encode())
@@ -130,7 +130,7 @@ def test_ipv6(start_hub: Callable[..., Hub], sqlite_database: str) -> None:
     hub = start_hub(sqlite_database, "--host", "::1")
     with Machine(hub.url, hub.access_token(hub.open_login("mira"))) as machine:
         connection = dial(hub.url, machine.ws_token())
-    assert "snapshot" in str(connection.recv(timeout=20))
+    assert "snapshot" in str(connection.recv(timeout=DEADLINE))
     connection.close()
 
 

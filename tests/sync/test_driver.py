@@ -11,7 +11,7 @@ from kittywatch.store.delivery import Outgoing
 from kittywatch.store.destinations import Destination
 from kittywatch.sync.websocket import Opened, WebSocketClient
 from tests.store import stores
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
 
 
 class Spoken:
@@ -77,7 +77,7 @@ def test_each_answer_has_its_consequence() -> None:
     for event_id, status in (("A", "success"), ("B", "rejected"), ("C", "queued")):
         connection.said.put(json.dumps({"type": "ack", "event_id": event_id, "status": status, "error_message": "no"}))
     until(lambda: (queue.delivered, queue.refused, queue.waiting) == (["A"], {"B": "no"}, [3]))
-    assert client.stop(within=0.1)
+    assert client.stop(within=1)  # it waits as long for an answer to D
     assert queue.waiting == [3, 4]
     assert connection.closed.is_set()
 
@@ -96,7 +96,7 @@ def test_a_bug_ends_the_connection_and_says_so() -> None:
     assert "ZeroDivisionError" in str(trouble)
     assert "SECRET" not in str(trouble)
     assert "batches" in trouble.remedy
-    assert client.stop(within=2)
+    assert client.stop(within=DEADLINE)
 
 
 def test_a_connection_that_opens_too_late_is_closed() -> None:
@@ -105,7 +105,7 @@ def test_a_connection_that_opens_too_late_is_closed() -> None:
         connection, opens = Spoken(), threading.Event()
 
         def connect(connection: Spoken = connection, opens: threading.Event = opens) -> Opened:
-            assert opens.wait(20)
+            assert opens.wait(DEADLINE)
             return Opened(connection, Destination(1, "https://a", "cats"))
 
         client = WebSocketClient(connect, Shared("A"))
@@ -119,5 +119,5 @@ def test_a_connection_that_opens_too_late_is_closed() -> None:
             until(lambda client=client: client.status == "Offline")  # type: ignore[misc]
         opens.set()
         until(connection.closed.is_set)
-        assert client.stop(within=2)
+        assert client.stop(within=DEADLINE)
         assert connection.sent == []

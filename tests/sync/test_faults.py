@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -12,21 +11,16 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from kittywatch.emit.emitter import EventEmitter
 from kittywatch.sync.batch import batch_sync
 from tests.hub.hubs import Hub
+from tests.selection import amounts
 from tests.store import stores
 from tests.sync import delivering
 from tests.sync.delivering import FastClock
 from tests.sync.fault_proxy import EVERY_STATUS, Cut, Drip, Fault, FaultProxy, Noise, Pass, Say, Silence, answer_json
+from tests.waiting import DEADLINE
 
-CAMPAIGN = float(os.environ.get("KITTYWATCH_CAMPAIGN", "0"))
-EVENTS = 5000 if CAMPAIGN else 1500
-HUB_KILLS = 50 if CAMPAIGN else 3
-CLIENT_KILLS = 200 if CAMPAIGN else 8
-SHARED = 20_000 if CAMPAIGN else 2000
 _BATCH = "/api/v1/events/batch/"
 Record = Callable[[str, object], None]
 
@@ -56,11 +50,10 @@ def _a_fault(chance: random.Random) -> Fault:
     return chance.choice(kinds)()
 
 
-@pytest.mark.campaign
-@pytest.mark.timeout(0 if CAMPAIGN else 120)
-def test_random_faults(target: EventEmitter, home: Path, hub: Hub, record_property: Record) -> None:
+@amounts("count", sample=300, most=1500, campaign=5000)
+def test_random_faults(target: EventEmitter, home: Path, hub: Hub, record_property: Record, count: int) -> None:
     chance = _seeded(record_property)
-    told = delivering.queue(target, EVENTS, text="faults")
+    told = delivering.queue(target, count, text="faults")
 
     def plan(path: str, number: int) -> Fault:
         return _a_fault(chance) if path == _BATCH and chance.random() < 0.6 else Pass()
@@ -81,13 +74,12 @@ def test_random_faults(target: EventEmitter, home: Path, hub: Hub, record_proper
     assert stores.rows(home, "SELECT count(*) FROM events WHERE delivered_at IS NULL") == [(0,)]
 
 
-@pytest.mark.campaign
-@pytest.mark.timeout(0 if CAMPAIGN else 120)
+@amounts("kills", sample=1, most=3, campaign=50)
 def test_the_hub_is_killed_in_the_middle_of_batches(
-    target: EventEmitter, home: Path, own_hub: Hub, record_property: Record
+    target: EventEmitter, home: Path, own_hub: Hub, record_property: Record, kills: int
 ) -> None:
     chance = _seeded(record_property)
-    told = delivering.queue(target, EVENTS, text="hub")
+    told = delivering.queue(target, 500 * min(kills, 10), text="hub")
     killers: list[threading.Thread] = []
 
     def kill(after: float) -> None:
@@ -97,15 +89,15 @@ def test_the_hub_is_killed_in_the_middle_of_batches(
 
     def plan(path: str, number: int) -> Fault:
         alive = not killers or not killers[-1].is_alive()
-        if path == _BATCH and alive and len(killers) < HUB_KILLS and chance.random() < 0.7:
+        if path == _BATCH and alive and len(killers) < kills and chance.random() < 0.7:
             killers.append(threading.Thread(target=kill, args=(chance.uniform(0, 0.05),)))
             killers[-1].start()
         return Pass()
 
-    size = max(EVENTS // (2 * HUB_KILLS), 10)
+    size = max(len(told) // (2 * kills), 10)
     with FaultProxy(own_hub.port, plan) as proxy:
         auth = delivering.log_in(home, own_hub, url=proxy.url)
-        while delivering.waiting(home) or len(killers) < HUB_KILLS:
+        while delivering.waiting(home) or len(killers) < kills:
             if not delivering.waiting(home):
                 told += delivering.queue(target, 10 * size, text=f"more {len(told)}")
             batch_sync(target.store, auth, batch_size=size, batch_deadline=5)
@@ -116,9 +108,8 @@ def test_the_hub_is_killed_in_the_middle_of_batches(
     assert delivering.claimed(home) == 0
 
 
-@pytest.mark.campaign
-@pytest.mark.timeout(0 if CAMPAIGN else 120)
-def test_the_client_is_killed(target: EventEmitter, home: Path, hub: Hub, record_property: Record) -> None:
+@amounts("kills", sample=2, most=8, campaign=200)
+def test_the_client_is_killed(target: EventEmitter, home: Path, hub: Hub, record_property: Record, kills: int) -> None:
     """In the middle of a batch: its first to third, before the server has it, or after, or when it is settled."""
     chance = _seeded(record_property)
     told: list[str] = []
@@ -131,11 +122,11 @@ def test_the_client_is_killed(target: EventEmitter, home: Path, hub: Hub, record
 
     with FaultProxy(hub.port, plan) as proxy:
         delivering.log_in(home, hub, url=proxy.url)
-        for number in range(CLIENT_KILLS):
+        for number in range(kills):
             told += delivering.queue(target, 100, text=f"client {number}")
             child = _start_delivery(home, 20)
             for _ in range(chance.randint(1, 3)):
-                assert asked.acquire(timeout=60)
+                assert asked.acquire(timeout=DEADLINE)
             threading.Event().wait(chance.uniform(0, 0.05))
             child.kill()
             assert child.wait() == -signal.SIGKILL
@@ -150,15 +141,14 @@ def test_the_client_is_killed(target: EventEmitter, home: Path, hub: Hub, record
     assert not list((home / "claims").iterdir())
 
 
-@pytest.mark.campaign
-@pytest.mark.timeout(0 if CAMPAIGN else 120)
-def test_four_processes_deliver_one_queue(target: EventEmitter, home: Path, hub: Hub) -> None:
+@amounts("count", sample=400, most=2000, campaign=20_000)
+def test_four_processes_deliver_one_queue(target: EventEmitter, home: Path, hub: Hub, count: int) -> None:
     """No event is sent by two of them: then there are no duplicates."""
-    told = delivering.queue(target, SHARED, text="shared")
+    told = delivering.queue(target, count, text="shared")
     delivering.log_in(home, hub)
-    children = [_start_delivery(home, SHARED // 20) for _ in range(4)]
-    done = [json.loads(child.communicate(timeout=1500 if CAMPAIGN else 100)[0].splitlines()[1]) for child in children]
-    assert sum(one["delivered"] for one in done) == SHARED
+    children = [_start_delivery(home, count // 20) for _ in range(4)]
+    done = [json.loads(child.communicate()[0].splitlines()[1]) for child in children]
+    assert sum(one["delivered"] for one in done) == count
     assert [one["duplicates"] for one in done] == [0] * 4
     assert [one["stopped"] for one in done] == [None] * 4
     assert sorted(set(delivering.taken(hub)) & set(told)) == sorted(told)
@@ -170,9 +160,10 @@ def _start_delivery(home: Path, size: int) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=stores.ROOT, stdout=subprocess.PIPE, text=True)
 
 
-def test_offline_and_back(target: EventEmitter, home: Path, hub: Hub) -> None:
+@amounts("count", sample=500, most=2000, campaign=5000)
+def test_offline_and_back(target: EventEmitter, home: Path, hub: Hub, count: int) -> None:
     """What was told offline is delivered in batches, with progress; a token that ends half-way is refreshed."""
-    told = delivering.queue(target, 5000 if CAMPAIGN else 2000, text="offline")
+    told = delivering.queue(target, count, text="offline")
     progress: list[tuple[int, int]] = []
     batches = 0
 

@@ -58,7 +58,7 @@ def flushers(home: Path) -> list[Path]:
 def no_flusher_left(home: Path) -> Iterator[None]:
     """No orphans: whatever the test did, its flusher ends by itself."""
     yield
-    until(lambda: not flushers(home), deadline=90, what="the flusher to end")
+    until(lambda: not flushers(home), what="the flusher to end")
 
 
 @pytest.fixture
@@ -83,8 +83,8 @@ def test_it_delivers_and_ends(home: Path, hub: Hub, target: EventEmitter, logged
     logged_in()
     told = parts.queue(target, 5)
     assert flusher.hand_over(project)
-    until(lambda: not parts.waiting(home), deadline=60, what="the queue to be empty")
-    until(lambda: idle(home), deadline=60, what="the flusher to end")
+    until(lambda: not parts.waiting(home), what="the queue to be empty")
+    until(lambda: idle(home), what="the flusher to end")
     assert set(told) <= set(parts.taken(hub))
 
 
@@ -97,7 +97,7 @@ def test_it_has_nothing_of_whoever_started_it(
         logged_in(proxy.url)
         parts.queue(target, 1)
         assert flusher.hand_over(project)
-        until(lambda: proxy.requests, deadline=60, what="the flusher to deliver")
+        until(lambda: proxy.requests, what="the flusher to deliver")
         assert not flusher.hand_over(project)
         (process,) = flushers(home)
         opened = {os.readlink(link) for link in (process / "fd").iterdir()}
@@ -131,7 +131,7 @@ def test_a_commit_in_a_pipe_does_not_wait_for_it(
             ["git", "commit", "-am", "move"], cwd=repository.root, capture_output=True, text=True, check=True
         )
         assert "kittywatch" not in done.stderr
-        until(lambda: proxy.requests, deadline=60, what="the flusher to deliver")
+        until(lambda: proxy.requests, what="the flusher to deliver")
         assert flushers(home)
         assert parts.waiting(home)
 
@@ -184,8 +184,8 @@ def test_it_ends_when_delivery_has_to_wait_and_tells_so_once(
         parts.queue(target, 1)
         for _ in range(2):
             assert flusher.hand_over(project)
-            until(lambda: target.store.read(delivery.notes).get("next_try_at"), deadline=60, what="it to give up")
-            until(lambda: idle(home), deadline=60, what="the flusher to end")
+            until(lambda: target.store.read(delivery.notes).get("next_try_at"), what="it to give up")
+            until(lambda: idle(home), what="the flusher to end")
             assert not flusher.hand_over(project), "it has to wait"
             target.store.transact(lambda connection: delivery.remember(connection, next_try_at=None))
     assert stores.rows(home, "SELECT event_type FROM queue ORDER BY id") == [("HistoryAdded",), ("ErrorLogged",)]
@@ -215,7 +215,7 @@ def test_what_is_queued_while_it_ends_is_delivered(
         told += parts.queue(target, 1, text=f"late {number}")
         flusher.hand_over(project)
         threading.Event().wait(random.uniform(0, 0.3))
-    until(lambda: not parts.waiting(home), deadline=60, what="the queue to be empty")
+    until(lambda: not parts.waiting(home), what="the queue to be empty")
     assert set(told) <= set(parts.taken(hub))
 
 
@@ -251,7 +251,7 @@ def test_it_ends_when_its_home_is_gone(
         logged_in(proxy.url)
         parts.queue(target, 1)
         assert flusher.hand_over(project)
-        until(lambda: proxy.requests, deadline=60, what="the flusher to deliver")
+        until(lambda: proxy.requests, what="the flusher to deliver")
         shutil.rmtree(home)
-    until(lambda: not flushers(home), deadline=60, what="the flusher to end")
+    until(lambda: not flushers(home), what="the flusher to end")
     assert not home.exists(), "it made it again"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import signal
 import subprocess
@@ -11,15 +10,13 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
 from kittywatch.emit.emitter import EventEmitter
 from tests.hub.hubs import Hub
+from tests.selection import amounts
 from tests.store import stores
 from tests.sync import delivering
 from tests.sync.connected import all_delivered, connected, living
 
-KILLS = 200 if os.environ.get("KITTYWATCH_CAMPAIGN") else 6
 _SENDER = """
 import sys
 from pathlib import Path
@@ -38,14 +35,14 @@ with living(home) as (session, _):
 """
 
 
-@pytest.mark.campaign
-def test_a_client_that_is_killed_at_random_moments(home: Path, hub: Hub, target: EventEmitter) -> None:
+@amounts("kills", sample=2, most=6, campaign=200)
+def test_a_client_that_is_killed_at_random_moments(home: Path, hub: Hub, target: EventEmitter, kills: int) -> None:
     seed = random.randrange(1 << 32)
     chance = random.Random(seed)
     delivering.log_in(home, hub)
     stores.steps(target, 1)
     before = 0
-    for number in range(KILLS):
+    for number in range(kills):
         sender = subprocess.Popen(
             [sys.executable, "-c", _SENDER, str(home), f"{seed}-{number}"], stdout=subprocess.PIPE, text=True
         )
@@ -66,13 +63,13 @@ def test_a_client_that_is_killed_at_random_moments(home: Path, hub: Hub, target:
     assert list((home / "claims").glob("*.lock")) == []
 
 
-@pytest.mark.campaign
-def test_a_hub_that_is_killed_at_random_moments(home: Path, own_hub: Hub, target: EventEmitter) -> None:
+@amounts("kills", sample=1, most=3, campaign=50)
+def test_a_hub_that_is_killed_at_random_moments(home: Path, own_hub: Hub, target: EventEmitter, kills: int) -> None:
     seed = random.randrange(1 << 32)
     chance = random.Random(seed)
     delivering.log_in(home, own_hub)
     with living(home) as (session, _):
-        for number in range(max(KILLS // 4, 3)):
+        for number in range(kills):
             connected(session)
             end = time.monotonic() + chance.uniform(0, 0.3)
             while time.monotonic() < end:

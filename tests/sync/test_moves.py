@@ -155,7 +155,7 @@ def test_a_live_connection_lets_them_go_at_once(own_hub: Hub, home: Path, target
         connected(live)
         target.on_emitted = live.wake
         stores.steps(target, 1)
-        until(lambda: len(cards(own_hub)) == 1, deadline=60, what="the card in the first feature")
+        until(lambda: len(cards(own_hub)) == 1, what="the card in the first feature")
         ((feature, wp_id),) = cards(own_hub)
         move(target, feature, NEW, wp_id)
-        until(lambda: cards(own_hub) == {(NEW, wp_id)}, deadline=60, what="the card in the other feature")
+        until(lambda: cards(own_hub) == {(NEW, wp_id)}, what="the card in the other feature")

@@ -156,11 +156,11 @@ def test_an_older_server_gets_the_older_form_over_a_websocket(older_hub: Hub, ho
         target.on_emitted = live.wake
         ids = queue(target, STORY)
         before = kept_here(home)
-        until(lambda: len(delivering.waiting(home)) == 2, deadline=60, what="all to leave that can")
+        until(lambda: len(delivering.waiting(home)) == 2, what="all to leave that can")
         further = queue(target, [change("claimed", "in_progress"), change("canceled", "planned")])
         before |= {one: event for one, event in kept_here(home).items() if one in further}
-        until(lambda: further[1] in stored(older_hub), deadline=60, what="a later transition at the server")
-        until(lambda: len(delivering.waiting(home)) == 2, deadline=60, what="the one that says nothing to be settled")
+        until(lambda: further[1] in stored(older_hub), what="a later transition at the server")
+        until(lambda: len(delivering.waiting(home)) == 2, what="the one that says nothing to be settled")
         assert said.warnings == []
     there = stored(older_hub)
     assert further[0] not in there

@@ -208,7 +208,7 @@ def test_over_the_socket(
             session.wake()
             return not delivering.waiting(home)
 
-        until(empty, deadline=60, what="an empty queue")
+        until(empty, what="an empty queue")
     found = bodies(own_hub)
     assert found[told]["schema_version"] == ("1.1.0" if takes_newer else "1.0.0")
     assert (silent in found) == takes_newer

@@ -234,6 +234,6 @@ def test_a_live_connection_lets_them_go_at_once(own_hub: Hub, home: Path, target
         connected(live)
         target.on_emitted = live.wake
         stores.steps(target, 1)
-        until(lambda: shown(own_hub) == {OLD}, deadline=60, what="the card under the first name")
+        until(lambda: shown(own_hub) == {OLD}, what="the card under the first name")
         rename(target, NEW)
-        until(lambda: shown(own_hub) == {NEW}, deadline=60, what="the card under the new name")
+        until(lambda: shown(own_hub) == {NEW}, what="the card under the new name")

@@ -20,7 +20,7 @@ from tests.store import stores
 from tests.sync import delivering
 from tests.sync.connected import all_delivered, told
 from tests.sync.fault_proxy import FaultProxy, Silence
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
 
 CONFIG = """\
 project:
@@ -48,7 +48,7 @@ def threads() -> set[str]:
     return {thread.name for thread in threading.enumerate() if thread.name.startswith("kittywatch")}
 
 
-def run(program: str, project: Path, home: Path, *, timeout: float = 30) -> subprocess.CompletedProcess[str]:
+def run(program: str, project: Path, home: Path, *, timeout: float = DEADLINE) -> subprocess.CompletedProcess[str]:
     """A program of its own; a process that hangs at its end fails the test."""
     package = Path(kittywatch.__file__).parents[1]
     return subprocess.run(
@@ -139,12 +139,12 @@ from kittywatch.sync import runtime
 from tests.waiting import until
 runtime.PATIENCE = 0.0
 kittywatch.get_emitter()
-until(lambda: kittywatch.get_connection_status() == "Connected", deadline=20)
+until(lambda: kittywatch.get_connection_status() == "Connected")
 for number in range(50):
     kittywatch.emit_wp_status_changed(f"WP{number:02d}", "planned", "doing", feature_slug="001-x")
 print(kittywatch.get_connection_status())
 """
-IN_VAIN = PLAIN.replace('until(lambda: kittywatch.get_connection_status() == "Connected", deadline=20)\n', "")
+IN_VAIN = PLAIN.replace('until(lambda: kittywatch.get_connection_status() == "Connected")\n', "")
 IN_A_LOOP = f"""
 import asyncio
 async def main():
@@ -161,14 +161,14 @@ def test_it_needs_no_event_loop_and_is_in_nobodys_way(project: Path, home: Path,
     delivering.log_in(home, hub)
     done = run(program, project, home)
     assert (done.stdout, done.stderr) == ("Connected\n", "")
-    all_delivered(home, hub, deadline=20)
+    all_delivered(home, hub)
 
 
 def test_an_exit_does_not_wait_for_a_silent_server(project: Path, home: Path, hub: Hub) -> None:
     """The server takes the question and says nothing, for ever; the process ends all the same."""
     with FaultProxy(hub.port, plan=lambda path, number: Silence()) as proxy:
         delivering.log_in(home, hub, url=proxy.url)
-        done = run(IN_VAIN, project, home, timeout=20)
+        done = run(IN_VAIN, project, home, timeout=DEADLINE)
         assert done.stdout == "Offline\n"
         assert proxy.requests
     assert len(delivering.waiting(home)) == 50
@@ -185,7 +185,7 @@ def lookup(*arguments, **options):
     threading.Event().wait()
 socket.getaddrinfo = lookup
 """
-    done = run(f"{stuck}{IN_VAIN}\nprint(asked.wait(20))", project, home, timeout=40)
+    done = run(f"{stuck}{IN_VAIN}\nprint(asked.wait(120))", project, home, timeout=DEADLINE)
     assert (done.stdout, done.stderr) == ("Offline\nTrue\n", "")
 
 
@@ -211,7 +211,7 @@ print(""",
     unmeasured = "import sys, threading\nsys.settrace(None)\nthreading.settrace(None)\n"  # coverage's locks do cross it
     done = run(unmeasured + program, project, home)
     assert (done.stdout, done.stderr) == ("Connected\n", "")
-    all_delivered(home, hub, deadline=20)
+    all_delivered(home, hub)
     assert len(told(home)) == 52
 
 

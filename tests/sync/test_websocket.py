@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import threading
@@ -17,18 +16,17 @@ from kittywatch.sync.auth import AuthClient
 from kittywatch.sync.link import ATTEMPTS
 from kittywatch.sync.session import KeepAlive, Session
 from tests.hub.hubs import Hub, Machine, created
+from tests.selection import amounts
 from tests.store import stores
 from tests.sync import delivering
 from tests.sync.connected import all_delivered, clock_value, connected, living, told
 from tests.sync.fault_proxy import Cut, Fault, FaultProxy, Noise, Pass, Say, Silence
 from tests.sync.socket_proxy import Do, SocketProxy
-from tests.waiting import until
+from tests.waiting import DEADLINE, until
 
-AT_ONCE = KeepAlive(ping=0.3, pong=0.5, roll=lambda: -1.0)  # no waits between attempts
-UNANSWERED = KeepAlive(ping=0.3, pong=0.5, ack=0.3)
-
-
-GROUPS = 60 if not os.environ.get("KITTYWATCH_CAMPAIGN") else 2000
+AT_ONCE = KeepAlive(ping=0.3, pong=DEADLINE, roll=lambda: -1.0)  # no waits between attempts
+UNANSWERED = KeepAlive(ping=0.3, pong=DEADLINE, ack=0.3)
+IMPATIENT = KeepAlive(ping=0.3, pong=0.5)
 
 
 def note_in_batches(home: Path, seconds: float = 0.3) -> None:
@@ -180,7 +178,7 @@ def test_after_ten_attempts_there_are_batches_and_a_login_connects(home: Path, h
     with FaultProxy(hub.port, plan=no_sockets) as proxy:
         delivering.log_in(home, hub, url=proxy.url)
         with living(home, keep_alive=AT_ONCE) as (session, said):
-            until(lambda: session.status == "OfflineBatchMode", deadline=60)
+            until(lambda: session.status == "OfflineBatchMode")
             assert socket_paths(proxy).count("events") == ATTEMPTS + 1
             stores.steps(target, 5)
             all_delivered(home, hub)
@@ -241,7 +239,7 @@ def test_a_login_that_ended_waits_for_the_next(home: Path, own_hub: Hub, target:
         own_hub.change_user("mira")
         stores.steps(target, 2)
         session.wake()
-        until(lambda: session.status == "Offline", deadline=30, what=lambda: f"{session.status} {said.warnings}")
+        until(lambda: session.status == "Offline", what=lambda: f"{session.status} {said.warnings}")
         assert delivering.waiting(home) == told(home)
         delivering.log_in(home, own_hub)
         session.look_at_login()
@@ -306,7 +304,7 @@ def test_no_redirect_is_followed(home: Path, hub: Hub) -> None:
         proxy.plan = lambda path, number: away if path.startswith("/ws/") else Pass()
         delivering.log_in(home, hub, url=proxy.url)
         with living(home, keep_alive=AT_ONCE) as (session, _):
-            until(lambda: session.status == "OfflineBatchMode", deadline=60)
+            until(lambda: session.status == "OfflineBatchMode")
         assert elsewhere.requests == []
 
 
@@ -315,7 +313,7 @@ def test_a_half_open_connection_is_noticed(home: Path, hub: Hub, target: EventEm
     note_in_batches(home, 300)
     with FaultProxy(hub.port) as proxy:
         delivering.log_in(home, hub, url=proxy.url)
-        with living(home) as (session, _):
+        with living(home, keep_alive=IMPATIENT) as (session, _):
             connected(session)
             proxy.stall()
             stores.steps(target, 5)
@@ -326,7 +324,8 @@ def test_a_half_open_connection_is_noticed(home: Path, hub: Hub, target: EventEm
             all_delivered(home, hub)
 
 
-def test_random_faults_of_messages(home: Path, hub: Hub, target: EventEmitter) -> None:
+@amounts("groups", sample=15, most=60, campaign=2000)
+def test_random_faults_of_messages(home: Path, hub: Hub, target: EventEmitter, groups: int) -> None:
     """Lost, repeated, reordered, cut off, with garbage in between: each event once at the hub, the queue ends empty."""
     note_in_batches(home)
     seed = random.randrange(1 << 32)
@@ -336,17 +335,18 @@ def test_random_faults_of_messages(home: Path, hub: Hub, target: EventEmitter) -
     def plan(sender: str, text: str, number: int) -> Do:
         return chance.choices(list(weights), list(weights.values()))[0]
 
-    keep_alive = KeepAlive(ping=0.5, pong=1.0, ack=0.5, roll=lambda: -0.9)
+    keep_alive = KeepAlive(ping=0.5, pong=2.0, ack=1.0, roll=lambda: -0.9)
     with SocketProxy(hub.port, plan=plan) as proxy:
         delivering.log_in(home, hub, url=proxy.url)
         with living(home, keep_alive=keep_alive) as (session, _):
-            for number in range(GROUPS):
+            for number in range(groups):
                 delivering.queue(target, 3, text=f"{seed} {number}")
                 session.wake()
-                until(lambda: len(delivering.waiting(home)) < 20, deadline=60, what=f"some to arrive; seed {seed}")
+                until(lambda: len(delivering.waiting(home)) < 20, what=f"some to arrive; seed {seed}")
             all_delivered(home, hub, wake=session.wake)
-        assert len({do for _, _, do in proxy.messages}) > 4, f"seed {seed}"
-        assert proxy.connections > 1
+        if groups >= 60:  # or it is left to chance
+            assert len({do for _, _, do in proxy.messages}) > 4, f"seed {seed}"
+            assert proxy.connections > 1
 
 
 # Threads.

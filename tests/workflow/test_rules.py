@@ -72,7 +72,7 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
     project.store.close()
 
 
-@pytest.mark.skipif(not CORPUS.is_dir(), reason="no corpus beside the checkout (../shared/corpus)")
+@pytest.mark.beside(CORPUS)
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
 def test_every_command_on_every_file_of_a_real_project(workspace: Workspace, line_end: bytes) -> None:
     """The diff shows the lane's line, its record, and what the command is for; CRLF files stay CRLF.

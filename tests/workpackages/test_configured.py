@@ -29,6 +29,7 @@ def test_nothing_said() -> None:
 
 
 def test_the_example() -> None:
+    """Rule M3: a layout of one's own."""
     sources, said = made(EXAMPLE.read_text("utf-8"))
     assert said == []
     assert names(sources) == ["spec-kitty", "backlog.md", "spec-kit", "task-master", "bmad", "tickets", "plans"]

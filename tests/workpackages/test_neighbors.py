@@ -51,6 +51,7 @@ def only(found: Stated) -> WorkPackage:
 
 
 def test_a_task() -> None:
+    """Rule M1."""
     text = task(
         id="back-222",
         title="Do it",
@@ -112,6 +113,7 @@ def test_a_broken_configuration_is_named_and_the_tasks_count() -> None:
 
 
 def test_milestones_by_their_titles() -> None:
+    """Rule M2."""
     milestone = {"backlog/milestones/m-0 - one.md": task(id="m-0", title="Release One")}
     tasks = {
         "backlog/tasks/a.md": task(id="A-1", status="Done", milestone="m-0"),
@@ -159,6 +161,7 @@ def test_completed_is_done_and_archived_is_what_it_was() -> None:
     ],
 )
 def test_an_item(line: str, expected: tuple[str, str, str] | None) -> None:
+    """Rule C1."""
     found = stated({"specs/001-a/tasks.md": f"# Tasks\n\n{line}\n"}).packages
     assert [(one.wp_id, one.lane, one.title) for one in found.values()] == ([expected] if expected else [])
 
@@ -189,6 +192,7 @@ def test_a_change_that_is_archived_beside_one_at_work() -> None:
 
 
 def test_tasks_by_tag() -> None:
+    """Rule K1."""
     text = """{"master": {"tasks": [
         {"id": 1, "title": "One", "status": "in-progress", "dependencies": [2, "3"],
          "subtasks": [{"id": 1, "title": "S", "status": "done", "dependencies": [2]}, {"id": "1.2", "status": "review"}
@@ -232,6 +236,7 @@ def test_a_record_twice() -> None:
 
 
 def test_stories_by_epic() -> None:
+    """Rule K2."""
     long = "2-1-a-story-with-a-name-that-is-longer-than-an-id-may-be"
     text = (
         "generated: 2026-01-01\ndevelopment_status:\n  epic-1: in-progress\n  1-1-sign-in: done\n"
