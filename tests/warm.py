@@ -75,14 +75,19 @@ def start(
 ) -> Process:
     """Start a module with arguments; `files` are its three standard streams, which the caller closes."""
     cwd, environment = cwd or Path.cwd(), dict(os.environ if environment is None else environment)
-    # Who measures what processes run starts each of them in its own way.
-    if not hasattr(os, "pidfd_open") or any(name.startswith("COVERAGE_") for name in os.environ):
+    if not _is_warm():
         whole = [sys.executable, "-P", "-m", module, *command]
         root = os.fspath(Path(__file__).parents[1])  # where a module of the tests is found
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (root, environment.get("PYTHONPATH"))))
         stdin, stdout, stderr = files
         return subprocess.Popen(whole, cwd=cwd, env=environment, stdin=stdin, stdout=stdout, stderr=stderr)
     return _server(_HUB if command[:1] == ["hub"] else _COMMANDS).start(module, command, cwd, environment, files)
+
+
+def _is_warm() -> bool:
+    """Whether it is a test that starts it: benchmarks, and coverage, measure processes that start in their own way."""
+    measured = any(name.startswith("COVERAGE_") for name in os.environ)
+    return hasattr(os, "pidfd_open") and "PYTEST_CURRENT_TEST" in os.environ and not measured
 
 
 class Server:
