@@ -116,7 +116,7 @@ class Resolver:
             steps = steps_between(change.base, change.package, self.rules.names)
             for step, used in one_by_one(steps, history, []):
                 moment = self.moment(history, step, where, used)
-                entry = self._introduced(history, step, where, used) or self._alike(history, step, moment, where, used)
+                entry = self._introduced(history, step, where, used) or self._alike(history, step, moment, where)
                 if entry is None:
                     unknown.setdefault(key, []).append(step)
                     if where.commit is not None:
@@ -238,7 +238,7 @@ class Resolver:
         history = self.state.history(key)
         found = (
             self._introduced(history, step, where, used)
-            or self._alike(history, step, moment, where, used)
+            or self._alike(history, step, moment, where)
             or self.manual(history, step, where)
         )
         edit = self.pending.get(key) if where.commit is not None and where.provenance is Provenance.LOCAL else None
@@ -259,13 +259,12 @@ class Resolver:
                 return entry
         return None
 
-    def _alike(
-        self, history: PackageHistory, step: Step, moment: datetime, where: Occurrence, used: list[Entry]
-    ) -> Entry | None:
+    @staticmethod
+    def _alike(history: PackageHistory, step: Step, moment: datetime, where: Occurrence) -> Entry | None:
+        """No entry that is used or behind the step has its identity: `moment` was moved on from theirs."""
         name = identity(moment, step.new)
-        alike = (entry for entry in history.steps() if name in entry.identities and entry not in used)
-        alive = (entry for entry in alike if is_alive(entry, where.view))
-        return next((entry for entry in alive if not self.is_behind(entry, where)), None)
+        alike = (entry for entry in history.steps() if name in entry.identities)
+        return next((entry for entry in alike if is_alive(entry, where.view)), None)
 
     @staticmethod
     def manual(history: PackageHistory, step: Step, where: Occurrence) -> Entry | None:

@@ -262,6 +262,40 @@ def test_what_the_baseline_has_is_in_every_commit() -> None:
     assert behind(step, "c1", graph, inclusive=True)
 
 
+def test_what_descends_from_a_commit_is_not_concurrent_with_it() -> None:
+    """B2: a replay across the baseline comes by what was before the move that it has told."""
+    world = World(start=(PLANNED, DOING, PLANNED))
+    world.move("doing")
+    assert world.steps == ["planned→doing"]
+    world.replay()
+    assert world.steps == ["planned→doing", "planned→doing", "doing→planned"]
+
+
+def test_taken_back_in_one_view_it_still_counts_in_another(world: World) -> None:
+    """O2: a branch that is looked at for the first time, and still has what was taken back on the first one."""
+    start, commit = world.tip, world.move("doing")
+    world.refs["topic"] = commit
+    world.go(start)
+    assert world.steps == ["planned→doing", "doing→planned"]
+    world.checkout("topic")
+    assert world.steps == ["planned→doing", "doing→planned"]
+
+
+def test_what_hooks_see_of_edits() -> None:
+    """Scenario 4: of an edit that moved on nothing, before it is committed; of one that was discarded that it was."""
+    world = World("H")
+    start = world.tip
+    world.move("doing")
+    world.reset(start, soft=True)
+    world.commit(world.shown())
+    assert world.steps == ["planned→doing"]
+    world.write("for_review")
+    world.commit(world.shown())
+    assert world.steps == ["planned→doing"]
+    world.commit()
+    assert world.steps == ["planned→doing", "doing→for_review"]
+
+
 # The table of rewrites.
 
 

@@ -207,7 +207,9 @@ class World:
             seen_on = self.seen_on.get(view[0], view[1])
             home = tip if seen_on == view[1] else self.views.get((view[0], seen_on))
             home_states, before = self.graph.states(home), self.graph.states(old if old != tip else None)
-            facts += resolve_worktree(resolver, look, " ".join(view), home=home_states, before=before)
+            counts = "W" in self.mode
+            name = " ".join(view)
+            facts += resolve_worktree(resolver, look, name, home=home_states, before=before, counts=counts)
         self.views[view], self.seen_on[view[0]] = tip, view[1]
         return self._emit(facts)
 

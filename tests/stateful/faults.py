@@ -62,10 +62,10 @@ FAULTS = (
         '        if False:\n            entry.status = "remote"',
     ),
     Fault(
-        "O7: an entry that is behind a commit is matched",
+        "O7: an entry that is behind a rewritten commit is matched",
         "derive/resolve.py",
-        "if not self.is_behind(entry, where)), None)",
-        "if True), None)",
+        "(replaced & entry.links and not self.is_behind(entry, where))",
+        "(replaced & entry.links)",
     ),
     Fault(
         "B2: an entry that is behind a commit is taken for concurrent",
