@@ -19,7 +19,7 @@ from typing import Any
 import click
 
 from kittywatch import __version__
-from kittywatch.cli.output import Output, plain
+from kittywatch.cli.output import Output, StdoutError, plain
 from kittywatch.errors import AuthenticationError, KittywatchError, StoreError
 from kittywatch.home import home
 
@@ -47,13 +47,10 @@ def run(command: click.Command, arguments: list[str], **options: Any) -> int:
     except BrokenPipeError:
         _give_stdout_up()  # whoever read our output has gone, as `head` does
         return FAILED
+    except StdoutError as error:
+        return _stdout_takes_nothing(output, error.cause)
     except OSError as error:
-        if not _stdout_fails():
-            return _bug(arguments)
-        _give_stdout_up()
-        reason = "it is closed" if error.errno == errno.EBADF else error.strerror
-        output.error(f"stdout takes nothing: {reason}", "give the command a place to write to, such as a file")
-        return FAILED
+        return _stdout_takes_nothing(output, error) if _stdout_fails() else _bug(arguments)
     except KittywatchError as error:
         output.error(str(error), error.remedy)
         if output.verbose:
@@ -89,6 +86,13 @@ def _stdout_fails() -> bool:
     except OSError:
         return True
     return False
+
+
+def _stdout_takes_nothing(output: Output, error: OSError) -> int:
+    _give_stdout_up()
+    reason = "it is closed" if error.errno == errno.EBADF else error.strerror
+    output.error(f"stdout takes nothing: {reason}", "give the command a place to write to, such as a file")
+    return FAILED
 
 
 def _give_stdout_up() -> None:

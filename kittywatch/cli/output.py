@@ -14,6 +14,14 @@ from dataclasses import dataclass, field
 import click
 
 
+class StdoutError(Exception):
+    """Stdout takes nothing; what it was given is lost. `cause` is the system's error."""
+
+    def __init__(self, cause: OSError) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
 @dataclass
 class Output:
     """The voice of one command."""
@@ -25,11 +33,16 @@ class Output:
 
     def data(self, text: str) -> None:
         """Print data: a line, or lines. In JSON, what `plain` shows by code points means the same."""
-        click.echo(_plain_lines(text), color=self.colors(sys.stdout.isatty()))
+        self.lines(_plain_lines(text))
 
     def lines(self, text: str) -> None:
         """Print data whose parts have passed `plain` already, with tabs between them, for instance."""
-        click.echo(text, color=self.colors(sys.stdout.isatty()))
+        try:
+            click.echo(text, color=self.colors(sys.stdout.isatty()))
+        except BrokenPipeError:
+            raise  # whoever read it has gone, and that is no error
+        except OSError as error:
+            raise StdoutError(error) from error
 
     def say(self, text: str) -> None:
         """Print one line for people; silent with -q."""
